@@ -1,0 +1,3 @@
+//! The only writer: commands become acts, acts become state.
+
+pub mod ports;

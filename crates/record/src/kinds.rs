@@ -1,0 +1,169 @@
+//! Every kind of act there is, one file for each family.
+//!
+//! A kind's name carries its version: `incident.declared/1`. A version that was released is never
+//! changed: a change is a new version, and a step in [`upcast`] turns the old body into the new
+//! one, purely. Kinds this build does not know are kept and shown as they are.
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::sealed::Sealable;
+
+pub mod access;
+pub mod alert;
+pub mod incident;
+pub mod log;
+pub mod upcast;
+
+/// Visits the fields of a body that a private incident seals.
+pub trait SealVisitor {
+    /// One line of text in the field `name` (with its path: `body.title`).
+    fn line(&mut self, name: &'static str, text: &mut Sealable<base::Line>);
+    /// Longer text in the field `name`.
+    fn prose(&mut self, name: &'static str, text: &mut Sealable<base::Prose>);
+}
+
+/// A body this build has no type for: written by a later version, kept as it is.
+#[derive(Clone, Debug)]
+pub struct UnknownBody {
+    /// The kind with its version.
+    pub kind: Box<str>,
+    /// The body's JSON, byte for byte.
+    pub json: Box<RawValue>,
+}
+
+impl PartialEq for UnknownBody {
+    fn eq(&self, other: &UnknownBody) -> bool {
+        self.kind == other.kind && self.json.get() == other.json.get()
+    }
+}
+
+/// A body that its own kind does not allow.
+#[derive(Debug, thiserror::Error)]
+#[error("the body is not a {kind}: {reason}")]
+pub struct BadBody {
+    /// The kind with its version.
+    pub kind: String,
+    /// What is wrong with the body.
+    pub reason: String,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident: $kind:literal => $body:ty,)*) => {
+        /// What an act says happened.
+        #[derive(Clone, Debug, PartialEq)]
+        #[expect(missing_docs, reason = "each body's type says what it is")]
+        pub enum Body {
+            $($(#[$doc])* $variant($body),)*
+            /// A kind of a later version.
+            Unknown(UnknownBody),
+        }
+
+        /// The kinds this build writes, with their versions.
+        pub const KINDS: &[&str] = &[$($kind),*];
+
+        impl Body {
+            /// The kind with its version.
+            pub fn kind(&self) -> &str {
+                match self {
+                    $(Body::$variant(_) => $kind,)*
+                    Body::Unknown(unknown) => &unknown.kind,
+                }
+            }
+
+            /// Reads the body of an act of this kind, of any version ever released.
+            ///
+            /// # Errors
+            /// When the kind is known and the body is not of its form. A kind that is not known is
+            /// no error: it becomes [`Body::Unknown`].
+            pub fn decode(kind: &str, json: &RawValue) -> Result<Body, BadBody> {
+                match kind {
+                    $($kind => parse::<$body>(kind, json.get()).map(Body::$variant),)*
+                    _ => match upcast::to_present(upcast::STEPS, kind, json)? {
+                        Some((kind, json)) => Body::decode(&kind, &json),
+                        None => Ok(Body::Unknown(UnknownBody {
+                            kind: kind.into(),
+                            json: json.to_owned(),
+                        })),
+                    },
+                }
+            }
+
+            /// Visits the fields that a private incident seals.
+            pub fn visit_sealable(&mut self, visitor: &mut dyn SealVisitor) {
+                match self {
+                    $(Body::$variant(body) => body.visit_sealable(visitor),)*
+                    Body::Unknown(_) => {}
+                }
+            }
+        }
+
+        impl Serialize for Body {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Body::$variant(body) => body.serialize(serializer),)*
+                    Body::Unknown(unknown) => {
+                        let value: serde_json::Value = serde_json::from_str(unknown.json.get())
+                            .map_err(serde::ser::Error::custom)?;
+                        value.serialize(serializer)
+                    }
+                }
+            }
+        }
+
+        $(impl From<$body> for Body {
+            fn from(body: $body) -> Body {
+                Body::$variant(body)
+            }
+        })*
+    };
+}
+
+kinds! {
+    IncidentDeclared: "incident.declared/1" => incident::Declared,
+    IncidentAcknowledged: "incident.acknowledged/1" => incident::Acknowledged,
+    IncidentAssigned: "incident.assigned/1" => incident::Assigned,
+    IncidentNoted: "incident.noted/1" => incident::Noted,
+    IncidentUpdated: "incident.updated/1" => incident::Updated,
+    IncidentStatusChanged: "incident.status_changed/1" => incident::StatusChanged,
+    IncidentSeverityChanged: "incident.severity_changed/1" => incident::SeverityChanged,
+    IncidentResolved: "incident.resolved/1" => incident::Resolved,
+    IncidentReopened: "incident.reopened/1" => incident::Reopened,
+    IncidentReminded: "incident.reminded/1" => incident::Reminded,
+    IncidentAlertAttached: "incident.alert_attached/1" => incident::AlertAttached,
+    AlertFired: "alert.fired/1" => alert::Fired,
+    AlertResolved: "alert.resolved/1" => alert::Resolved,
+    AlertAcknowledged: "alert.acknowledged/1" => alert::Acknowledged,
+    SilenceCreated: "silence.created/1" => alert::SilenceCreated,
+    SilenceEnded: "silence.ended/1" => alert::SilenceEnded,
+    MaintenanceScheduled: "maintenance.scheduled/1" => alert::MaintenanceScheduled,
+    MaintenanceEnded: "maintenance.ended/1" => alert::MaintenanceEnded,
+    HeartbeatExpected: "heartbeat.expected/1" => alert::HeartbeatExpected,
+    HeartbeatForgotten: "heartbeat.forgotten/1" => alert::HeartbeatForgotten,
+    TokenIssued: "token.issued/1" => access::TokenIssued,
+    TokenRevoked: "token.revoked/1" => access::TokenRevoked,
+    KeyEnrolled: "key.enrolled/1" => access::KeyEnrolled,
+    KeyRevoked: "key.revoked/1" => access::KeyRevoked,
+    LogOpened: "record.opened/1" => log::Opened,
+    LogRecovered: "record.recovered/1" => log::Recovered,
+    LogKeyRotated: "record.key_rotated/1" => log::KeyRotated,
+    LogAnchorAccepted: "record.anchor_accepted/1" => log::AnchorAccepted,
+}
+
+fn parse<'a, T: Deserialize<'a>>(kind: &str, json: &'a str) -> Result<T, BadBody> {
+    serde_json::from_str(json)
+        .map_err(|error| BadBody { kind: kind.to_owned(), reason: error.to_string() })
+}
+
+/// Bodies in which nothing is ever sealed.
+macro_rules! nothing_sealed {
+    ($($body:ty),* $(,)?) => {
+        $(impl $body {
+            pub(crate) fn visit_sealable(&mut self, _: &mut dyn $crate::kinds::SealVisitor) {}
+        })*
+    };
+}
+pub(crate) use nothing_sealed;
+
+#[cfg(test)]
+mod tests;
