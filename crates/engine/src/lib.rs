@@ -1,3 +1,27 @@
 //! The only writer: commands become acts, acts become state.
+//!
+//! Everything that changes something passes through here, in one order: prove who asks (on the
+//! caller's thread) → decide against the state that includes what is still being written → write
+//! and sync → sign → answer → publish. Storage, time and keys come in through [`ports`]; HTTP and
+//! the command line are elsewhere.
 
+mod access;
+mod decider;
+mod follower;
+mod growth;
+mod handle;
 pub mod ports;
+mod request;
+mod state;
+mod writer;
+
+pub use access::{Access, Key, Token, scope_for};
+pub use decider::{Batch, Decider, Settled};
+pub use follower::View;
+pub use growth::Growth;
+pub use handle::{CannotStart, Engine, Options, fold};
+pub use request::{Outcome, Receipt, Request, SignalReport, Signature, Transport};
+pub use state::{LogState, State};
+
+
+

@@ -140,7 +140,22 @@ pub trait Entries: Send + Sync {
         limit: usize,
     ) -> Result<Vec<u64>, ReadError>;
 
-    /// How many entries are durable.
+    /// Shows the entries from `from` on, in order, until `visit` says no or the end is reached.
+    /// Faster than asking for one after the other.
+    ///
+    /// # Errors
+    /// As for [`Entries::entry`].
+    fn scan(
+        &self,
+        from: u64,
+        visit: &mut dyn FnMut(u64, &[u8]) -> bool,
+    ) -> Result<(), ReadError>;
+
+    /// Makes acts findable that became durable just now, the first of them at index `first`. Only
+    /// the writer calls this, in order, before it answers anyone.
+    fn publish(&self, first: u64, acts: &[record::act::Act]);
+
+    /// How many entries are durable and findable.
     fn size(&self) -> u64;
 }
 
@@ -182,4 +197,26 @@ pub trait Keystore: Send + Sync {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+}
+
+/// Makes the tree public: tiles and the checkpoint. Follows behind the writer.
+pub trait Publisher: Send {
+    /// Publishes the tree with these further leaves, up to this checkpoint.
+    ///
+    /// # Errors
+    /// When it could not; the leaves count as taken and are written with the next.
+    fn publish(&mut self, leaves: &[Hash], head: &SignedHead) -> std::io::Result<()>;
+}
+
+/// States kept so that a start need not fold everything. Derived: lost ones are rebuilt.
+pub trait Snapshots: Send + Sync {
+    /// Keeps the state after `size` acts, when the tree's root was `root`.
+    ///
+    /// # Errors
+    /// When it could not be written; nothing depends on it.
+    fn save(&self, size: u64, root: &Hash, state: &[u8]) -> std::io::Result<()>;
+
+    /// The newest state that belongs to this record, with its size; damaged or foreign ones are
+    /// passed over with a warning.
+    fn newest(&self) -> Option<(u64, Vec<u8>)>;
 }

@@ -1,8 +1,6 @@
 //! The tree against RFC 6962's own recursive definitions, against the vectors that certificate
 //! transparency implementations share, and against Go's `golang.org/x/mod/sumdb/tlog`.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
-
 use std::convert::Infallible;
 
 use proptest::prelude::*;
@@ -28,8 +26,11 @@ fn path(m: usize, leaves: &[Hash]) -> Vec<Hash> {
     }
     let k = largest_power_below(leaves.len());
     let (left, right) = leaves.split_at(k);
-    let (mut proof, last) =
-        if m < k { (path(m, left), mth(right)) } else { (path(m - k, right), mth(left)) };
+    let (mut proof, last) = if m < k {
+        (path(m, left), mth(right))
+    } else {
+        (path(m - k, right), mth(left))
+    };
     proof.push(last);
     proof
 }
@@ -87,7 +88,11 @@ impl HashReader for Uniform {
 }
 
 fn entries(count: usize) -> Leaves {
-    Leaves((0..count).map(|at| hash::leaf(format!("entry {at}").as_bytes())).collect())
+    Leaves(
+        (0..count)
+            .map(|at| hash::leaf(format!("entry {at}").as_bytes()))
+            .collect(),
+    )
 }
 
 fn hash(hex: &str) -> Hash {
@@ -98,7 +103,12 @@ fn hash(hex: &str) -> Hash {
 }
 
 fn digest_of(hashes: &[Hash]) -> Hash {
-    hash::sha256(&hashes.iter().map(|hash| hash.as_bytes().as_slice()).collect::<Vec<_>>())
+    hash::sha256(
+        &hashes
+            .iter()
+            .map(|hash| hash.as_bytes().as_slice())
+            .collect::<Vec<_>>(),
+    )
 }
 
 #[test]
@@ -126,11 +136,19 @@ fn a_frontier_is_not_made_from_the_wrong_number_of_hashes() {
     assert_eq!(Frontier::from_hashes(0, vec![]), Ok(Frontier::new()));
     assert_eq!(
         Frontier::from_hashes(6, vec![hash]),
-        Err(BadFrontier::Count { size: 6, expected: 2, found: 1 })
+        Err(BadFrontier::Count {
+            size: 6,
+            expected: 2,
+            found: 1
+        })
     );
     assert_eq!(
         Frontier::from_hashes(0, vec![hash]),
-        Err(BadFrontier::Count { size: 0, expected: 0, found: 1 })
+        Err(BadFrontier::Count {
+            size: 0,
+            expected: 0,
+            found: 1
+        })
     );
     assert_eq!(
         Frontier::from_hashes(SIZE_MAX + 1, vec![hash]),
@@ -142,7 +160,11 @@ fn a_frontier_is_not_made_from_the_wrong_number_of_hashes() {
 fn roots_of_past_sizes_are_those_of_the_definition() {
     let tree = entries(130);
     for size in 0..=130 {
-        assert_eq!(root_at(size as u64, &tree).unwrap(), mth(&tree.0[..size]), "size {size}");
+        assert_eq!(
+            root_at(size as u64, &tree).unwrap(),
+            mth(&tree.0[..size]),
+            "size {size}"
+        );
     }
 }
 
@@ -154,8 +176,15 @@ fn inclusion_proofs_are_those_of_the_definition_and_verify() {
         for at in 0..size {
             let (index, size) = (at as u64, size as u64);
             let proof = inclusion_proof(index, size, &tree).unwrap();
-            assert_eq!(proof, path(at, &tree.0[..size as usize]), "{index} in {size}");
-            assert_eq!(verify_inclusion(tree.0[at], index, size, &proof, root), Ok(()));
+            assert_eq!(
+                proof,
+                path(at, &tree.0[..size as usize]),
+                "{index} in {size}"
+            );
+            assert_eq!(
+                verify_inclusion(tree.0[at], index, size, &proof, root),
+                Ok(())
+            );
         }
     }
 }
@@ -168,7 +197,11 @@ fn consistency_proofs_are_those_of_the_definition_and_verify() {
         for old in 0..=new {
             let old_root = mth(&tree.0[..old]);
             let proof = consistency_proof(old as u64, new as u64, &tree).unwrap();
-            let expected = if old == 0 { vec![] } else { subproof(old, &tree.0[..new], true) };
+            let expected = if old == 0 {
+                vec![]
+            } else {
+                subproof(old, &tree.0[..new], true)
+            };
             assert_eq!(proof, expected, "{old} to {new}");
             assert_eq!(
                 verify_consistency(old as u64, old_root, new as u64, new_root, &proof),
@@ -190,14 +223,20 @@ fn no_proof_verifies_for_another_index_size_or_length() {
                 verify_inclusion(tree.0[index as usize], at, of, proof, roots[size as usize])
             };
             for other in (0..=size + 1).filter(|other| *other != index) {
-                assert!(verify(other, size, &proof).is_err(), "{index} as {other} in {size}");
+                assert!(
+                    verify(other, size, &proof).is_err(),
+                    "{index} as {other} in {size}"
+                );
             }
             let mut long = proof.clone();
             long.push(EMPTY_ROOT);
             let found = long.len();
             assert_eq!(
                 verify(index, size, &long),
-                Err(ProofError::Length { expected: found - 1, found })
+                Err(ProofError::Length {
+                    expected: found - 1,
+                    found
+                })
             );
             if let Some((_, short)) = proof.split_last() {
                 let (expected, found) = (proof.len(), short.len());
@@ -247,13 +286,25 @@ fn no_consistency_proof_verifies_for_another_root_or_length() {
 #[test]
 fn an_empty_tree_has_one_root_only() {
     let other = hash::leaf(b"");
-    assert_eq!(verify_consistency(0, EMPTY_ROOT, 0, EMPTY_ROOT, &[]), Ok(()));
-    assert_eq!(verify_consistency(0, other, 0, other, &[]), Err(ProofError::Root));
+    assert_eq!(
+        verify_consistency(0, EMPTY_ROOT, 0, EMPTY_ROOT, &[]),
+        Ok(())
+    );
+    assert_eq!(
+        verify_consistency(0, other, 0, other, &[]),
+        Err(ProofError::Root)
+    );
     assert_eq!(verify_consistency(0, EMPTY_ROOT, 1, other, &[]), Ok(()));
-    assert_eq!(verify_consistency(0, other, 1, other, &[]), Err(ProofError::Root));
+    assert_eq!(
+        verify_consistency(0, other, 1, other, &[]),
+        Err(ProofError::Root)
+    );
     assert_eq!(
         verify_consistency(0, EMPTY_ROOT, 1, other, &[other]),
-        Err(ProofError::Length { expected: 0, found: 1 })
+        Err(ProofError::Length {
+            expected: 0,
+            found: 1
+        })
     );
 }
 
@@ -261,14 +312,38 @@ fn an_empty_tree_has_one_root_only() {
 fn what_is_outside_the_tree_is_refused_before_anything_is_read() {
     let tree = entries(3);
     let refused = |asked, size| format!("{asked} is outside the tree of {size} entries");
-    assert_eq!(inclusion_proof(3, 3, &tree).unwrap_err().to_string(), refused(3, 3));
-    assert_eq!(inclusion_proof(0, 0, &tree).unwrap_err().to_string(), refused(0, 0));
-    assert_eq!(consistency_proof(4, 3, &tree).unwrap_err().to_string(), refused(4, 3));
-    assert!(matches!(inclusion_proof(0, 4, &tree), Err(ProveError::Read(NoNode(1, 1)))));
-    assert!(matches!(root_at(4, &tree), Err(ProveError::Read(NoNode(2, 0)))));
-    assert!(matches!(root_at(SIZE_MAX + 1, &Uniform), Err(ProveError::TooLarge(_))));
-    assert!(matches!(inclusion_proof(0, u64::MAX, &Uniform), Err(ProveError::TooLarge(_))));
-    assert!(matches!(consistency_proof(1, u64::MAX, &Uniform), Err(ProveError::TooLarge(_))));
+    assert_eq!(
+        inclusion_proof(3, 3, &tree).unwrap_err().to_string(),
+        refused(3, 3)
+    );
+    assert_eq!(
+        inclusion_proof(0, 0, &tree).unwrap_err().to_string(),
+        refused(0, 0)
+    );
+    assert_eq!(
+        consistency_proof(4, 3, &tree).unwrap_err().to_string(),
+        refused(4, 3)
+    );
+    assert!(matches!(
+        inclusion_proof(0, 4, &tree),
+        Err(ProveError::Read(NoNode(1, 1)))
+    ));
+    assert!(matches!(
+        root_at(4, &tree),
+        Err(ProveError::Read(NoNode(2, 0)))
+    ));
+    assert!(matches!(
+        root_at(SIZE_MAX + 1, &Uniform),
+        Err(ProveError::TooLarge(_))
+    ));
+    assert!(matches!(
+        inclusion_proof(0, u64::MAX, &Uniform),
+        Err(ProveError::TooLarge(_))
+    ));
+    assert!(matches!(
+        consistency_proof(1, u64::MAX, &Uniform),
+        Err(ProveError::TooLarge(_))
+    ));
     let (leaf, root) = (tree.0[0], mth(&tree.0));
     assert_eq!(
         verify_inclusion(leaf, 3, 3, &[], root),
@@ -276,7 +351,10 @@ fn what_is_outside_the_tree_is_refused_before_anything_is_read() {
     );
     assert_eq!(
         verify_inclusion(leaf, 0, u64::MAX, &[], root),
-        Err(ProofError::OutOfRange { asked: 0, size: u64::MAX })
+        Err(ProofError::OutOfRange {
+            asked: 0,
+            size: u64::MAX
+        })
     );
     assert_eq!(
         verify_consistency(2, root, 1, root, &[]),
@@ -284,14 +362,23 @@ fn what_is_outside_the_tree_is_refused_before_anything_is_read() {
     );
     assert_eq!(
         verify_consistency(1, root, u64::MAX, root, &[]),
-        Err(ProofError::OutOfRange { asked: 1, size: u64::MAX })
+        Err(ProofError::OutOfRange {
+            asked: 1,
+            size: u64::MAX
+        })
     );
 }
 
 #[test]
 fn the_largest_trees_can_be_proven_from() {
     let leaf = hash::leaf(b"same");
-    for size in [SIZE_MAX, SIZE_MAX - 1, 1 << 62, (1 << 62) + 1, (1 << 40) + 12_345] {
+    for size in [
+        SIZE_MAX,
+        SIZE_MAX - 1,
+        1 << 62,
+        (1 << 62) + 1,
+        (1 << 40) + 12_345,
+    ] {
         let root = root_at(size, &Uniform).unwrap();
         for index in [0, 1, size / 3, size / 2, size - 2, size - 1] {
             let proof = inclusion_proof(index, size, &Uniform).unwrap();
@@ -301,7 +388,10 @@ fn the_largest_trees_can_be_proven_from() {
         for old in [1, 2, 3, size / 3, size / 2, size - 1, size] {
             let old_root = root_at(old, &Uniform).unwrap();
             let proof = consistency_proof(old, size, &Uniform).unwrap();
-            assert_eq!(verify_consistency(old, old_root, size, root, &proof), Ok(()));
+            assert_eq!(
+                verify_consistency(old, old_root, size, root, &proof),
+                Ok(())
+            );
         }
     }
 }
@@ -386,7 +476,10 @@ fn roots_and_proofs_are_those_of_go() {
     let mut levels = vec![tree.0];
     while levels.last().is_some_and(|below| below.len() > 1) {
         let below = levels.last().unwrap();
-        let above = below.chunks_exact(2).map(|pair| hash::node(&pair[0], &pair[1])).collect();
+        let above = below
+            .chunks_exact(2)
+            .map(|pair| hash::node(&pair[0], &pair[1]))
+            .collect();
         levels.push(above);
     }
     struct Levels(Vec<Vec<Hash>>);
@@ -478,14 +571,14 @@ proptest! {
 
     #[test]
     fn verification_of_nonsense_ends_in_an_error(
-        a: u64,
-        b: u64,
+        a in prop_oneof![0..80_u64, any::<u64>()],
+        b in prop_oneof![0..80_u64, any::<u64>()],
         roots: [[u8; 32]; 3],
         proof in prop::collection::vec(any::<[u8; 32]>(), 0..70),
     ) {
         let proof: Vec<Hash> = proof.into_iter().map(Hash).collect();
         let [x, y, z] = roots.map(Hash);
         prop_assert!(verify_inclusion(x, a, b, &proof, y).is_err());
-        prop_assert!(a == 0 || verify_consistency(a, y, b, z, &proof).is_err());
+        prop_assert!(verify_consistency(a, y, b, z, &proof).is_err());
     }
 }

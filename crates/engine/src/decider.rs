@@ -1,0 +1,587 @@
+//! Decides, one request after the other, against a state that includes what is still being
+//! written. No thread, no clock, no file of its own: the writer and the simulator drive it alike.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use base::{
+    ActId, Actor, CommandDigest, CommandId, IncidentId, KeyRef, Name, Proof, Prose, Timestamp,
+};
+use incident::{AlertSignal, Context, Deed, Draft, Heard, Leases, Reason, Refusal, Rules};
+use record::act::{Act, Evidence, Signed, Subject, act_id};
+use record::command::{self, DigestKey, Verb};
+use record::kinds::Body;
+use record::kinds::access::Scope;
+use record::sealed::{Sealable, SubjectKey};
+
+use crate::access::scope_for;
+use crate::growth::Growth;
+use crate::ports::{Entries, Keystore};
+use crate::request::{Input, Prepared, Transport, actor_of};
+use crate::state::State;
+
+/// How many commands are remembered with their digest before the record has to be asked.
+const RECENT_MAX: usize = 16_384;
+
+/// The decider of one record.
+pub struct Decider {
+    state: State,
+    leases: Leases,
+    rules: Rules,
+    recent: Recent,
+    growth: Growth,
+    digest_key: Arc<DigestKey>,
+    keystore: Arc<dyn Keystore>,
+    entries: Arc<dyn Entries>,
+}
+
+/// Acts decided together, to be written together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The index of the first.
+    pub first: u64,
+    /// The acts.
+    pub acts: Vec<Act>,
+    /// Their entries.
+    pub entries: Vec<Vec<u8>>,
+    /// How many bytes the entries have.
+    pub bytes: usize,
+    /// None of them may be held up by a full disk: all are a person's words in an incident.
+    pub urgent: bool,
+    /// The log's key changes behind this batch.
+    pub(crate) rotates: bool,
+}
+
+/// What a request came to, before the batch it was decided in is durable.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settled {
+    /// These acts of the batch, from index to index.
+    Done {
+        /// The first.
+        first: u64,
+        /// How many.
+        count: u32,
+    },
+    /// It happened before: these acts.
+    Repeated {
+        /// The first.
+        first: u64,
+        /// How many.
+        count: u32,
+    },
+    /// It did not happen.
+    Refused(Refusal),
+    /// Alerts: indexes of the acts that followed, and counts of the rest.
+    Signals(SignalsSettled),
+    /// Whether such a heartbeat is expected.
+    Beat(bool),
+}
+
+/// What a delivery of alerts came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SignalsSettled {
+    /// First index and number of the acts of each command that followed.
+    pub acts: Vec<(u64, u32)>,
+    /// Known: a longer lease.
+    pub known: u32,
+    /// Ignored by a rule.
+    pub ignored: u32,
+    /// Ends of what does not fire.
+    pub stale: u32,
+    /// Why the rest was not taken.
+    pub refused: Option<Refusal>,
+}
+
+/// Who and why, for all acts of one command.
+struct Header {
+    id: CommandId,
+    actor: Actor,
+    proof: Proof,
+    digest: CommandDigest,
+    claimed_at: Option<Timestamp>,
+    cause: Option<ActId>,
+    why: Option<Prose>,
+    signed: Option<(Box<str>, String)>,
+}
+
+impl Decider {
+    /// A decider that goes on from `state`, which holds every act up to the end of `entries`.
+    pub fn new(
+        state: State,
+        rules: Rules,
+        growth: Growth,
+        digest_key: Arc<DigestKey>,
+        keystore: Arc<dyn Keystore>,
+        entries: Arc<dyn Entries>,
+        now: Timestamp,
+    ) -> Decider {
+        let recent = Recent::new(state.log.acts);
+        let leases = Leases::new(now);
+        Decider { state, leases, rules, recent, growth, digest_key, keystore, entries }
+    }
+
+    /// The state with everything decided so far.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// An empty batch behind everything decided so far.
+    pub fn batch(&self) -> Batch {
+        Batch { first: self.state.log.acts, urgent: true, ..Batch::default() }
+    }
+
+    /// Forgets a batch that was not written: goes back to `state`.
+    pub fn reset(&mut self, state: State) {
+        self.recent.forget_from(state.log.acts);
+        self.state = state;
+    }
+
+    /// Decides on one input; acts that follow are added to the batch.
+    pub(crate) fn admit(&mut self, batch: &mut Batch, input: &Input, now: Timestamp) -> Settled {
+        match input {
+            Input::Command(prepared) => self
+                .command(batch, prepared, now)
+                .unwrap_or_else(Settled::Refused),
+            Input::Signals { transport, signals } => {
+                match self.sender(transport, Scope::Alerts, now) {
+                    Ok((actor, proof)) => {
+                        Settled::Signals(self.signals(batch, signals, &actor, &proof, now))
+                    }
+                    Err(refusal) => Settled::Refused(refusal),
+                }
+            }
+            Input::Beat { transport, heartbeat } => {
+                match self.sender(transport, Scope::Alerts, now) {
+                    Ok(_) => Settled::Beat(self.beat(heartbeat, now)),
+                    Err(refusal) => Settled::Refused(refusal),
+                }
+            }
+        }
+    }
+
+    /// Does what is due because time passed.
+    pub fn tick(&mut self, batch: &mut Batch, now: Timestamp) {
+        for deed in incident::tick(&self.state.incidents, &mut self.leases, now, &self.rules) {
+            if let Err(refusal) = self.deed(batch, deed, &Proof::Internal, now) {
+                tracing::warn!(%refusal, "what is due could not be done");
+            }
+        }
+    }
+
+    /// Does something that hereby takes on itself, such as opening the record.
+    ///
+    /// # Errors
+    /// When its acts can't be written down.
+    pub fn deed(
+        &mut self,
+        batch: &mut Batch,
+        deed: Deed,
+        proof: &Proof,
+        now: Timestamp,
+    ) -> Result<Settled, Refusal> {
+        let digest = command::digest(&self.digest_key, &deed.actor, deed.id.as_str().as_bytes());
+        if let Some((first, count, _)) = self.seen(&deed.id, 0)? {
+            return Ok(Settled::Repeated { first, count });
+        }
+        batch.urgent &= *proof == Proof::Internal;
+        let header = Header {
+            id: deed.id,
+            actor: deed.actor,
+            proof: proof.clone(),
+            digest,
+            claimed_at: None,
+            cause: deed.cause,
+            why: deed.why,
+            signed: None,
+        };
+        self.take(batch, header, deed.drafts, now)
+    }
+
+    fn beat(&mut self, heartbeat: &Name, now: Timestamp) -> bool {
+        self.leases.beat(&self.state.incidents, heartbeat, now)
+    }
+
+    /// Who sends, if they may.
+    fn sender(
+        &self,
+        transport: &Transport,
+        scope: Scope,
+        now: Timestamp,
+    ) -> Result<(Actor, Proof), Refusal> {
+        let holder = match transport {
+            Transport::LocalUid(_) => None,
+            Transport::Token(id) => {
+                let token = self.state.access.valid_token(id, now)?;
+                if !token.scopes.contains(&scope) {
+                    let detail = format!("token {id} is not good for `{}`", scope.as_str());
+                    return Err(Refusal::new(Reason::Forbidden, detail));
+                }
+                Some(&token.actor)
+            }
+        };
+        Ok(actor_of(transport, None, None, holder))
+    }
+
+    fn command(
+        &mut self,
+        batch: &mut Batch,
+        prepared: &Prepared,
+        now: Timestamp,
+    ) -> Result<Settled, Refusal> {
+        let command = &prepared.command;
+        let (sender, proof) = self.sender(&prepared.transport, scope_for(&command.verb), now)?;
+        let (actor, proof) = self.author(prepared, sender, proof)?;
+        if let Some((first, count, digest)) = self.seen(&command.id, prepared.unseen_before)? {
+            if digest == prepared.digest {
+                return Ok(Settled::Repeated { first, count });
+            }
+            return Err(Refusal::new(
+                Reason::IdReused,
+                format!("the id {} came before with another command, or from somebody else", command.id),
+            ));
+        }
+        let drafts = self.decide(command, &actor, now)?;
+        let rotates = matches!(command.verb, Verb::RotateLogKey(_));
+        if drafts.is_empty() && !rotates {
+            return Err(Refusal::new(Reason::WrongState, "nothing would change"));
+        }
+        let header = Header {
+            id: command.id.clone(),
+            actor,
+            proof,
+            digest: prepared.digest,
+            claimed_at: command.claimed_at,
+            cause: None,
+            why: command.why.clone(),
+            signed: prepared
+                .signed
+                .as_ref()
+                .map(|signed| (signed.signature.clone(), signed.canonical.clone())),
+        };
+        self.take(batch, header, drafts, now)
+    }
+
+    /// Who acts: the key's person if the command is signed, else whoever sends it.
+    fn author(
+        &self,
+        prepared: &Prepared,
+        sender: Actor,
+        proof: Proof,
+    ) -> Result<(Actor, Proof), Refusal> {
+        let behalf = prepared.command.on_behalf_of.as_ref();
+        if let Some(signed) = &prepared.signed {
+            let key = self.state.access.keys.get(&signed.key);
+            if key.is_none_or(|key| key.person != signed.person) {
+                let detail = format!("there is no key {}, or it was revoked", signed.key);
+                return Err(Refusal::new(Reason::Forbidden, detail));
+            }
+            if behalf.is_some_and(|person| *person != signed.person)
+                || matches!(&sender, Actor::Person { id } if *id != signed.person)
+            {
+                let detail = "the signature is one person's, the command claims to be another's";
+                return Err(Refusal::new(Reason::Forbidden, detail));
+            }
+        } else if behalf.is_some() && !matches!(prepared.transport, Transport::LocalUid(_)) {
+            let detail = "a token can't act on behalf of somebody else: only the local socket can";
+            return Err(Refusal::new(Reason::Forbidden, detail));
+        } else if prepared.signed.is_none() && behalf.is_none() {
+            return Ok((sender, proof));
+        }
+        Ok(actor_of(&prepared.transport, behalf, prepared.signed.as_ref(), None))
+    }
+
+    fn decide(
+        &self,
+        command: &command::Command,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Vec<Draft>, Refusal> {
+        let context = Context { actor, now, rules: &self.rules };
+        if let Some(decision) = incident::decide(&self.state.incidents, &command.verb, &context) {
+            return decision;
+        }
+        if let Some(decision) = self.state.access.decide(&command.verb, now) {
+            return decision;
+        }
+        // The one command that is left changes the log's key; the writer adds its act, because
+        // only it can make the key.
+        Err(Refusal::new(Reason::WrongState, "the log's key is changed by the writer alone"))
+    }
+
+    fn signals(
+        &mut self,
+        batch: &mut Batch,
+        signals: &[AlertSignal],
+        actor: &Actor,
+        proof: &Proof,
+        now: Timestamp,
+    ) -> SignalsSettled {
+        let mut settled = SignalsSettled::default();
+        for signal in signals {
+            let context = Context { actor, now, rules: &self.rules };
+            let deed = match incident::hear(
+                &self.state.incidents,
+                &mut self.leases,
+                signal,
+                &context,
+            ) {
+                Heard::Changed(deed) => deed,
+                Heard::Known(_) => {
+                    settled.known += 1;
+                    continue;
+                }
+                Heard::Ignored => {
+                    settled.ignored += 1;
+                    continue;
+                }
+                Heard::Stale => {
+                    settled.stale += 1;
+                    continue;
+                }
+            };
+            let acts = deed.drafts.len() as u64;
+            if !self.growth.has(acts, now) {
+                settled.refused = Some(Refusal::new(
+                    Reason::Overloaded,
+                    "alerts come faster than the record may grow: send the rest again later",
+                ));
+                break;
+            }
+            match self.deed(batch, deed, proof, now) {
+                Ok(Settled::Done { first, count }) => {
+                    self.growth.take(acts);
+                    settled.acts.push((first, count));
+                }
+                Ok(_) => settled.known += 1,
+                Err(refusal) => {
+                    settled.refused = Some(refusal);
+                    break;
+                }
+            }
+        }
+        settled
+    }
+
+    /// Where the command stands on the record, if it happened.
+    fn seen(
+        &self,
+        id: &CommandId,
+        unseen_before: u64,
+    ) -> Result<Option<(u64, u32, CommandDigest)>, Refusal> {
+        if let Some(seen) = self.recent.find(id) {
+            return Ok(Some(seen));
+        }
+        if unseen_before >= self.recent.complete_from {
+            return Ok(None);
+        }
+        find_command(self.entries.as_ref(), id).map_err(|error| {
+            Refusal::new(Reason::Overloaded, format!("whether this happened can't be read: {error}"))
+        })
+    }
+
+    /// Writes the drafts down as acts of one command: all of them, or none.
+    fn take(
+        &mut self,
+        batch: &mut Batch,
+        header: Header,
+        drafts: Vec<Draft>,
+        now: Timestamp,
+    ) -> Result<Settled, Refusal> {
+        let at = now.max(self.state.log.last_at);
+        let first_id = act_id(&header.id, 0);
+        let mut acts = Vec::with_capacity(drafts.len());
+        let mut entries = Vec::with_capacity(drafts.len());
+        for (ordinal, draft) in (0_u32..).zip(drafts) {
+            let signed = header.signed.as_ref().map(|(signature, canonical)| Signed {
+                signature: signature.clone(),
+                command: (ordinal == 0).then(|| Sealable::Open(canonical.clone())),
+            });
+            let mut act = Act {
+                id: if ordinal == 0 { first_id } else { act_id(&header.id, ordinal) },
+                at,
+                claimed_at: header.claimed_at,
+                actor: header.actor.clone(),
+                evidence: Evidence { digest: header.digest, proof: header.proof.clone(), signed },
+                subject: draft.subject,
+                tenant: None,
+                cause: if ordinal == 0 { header.cause } else { Some(first_id) },
+                why: header.why.clone().filter(|_| ordinal == 0).map(Sealable::Open),
+                body: draft.body,
+            };
+            if let Some((key, name)) = self.sealing_key(&act)? {
+                act.seal(&key, &name);
+            }
+            let entry = act
+                .encode()
+                .map_err(|bad| Refusal::new(Reason::OutOfRange, format!("it can't be written: {bad}")))?;
+            acts.push(act);
+            entries.push(entry);
+        }
+        let first = self.state.log.acts;
+        let count = u32::try_from(acts.len()).unwrap_or(u32::MAX);
+        for (act, entry) in acts.into_iter().zip(entries) {
+            let (done, index) = (&batch.acts, self.state.log.acts);
+            let store = self.entries.as_ref();
+            self.state.apply(&act, &mut |id| acts_on(store, id, index, done));
+            batch.bytes += entry.len() + 1;
+            batch.acts.push(act);
+            batch.entries.push(entry);
+        }
+        self.recent.remember(header.id, first, count, header.digest);
+        Ok(Settled::Done { first, count })
+    }
+
+    /// Adds the act that says that the log's key changed.
+    pub(crate) fn rotate(
+        &mut self,
+        batch: &mut Batch,
+        prepared: &Prepared,
+        to: String,
+        now: Timestamp,
+    ) -> Result<Settled, Refusal> {
+        let (sender, proof) = self.sender(&prepared.transport, Scope::Admin, now)?;
+        let (actor, proof) = self.author(prepared, sender, proof)?;
+        let Some((_, from)) = self.state.log.vkeys.last().cloned() else {
+            return Err(Refusal::new(Reason::WrongState, "the record has no key yet"));
+        };
+        let body = record::kinds::log::KeyRotated { from, to: to.into() };
+        let header = Header {
+            id: prepared.command.id.clone(),
+            actor,
+            proof,
+            digest: prepared.digest,
+            claimed_at: prepared.command.claimed_at,
+            cause: None,
+            why: prepared.command.why.clone(),
+            signed: prepared.signed.as_ref().map(|it| (it.signature.clone(), it.canonical.clone())),
+        };
+        batch.rotates = true;
+        self.take(batch, header, vec![Draft { subject: Subject::Record, body: body.into() }], now)
+    }
+
+    /// Whether a rotation would be judged anew, or happened before, or may not be.
+    pub(crate) fn before_rotation(
+        &self,
+        prepared: &Prepared,
+        now: Timestamp,
+    ) -> Result<Option<Settled>, Refusal> {
+        self.sender(&prepared.transport, Scope::Admin, now)?;
+        Ok(match self.seen(&prepared.command.id, 0)? {
+            Some((first, count, digest)) if digest == prepared.digest => {
+                Some(Settled::Repeated { first, count })
+            }
+            Some(_) => {
+                let detail = format!("the id {} came before", prepared.command.id);
+                return Err(Refusal::new(Reason::IdReused, detail));
+            }
+            None => None,
+        })
+    }
+
+    /// The key that seals acts on this subject, if they are sealed.
+    fn sealing_key(&self, act: &Act) -> Result<Option<(SubjectKey, KeyRef)>, Refusal> {
+        let Subject::Incident(id) = act.subject else { return Ok(None) };
+        let declares = match &act.body {
+            Body::IncidentDeclared(declared) => Some(declared.private),
+            _ => None,
+        };
+        let summary = || self.state.incidents.summary(id).map(|summary| summary.private);
+        // Acts of the declaring command itself come before its declaration is folded in.
+        let private = declares.or_else(summary).unwrap_or(false);
+        if !private {
+            return Ok(None);
+        }
+        let name: KeyRef = format!("incident/{id}")
+            .parse()
+            .map_err(|bad| Refusal::new(Reason::OutOfRange, format!("no key name: {bad}")))?;
+        let unreadable = |error: std::io::Error| {
+            Refusal::new(Reason::NoSpace, format!("the keystore can't be used: {error}"))
+        };
+        let key = if declares.is_some() {
+            Some(self.keystore.ensure(&name).map_err(unreadable)?)
+        } else {
+            self.keystore.find(&name).map_err(unreadable)?
+        };
+        match key {
+            Some(key) => Ok(Some((key, name))),
+            None => Err(Refusal::new(
+                Reason::WrongState,
+                format!("the key of {id} was erased: nothing can be written in it any more"),
+            )),
+        }
+    }
+}
+
+/// The first index, number of acts and digest of the command with this id, from the record.
+pub(crate) fn find_command(
+    entries: &dyn Entries,
+    id: &CommandId,
+) -> Result<Option<(u64, u32, CommandDigest)>, crate::ports::ReadError> {
+    let damaged = |what: String| crate::ports::ReadError::Damaged(what);
+    let Some(first) = entries.find_act(&act_id(id, 0))? else { return Ok(None) };
+    let entry = entries.entry(first)?.ok_or_else(|| damaged(format!("entry {first} is gone")))?;
+    let act = Act::decode(&entry).map_err(|bad| damaged(format!("entry {first}: {bad}")))?;
+    let mut count = 1;
+    while entries.find_act(&act_id(id, count))? == Some(first + u64::from(count)) {
+        count += 1;
+    }
+    Ok(Some((first, count, act.evidence.digest)))
+}
+
+/// All acts on an incident before `index`: those on the record, then those of the batch.
+pub(crate) fn acts_on(entries: &dyn Entries, id: IncidentId, index: u64, done: &[Act]) -> Vec<Act> {
+    let subject = Subject::Incident(id);
+    let mut acts = Vec::new();
+    let mut from = 0;
+    loop {
+        let Ok(indexes) = entries.of_subject(&subject, from, 1_000) else { return Vec::new() };
+        let Some(last) = indexes.last() else { break };
+        from = last + 1;
+        for at in indexes.into_iter().filter(|at| *at < index) {
+            let read = entries.entry(at).ok().flatten();
+            let Some(act) = read.and_then(|entry| Act::decode(&entry).ok()) else {
+                // What can't be read leaves the incident with its summary alone.
+                tracing::warn!(index = at, incident = %id, "an act of a closed incident can't be read");
+                return Vec::new();
+            };
+            acts.push(act);
+        }
+    }
+    let ids: BTreeSet<ActId> = acts.iter().map(|act| act.id).collect();
+    let unwritten = done.iter().filter(|act| act.subject == subject && !ids.contains(&act.id));
+    acts.extend(unwritten.cloned());
+    acts
+}
+
+/// Commands that happened lately: all of those whose acts stand at or behind `complete_from`.
+struct Recent {
+    complete_from: u64,
+    by_id: HashMap<CommandId, (u64, u32, CommandDigest)>,
+    order: VecDeque<CommandId>,
+}
+
+impl Recent {
+    fn new(size: u64) -> Recent {
+        Recent { complete_from: size, by_id: HashMap::new(), order: VecDeque::new() }
+    }
+
+    fn find(&self, id: &CommandId) -> Option<(u64, u32, CommandDigest)> {
+        self.by_id.get(id).copied()
+    }
+
+    fn remember(&mut self, id: CommandId, first: u64, count: u32, digest: CommandDigest) {
+        self.by_id.insert(id.clone(), (first, count, digest));
+        self.order.push_back(id);
+        while self.order.len() > RECENT_MAX {
+            let Some(oldest) = self.order.pop_front() else { break };
+            if let Some((first, count, _)) = self.by_id.remove(&oldest) {
+                self.complete_from = first + u64::from(count);
+            }
+        }
+    }
+
+    fn forget_from(&mut self, size: u64) {
+        self.by_id.retain(|_, (first, _, _)| *first < size);
+        self.order.retain(|id| self.by_id.contains_key(id));
+    }
+}

@@ -1,0 +1,398 @@
+//! The engine as everyone else sees it: start it, ask it, stop it.
+
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use base::{Actor, Name, Timestamp};
+use incident::{AlertSignal, Deed, Reason, Refusal, Rules};
+use record::act::Act;
+use record::command::{self, DigestKey, signed_bytes};
+use record::note::VerifierKey;
+
+use crate::decider::{Decider, acts_on, find_command};
+use crate::follower::{self, View};
+use crate::growth::Growth;
+use crate::ports::{
+    AppendError, Clock, Entries, Keystore, Log, Publisher, ReadError, Snapshots,
+};
+use crate::request::{
+    Answer, Input, Outcome, Prepared, Request, SignalReport, SignedCommand, Transport, actor_of,
+};
+use crate::state::State;
+use crate::writer::{Fatal, Job, Writer};
+
+/// How many requests may wait for the writer.
+const QUEUE_MAX: usize = 4_096;
+
+/// How many batches the followers may lag behind before the writer waits.
+const LAG_MAX: usize = 64;
+
+/// What an engine is made of.
+pub struct Options {
+    /// Where acts are written.
+    pub log: Box<dyn Log>,
+    /// Where they are read.
+    pub entries: Arc<dyn Entries>,
+    /// The keys of subjects.
+    pub keystore: Arc<dyn Keystore>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Tiles and the public checkpoint.
+    pub publisher: Box<dyn Publisher>,
+    /// States kept for the next start.
+    pub snapshots: Arc<dyn Snapshots>,
+    /// The key of command digests.
+    pub digest_key: DigestKey,
+    /// What alerts do.
+    pub rules: Rules,
+    /// How fast outsiders may make the record grow.
+    pub growth: Growth,
+    /// The epoch this writer believes in.
+    pub epoch: u64,
+    /// Acts to take first: opening the record, what recovery did.
+    pub boot: Vec<Deed>,
+    /// Called on the writer's thread before anything else: it may raise its priority.
+    pub on_writer_start: Box<dyn FnOnce() + Send>,
+    /// Called when the writer can't go on. The process must end.
+    pub on_fatal: Box<dyn FnOnce(AppendError) + Send>,
+    /// Told how many entries were folded, of how many, while starting.
+    pub progress: Box<dyn FnMut(u64, u64)>,
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    /// An entry can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An entry is no act of a form this build knows.
+    #[error("entry {index}: {reason}")]
+    Entry {
+        /// Which.
+        index: u64,
+        /// Why not.
+        reason: String,
+    },
+    /// The first acts could not be written.
+    #[error("the record can't be written")]
+    Write(#[source] AppendError),
+    /// No thread could be started.
+    #[error("no thread could be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A running engine. Dropping it stops it; [`Engine::stop`] waits for the end.
+pub struct Engine {
+    jobs: Mutex<Option<SyncSender<Job>>>,
+    view: Arc<View>,
+    entries: Arc<dyn Entries>,
+    clock: Arc<dyn Clock>,
+    digest_key: Arc<DigestKey>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Folds what is on the record, takes the first acts and starts the threads.
+    ///
+    /// # Errors
+    /// See [`CannotStart`].
+    pub fn start(mut options: Options) -> Result<Engine, CannotStart> {
+        let now = options.clock.now();
+        let state = newest_state(
+            options.entries.as_ref(),
+            options.snapshots.as_ref(),
+            &mut *options.progress,
+        )?;
+        let digest_key = Arc::new(options.digest_key);
+        let head = options.log.sign().map_err(CannotStart::Write)?;
+        let view = Arc::new(View::new(state.clone(), head));
+        let decider = Decider::new(
+            state,
+            options.rules,
+            options.growth,
+            digest_key.clone(),
+            options.keystore,
+            options.entries.clone(),
+            now,
+        );
+        let (jobs, work) = sync_channel(QUEUE_MAX);
+        let (to_follower, follow) = sync_channel(LAG_MAX);
+        let (to_publisher, publish) = sync_channel(LAG_MAX);
+        let mut writer = Writer {
+            decider,
+            log: options.log,
+            epoch: options.epoch,
+            entries: options.entries.clone(),
+            clock: options.clock.clone(),
+            view: view.clone(),
+            sinks: vec![to_follower, to_publisher],
+            tight: false,
+        };
+        let mut threads = Vec::new();
+        let (entries, snapshots) = (options.entries.clone(), options.snapshots);
+        let followed = view.clone();
+        threads.push(spawn("follower", move || {
+            follower::follow(&followed, entries.as_ref(), snapshots.as_ref(), &follow);
+        })?);
+        let mut publisher = options.publisher;
+        threads.push(spawn("publisher", move || {
+            follower::publish(publisher.as_mut(), &publish);
+        })?);
+        writer.boot(options.boot).map_err(|Fatal(error)| CannotStart::Write(error))?;
+        let (on_start, on_fatal) = (options.on_writer_start, options.on_fatal);
+        threads.push(spawn("writer", move || {
+            on_start();
+            if let Err(Fatal(error)) = writer.run(&work) {
+                on_fatal(error);
+            }
+        })?);
+        Ok(Engine {
+            jobs: Mutex::new(Some(jobs)),
+            view,
+            entries: options.entries,
+            clock: options.clock,
+            digest_key,
+            threads: Mutex::new(threads),
+        })
+    }
+
+    /// What readers see.
+    pub fn view(&self) -> &Arc<View> {
+        &self.view
+    }
+
+    /// The entries that are durable.
+    pub fn entries(&self) -> &Arc<dyn Entries> {
+        &self.entries
+    }
+
+    /// The server's time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Asks for acts, and waits until they are durable and readers see them.
+    pub async fn submit(&self, request: Request) -> Outcome {
+        let prepared = match self.prepare(request) {
+            Ok(prepared) => prepared,
+            Err(refusal) => return Outcome::Refused(refusal),
+        };
+        let outcome = match self.ask(Input::Command(Box::new(prepared))) {
+            Ok(answer) => match answer.await {
+                Ok(Answer::Command(outcome)) => outcome,
+                Ok(_) | Err(_) => Outcome::Unknown,
+            },
+            Err(refusal) => Outcome::Refused(refusal),
+        };
+        if let Outcome::Done(receipts) = &outcome
+            && let Some(last) = receipts.last()
+        {
+            self.view.caught_up(last.index + 1).await;
+        }
+        outcome
+    }
+
+    /// The same from a thread that may block; readers may see it a moment later.
+    pub fn submit_blocking(&self, request: Request) -> Outcome {
+        let prepared = match self.prepare(request) {
+            Ok(prepared) => prepared,
+            Err(refusal) => return Outcome::Refused(refusal),
+        };
+        match self.ask(Input::Command(Box::new(prepared))) {
+            Ok(answer) => match answer.blocking_recv() {
+                Ok(Answer::Command(outcome)) => outcome,
+                Ok(_) | Err(_) => Outcome::Unknown,
+            },
+            Err(refusal) => Outcome::Refused(refusal),
+        }
+    }
+
+    /// Hands in alerts; answers once what followed is durable. `None`: the outcome is unknown.
+    pub async fn signals(
+        &self,
+        transport: Transport,
+        signals: Vec<AlertSignal>,
+    ) -> Option<SignalReport> {
+        let refused = |refusal| SignalReport { refused: Some(refusal), ..SignalReport::default() };
+        match self.ask(Input::Signals { transport, signals }) {
+            Ok(answer) => match answer.await.ok()? {
+                Answer::Signals(report) => Some(report),
+                Answer::Command(Outcome::Refused(refusal)) => Some(refused(refusal)),
+                _ => None,
+            },
+            Err(refusal) => Some(refused(refusal)),
+        }
+    }
+
+    /// Hands in a sign of life; says whether one is expected under this name.
+    ///
+    /// # Errors
+    /// A refusal when the sender may not, or the writer is gone.
+    pub async fn beat(&self, transport: Transport, heartbeat: Name) -> Result<bool, Refusal> {
+        let gone = || Refusal::new(Reason::Stopping, "hereby is stopping");
+        match self.ask(Input::Beat { transport, heartbeat })?.await {
+            Ok(Answer::Beat(expected)) => expected,
+            Ok(Answer::Command(Outcome::Refused(refusal))) => Err(refusal),
+            _ => Err(gone()),
+        }
+    }
+
+    /// Takes no more requests, finishes what was taken, and waits for the end.
+    pub fn stop(&self) {
+        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in threads.drain(..).rev() {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the engine had panicked");
+            }
+        }
+    }
+
+    fn ask(
+        &self,
+        input: Input,
+    ) -> Result<tokio::sync::oneshot::Receiver<Answer>, Refusal> {
+        let stopping = || Refusal::new(Reason::Stopping, "hereby is stopping; send it again later");
+        let (answer, receiver) = tokio::sync::oneshot::channel();
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let jobs = jobs.ok_or_else(stopping)?;
+        match jobs.try_send(Job { input, answer }) {
+            Ok(()) => Ok(receiver),
+            Err(TrySendError::Full(_)) => Err(Refusal::new(
+                Reason::Overloaded,
+                "more requests wait than the record can take; send it again in a second",
+            )),
+            Err(TrySendError::Disconnected(_)) => Err(stopping()),
+        }
+    }
+
+    /// Everything that needs no writer: the canonical form, the signature, a look at the record.
+    fn prepare(&self, request: Request) -> Result<Prepared, Refusal> {
+        let bad = |error: &dyn std::fmt::Display| {
+            Refusal::new(Reason::OutOfRange, format!("not a command: {error}"))
+        };
+        let Request { transport, command, signature } = request;
+        let canonical = command.to_canonical().map_err(|error| bad(&error))?;
+        let unseen_before = match find_command(self.entries.as_ref(), &command.id) {
+            Ok(None) => self.entries.size(),
+            // Seen, or not readable: the writer looks again.
+            Ok(Some(_)) | Err(_) => 0,
+        };
+        let signed = match signature {
+            None => None,
+            Some(signature) => Some(self.signed(&signature, &canonical)?),
+        };
+        let holder = match &transport {
+            Transport::LocalUid(_) => None,
+            Transport::Token(id) => Some(self.holder(id)?),
+        };
+        let behalf = command.on_behalf_of.as_ref();
+        let (actor, _) = actor_of(&transport, behalf, signed.as_ref(), holder.as_ref());
+        let digest = command::digest(&self.digest_key, &actor, &canonical);
+        Ok(Prepared { transport, command, digest, signed, unseen_before })
+    }
+
+    fn holder(&self, id: &base::TokenId) -> Result<Actor, Refusal> {
+        let now = self.clock.now();
+        self.view.read(|state| state.access.valid_token(id, now).map(|token| token.actor.clone()))
+    }
+
+    /// Checks an author's signature against the enrolled key.
+    fn signed(
+        &self,
+        signature: &crate::request::Signature,
+        canonical: &[u8],
+    ) -> Result<SignedCommand, Refusal> {
+        let forbidden = |detail: String| Refusal::new(Reason::Forbidden, detail);
+        let key = self.view.read(|state| state.access.keys.get(&signature.key).cloned());
+        let key = key.ok_or_else(|| {
+            forbidden(format!("there is no key {}, or it was revoked", signature.key))
+        })?;
+        let vkey: VerifierKey =
+            key.vkey.parse().map_err(|_| forbidden("the enrolled key can't be read".to_owned()))?;
+        let valid = aws_lc_rs::signature::UnparsedPublicKey::new(
+            &aws_lc_rs::signature::ED25519,
+            vkey.public_key(),
+        )
+        .verify(&signed_bytes(canonical), &signature.bytes);
+        if valid.is_err() {
+            return Err(forbidden(format!(
+                "the signature is not one by key {} over this command",
+                signature.key
+            )));
+        }
+        let canonical = String::from_utf8(canonical.to_vec())
+            .map_err(|_| forbidden("the command is not text".to_owned()))?;
+        Ok(SignedCommand {
+            key: signature.key.clone(),
+            person: key.person,
+            signature: base64(&signature.bytes).into(),
+            canonical,
+        })
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+fn spawn(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, CannotStart> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(CannotStart::Thread)
+}
+
+/// The state after all acts on the record: from the newest snapshot, or from the first act.
+fn newest_state(
+    entries: &dyn Entries,
+    snapshots: &dyn Snapshots,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<State, CannotStart> {
+    let kept = snapshots.newest().filter(|(size, _)| *size <= entries.size());
+    let state = kept.and_then(|(size, json)| match State::from_snapshot(&json) {
+        Ok(Some(state)) if state.log.acts == size => Some(state),
+        Ok(_) => None,
+        Err(error) => {
+            tracing::warn!(%error, "a snapshot is damaged; the state is rebuilt without it");
+            None
+        }
+    });
+    fold(state.unwrap_or_default(), entries, progress)
+}
+
+/// Folds every act behind `state` into it. From an empty state this is the rebuild.
+///
+/// # Errors
+/// When an entry can't be read, or is no act.
+pub fn fold(
+    mut state: State,
+    entries: &dyn Entries,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<State, CannotStart> {
+    let size = entries.size();
+    let mut bad = None;
+    entries.scan(state.log.acts, &mut |index, entry| {
+        match Act::decode(entry) {
+            Ok(act) => state.apply(&act, &mut |id| acts_on(entries, id, index, &[])),
+            Err(error) => bad = Some(CannotStart::Entry { index, reason: error.to_string() }),
+        }
+        if index % 4_096 == 0 {
+            progress(index, size);
+        }
+        bad.is_none()
+    })?;
+    progress(size, size);
+    bad.map_or(Ok(state), Err)
+}

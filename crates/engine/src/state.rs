@@ -1,0 +1,91 @@
+//! Everything that is true now, folded from the acts.
+
+use base::{IncidentId, Timestamp};
+use record::act::Act;
+use record::canonical;
+use record::hash::{self, Hash};
+use record::kinds::Body;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Access;
+
+/// Raised whenever the fold or its form changes: older snapshots are then rebuilt.
+pub(crate) const STATE_VERSION: u32 = 1;
+
+/// The state after a number of acts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Incidents, alerts, silences, heartbeats.
+    pub incidents: incident::State,
+    /// Tokens and keys.
+    pub access: Access,
+    /// The record itself.
+    pub log: LogState,
+}
+
+/// What the record says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogState {
+    /// Every key that ever signed, with the index from which on it did.
+    pub vkeys: Vec<(u64, Box<str>)>,
+    /// How many acts were folded in.
+    pub acts: u64,
+    /// The time of the last act: time never runs backwards on the record.
+    pub last_at: Timestamp,
+}
+
+impl State {
+    /// Folds in the next act. `hydrate` gives all earlier acts on an incident.
+    pub fn apply(&mut self, act: &Act, hydrate: &mut dyn FnMut(IncidentId) -> Vec<Act>) {
+        self.incidents.apply(act, hydrate);
+        self.access.apply(act);
+        match &act.body {
+            Body::LogOpened(opened) => self.log.vkeys.push((0, opened.vkey.clone())),
+            Body::LogKeyRotated(rotated) => {
+                self.log.vkeys.push((self.log.acts + 1, rotated.to.clone()));
+            }
+            _ => {}
+        }
+        self.log.acts += 1;
+        self.log.last_at = act.at;
+    }
+
+    /// The state as canonical JSON, for a snapshot.
+    ///
+    /// # Errors
+    /// When a number in it has grown beyond what the form can hold.
+    pub fn to_snapshot(&self) -> Result<Vec<u8>, canonical::NotCanonical> {
+        canonical::to_vec(&Snapshot { state: self, version: STATE_VERSION })
+    }
+
+    /// Reads a snapshot; `None` when it is of another version of the fold.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn from_snapshot(json: &[u8]) -> Result<Option<State>, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        #[derive(Deserialize)]
+        struct Form {
+            state: State,
+        }
+        if serde_json::from_slice::<Version>(json)?.version != STATE_VERSION {
+            return Ok(None);
+        }
+        serde_json::from_slice::<Form>(json).map(|form| Some(form.state))
+    }
+
+    /// A digest of the state: two states are equal when their digests are.
+    pub fn digest(&self) -> Hash {
+        // A state that has no canonical form equals none, itself included.
+        self.to_snapshot().map_or(hash::EMPTY_ROOT, |json| hash::sha256(&[&json]))
+    }
+}
+
+#[derive(Serialize)]
+struct Snapshot<'a> {
+    state: &'a State,
+    version: u32,
+}

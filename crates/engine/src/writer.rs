@@ -1,0 +1,289 @@
+//! The writer's thread: takes what is asked in batches, decides, writes, syncs, signs, answers.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use base::Proof;
+use incident::{Deed, Reason, Refusal};
+use record::command::Verb;
+use tokio::sync::oneshot;
+
+use crate::decider::{Batch, Decider, Settled, SignalsSettled};
+use crate::follower::{Committed, View};
+use crate::ports::{AppendError, AppendRefusal, Clock, Entries, Log, SignedHead};
+use crate::request::{Answer, Input, Outcome, Prepared, Receipt, SignalReport};
+
+/// The most requests in a batch.
+const BATCH_REQUESTS_MAX: usize = 1_024;
+
+/// A batch is written once its entries have this many bytes.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+
+/// How often what is due because of time is looked for.
+const TICK_EVERY_MS: i64 = 1_000;
+
+/// A request and where its answer goes. A dropped sender means: unknown.
+pub(crate) struct Job {
+    pub(crate) input: Input,
+    pub(crate) answer: oneshot::Sender<Answer>,
+}
+
+/// Everything the writer owns.
+pub(crate) struct Writer {
+    pub(crate) decider: Decider,
+    pub(crate) log: Box<dyn Log>,
+    pub(crate) epoch: u64,
+    pub(crate) entries: Arc<dyn Entries>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) view: Arc<View>,
+    pub(crate) sinks: Vec<SyncSender<Arc<Committed>>>,
+    /// The disk was full at the last try: one request at a time, so that urgent ones pass.
+    pub(crate) tight: bool,
+}
+
+/// A request that waits for its batch to be durable.
+struct Waiting {
+    answer: oneshot::Sender<Answer>,
+    settled: Settled,
+}
+
+/// The writer can't go on: what is on the disk is unknown.
+#[derive(Debug)]
+pub(crate) struct Fatal(pub(crate) AppendError);
+
+impl Writer {
+    /// Serves until every sender of jobs is gone.
+    pub(crate) fn run(mut self, jobs: &Receiver<Job>) -> Result<(), Fatal> {
+        let mut next_tick = self.clock.now();
+        loop {
+            let now = self.clock.now();
+            if now >= next_tick {
+                next_tick = now.plus_ms(TICK_EVERY_MS);
+                self.tick()?;
+            }
+            let patience = u64::try_from(next_tick.ms_since(now)).unwrap_or(0);
+            match jobs.recv_timeout(Duration::from_millis(patience.max(1))) {
+                Ok(job) => self.serve(job, jobs)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes what hereby does by itself at the start: opening the record, saying what recovery did.
+    pub(crate) fn boot(&mut self, deeds: Vec<Deed>) -> Result<(), Fatal> {
+        let now = self.clock.now();
+        let mut batch = self.decider.batch();
+        for deed in deeds {
+            if let Err(refusal) = self.decider.deed(&mut batch, deed, &Proof::Internal, now) {
+                tracing::error!(%refusal, "the record's own act could not be taken");
+            }
+        }
+        self.commit(batch, Vec::new())
+    }
+
+    fn tick(&mut self) -> Result<(), Fatal> {
+        let now = self.clock.now();
+        let mut batch = self.decider.batch();
+        self.decider.tick(&mut batch, now);
+        self.commit(batch, Vec::new())
+    }
+
+    /// Decides on this job and all that wait behind it, and writes what follows.
+    fn serve(&mut self, first: Job, jobs: &Receiver<Job>) -> Result<(), Fatal> {
+        let mut batch = self.decider.batch();
+        let mut waiting = Vec::new();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            if let Input::Command(prepared) = &job.input
+                && matches!(prepared.command.verb, Verb::RotateLogKey(_))
+            {
+                self.commit(batch, std::mem::take(&mut waiting))?;
+                self.rotate(prepared, job.answer)?;
+                batch = self.decider.batch();
+            } else {
+                waiting.push(self.decide(&mut batch, job));
+            }
+            let full = waiting.len() >= BATCH_REQUESTS_MAX || batch.bytes >= BATCH_BYTES_MAX;
+            next = if full || self.tight { None } else { jobs.try_recv().ok() };
+        }
+        self.commit(batch, waiting)
+    }
+
+    fn decide(&mut self, batch: &mut Batch, job: Job) -> Waiting {
+        let now = self.clock.now();
+        let settled = self.decider.admit(batch, &job.input, now);
+        match (&job.input, &settled) {
+            (Input::Signals { .. }, _) => batch.urgent = false,
+            (Input::Command(prepared), _) => {
+                batch.urgent &= prepared.command.verb.name().starts_with("incident.");
+            }
+            (Input::Beat { heartbeat, .. }, Settled::Beat(true)) => {
+                self.view.beat(heartbeat.clone(), now);
+            }
+            (Input::Beat { .. }, _) => {}
+        }
+        Waiting { answer: job.answer, settled }
+    }
+
+    /// Changes the log's key: in a batch of its own, signed by the old key for the last time.
+    fn rotate(
+        &mut self,
+        prepared: &Prepared,
+        answer: oneshot::Sender<Answer>,
+    ) -> Result<(), Fatal> {
+        let now = self.clock.now();
+        let mut batch = self.decider.batch();
+        let settled = match self.decider.before_rotation(prepared, now) {
+            Ok(Some(repeated)) => repeated,
+            Err(refusal) => Settled::Refused(refusal),
+            Ok(None) => match self.log.prepare_key() {
+                Ok(vkey) => self
+                    .decider
+                    .rotate(&mut batch, prepared, vkey, now)
+                    .unwrap_or_else(Settled::Refused),
+                Err(error) => Settled::Refused(Refusal::new(
+                    Reason::NoSpace,
+                    format!("no new key could be kept: {error}"),
+                )),
+            },
+        };
+        self.commit(batch, vec![Waiting { answer, settled }])
+    }
+
+    fn commit(&mut self, mut batch: Batch, waiting: Vec<Waiting>) -> Result<(), Fatal> {
+        if batch.acts.is_empty() {
+            let head = self.view.head();
+            self.answer(&batch, waiting, &head);
+            return Ok(());
+        }
+        let appended =
+            self.log.append_batch(batch.first, self.epoch, &batch.entries, batch.urgent);
+        let appended = match appended {
+            Ok(appended) => appended,
+            Err(AppendError::Refused(refusal)) => {
+                self.refuse(&batch, waiting, &refusal);
+                return Ok(());
+            }
+            Err(fatal) => return Err(Fatal(fatal)),
+        };
+        let mut head = self.log.sign().map_err(Fatal)?;
+        if batch.rotates {
+            self.log.use_new_key().map_err(Fatal)?;
+            head = self.log.sign().map_err(Fatal)?;
+        }
+        self.tight = false;
+        let head = Arc::new(head);
+        self.entries.publish(batch.first, &batch.acts);
+        self.answer(&batch, waiting, &head);
+        let committed = Arc::new(Committed {
+            first: batch.first,
+            acts: std::mem::take(&mut batch.acts),
+            leaves: appended.leaves,
+            head,
+        });
+        for sink in &self.sinks {
+            // A follower that is gone has panicked; reads stand still, writing need not.
+            let _ = sink.send(committed.clone());
+        }
+        Ok(())
+    }
+
+    /// The batch was not written: nothing of it happened, and the state goes back.
+    fn refuse(&mut self, batch: &Batch, waiting: Vec<Waiting>, refusal: &AppendRefusal) {
+        tracing::error!(%refusal, acts = batch.acts.len(), "nothing was written");
+        self.tight = true;
+        while self.view.head().size < batch.first {
+            // Rare, and short: the follower folds what is durable already.
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.decider.reset(self.view.read(Clone::clone));
+        let reason = match refusal {
+            AppendRefusal::NoSpace { .. } => Reason::NoSpace,
+            AppendRefusal::WrongSize { .. } | AppendRefusal::Fenced { .. } => Reason::Stopping,
+        };
+        let refused = Refusal::new(reason, refusal);
+        for waiting in waiting {
+            let settled = match waiting.settled {
+                Settled::Done { .. } => Settled::Refused(refused.clone()),
+                Settled::Signals(signals) if !signals.acts.is_empty() => {
+                    Settled::Signals(SignalsSettled {
+                        refused: Some(refused.clone()),
+                        ..SignalsSettled::default()
+                    })
+                }
+                Settled::Repeated { first, .. } if first >= batch.first => {
+                    Settled::Refused(refused.clone())
+                }
+                other => other,
+            };
+            let head = self.view.head();
+            let _ = waiting.answer.send(self.resolve(batch, settled, &head));
+        }
+    }
+
+    fn answer(&self, batch: &Batch, waiting: Vec<Waiting>, head: &Arc<SignedHead>) {
+        for waiting in waiting {
+            // Whoever asked may be gone; what was done is done.
+            let _ = waiting.answer.send(self.resolve(batch, waiting.settled, head));
+        }
+    }
+
+    fn resolve(&self, batch: &Batch, settled: Settled, head: &Arc<SignedHead>) -> Answer {
+        match settled {
+            Settled::Done { first, count } => {
+                Answer::Command(Outcome::Done(receipts(batch, first, count, head)))
+            }
+            Settled::Repeated { first, count } => {
+                Answer::Command(self.repeated(first, count, head))
+            }
+            Settled::Refused(refusal) => Answer::Command(Outcome::Refused(refusal)),
+            Settled::Beat(expected) => Answer::Beat(Ok(expected)),
+            Settled::Signals(signals) => {
+                let mut report = SignalReport {
+                    receipts: Vec::new(),
+                    known: signals.known,
+                    ignored: signals.ignored,
+                    stale: signals.stale,
+                    refused: signals.refused,
+                };
+                for (first, count) in signals.acts {
+                    report.receipts.extend(receipts(batch, first, count, head));
+                }
+                Answer::Signals(report)
+            }
+        }
+    }
+
+    /// The first receipts of a command that happened before.
+    fn repeated(&self, first: u64, count: u32, head: &Arc<SignedHead>) -> Outcome {
+        let indexes = first..first + u64::from(count);
+        let found: Option<Vec<Receipt>> = indexes
+            .map(|index| {
+                let entry = self.entries.entry(index).ok().flatten()?;
+                let act = record::act::Act::decode(&entry).ok()?;
+                Some(receipt(&act, index, head))
+            })
+            .collect();
+        // The act is on the record, but can't be read now: that it happened is all that is known.
+        found.map_or(Outcome::Unknown, Outcome::Done)
+    }
+}
+
+fn receipts(batch: &Batch, first: u64, count: u32, head: &Arc<SignedHead>) -> Vec<Receipt> {
+    let skip = usize::try_from(first - batch.first).unwrap_or(usize::MAX);
+    let acts = batch.acts.iter().skip(skip).take(count as usize);
+    (first..).zip(acts).map(|(index, act)| receipt(act, index, head)).collect()
+}
+
+fn receipt(act: &record::act::Act, index: u64, head: &Arc<SignedHead>) -> Receipt {
+    Receipt {
+        act: act.id,
+        at: act.at,
+        index,
+        kind: act.body.kind().into(),
+        subject: act.subject.clone(),
+        head: head.clone(),
+    }
+}

@@ -1,0 +1,346 @@
+//! What people ask for: which acts follow, or why none do.
+
+use std::collections::BTreeMap;
+
+use base::{AlertId, IncidentId, Name, PersonName};
+use record::act::Subject;
+use record::command::{
+    Assign, Attach, Declare, ExpectHeartbeat, ScheduleMaintenance, Silence, Update, Verb,
+};
+use record::kinds::alert::{
+    HeartbeatExpected, HeartbeatForgotten, MaintenanceEnded, MaintenanceScheduled, SilenceCreated,
+    SilenceEnded,
+};
+use record::kinds::incident::{
+    Acknowledged, AlertAttached, Assigned, Declared, Noted, Reopened, Resolved, Role,
+    SeverityChanged, Status, StatusChanged, Updated,
+};
+use record::sealed::Sealable;
+
+use crate::incidents::Summary;
+use crate::{Context, Draft, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, Reason, Refusal, State};
+
+/// The most alerts one declaration may name.
+pub(crate) const DECLARED_ALERTS_MAX: usize = 64;
+/// The most alerts that belong to one incident.
+pub(crate) const ATTACHED_ALERTS_MAX: usize = 1_000;
+const BLOBS_MAX: usize = 16;
+const MATCHERS_MAX: usize = 16;
+const SILENCES_MAX: usize = 200;
+const MAINTENANCES_MAX: usize = 200;
+const HEARTBEATS_MAX: usize = 500;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+const SILENCE_MAX_MS: i64 = 30 * DAY_MS;
+const MAINTENANCE_MAX_MS: i64 = 90 * DAY_MS;
+const HEARTBEAT_MAX_MS: u64 = 7 * 86_400_000;
+
+type Decision = Result<Vec<Draft>, Refusal>;
+
+/// Decides on a command about incidents, alerts or heartbeats; `None` for those about anything
+/// else.
+pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decision> {
+    Some(match verb {
+        Verb::Declare(declare) => declare_incident(state, declare, context),
+        Verb::Acknowledge(verb) => acknowledge(state, verb.incident),
+        Verb::Assign(assign) => assign_role(state, assign),
+        Verb::Note(note) => known(state, note.incident).and_then(|_| {
+            at_most("blobs", note.blobs.len(), BLOBS_MAX)?;
+            let body = Noted { blobs: note.blobs.clone(), text: note.text.clone().into() };
+            one(note.incident, body)
+        }),
+        Verb::Update(update) => tell(state, update),
+        Verb::SetStatus(verb) => set_status(state, verb.incident, verb.status),
+        Verb::SetSeverity(verb) => open(state, verb.incident).and_then(|summary| {
+            let from = summary.severity;
+            if from == verb.severity {
+                return wrong_state(format!("{} is {from} already", verb.incident));
+            }
+            one(verb.incident, SeverityChanged { from, to: verb.severity })
+        }),
+        Verb::Resolve(verb) => open(state, verb.incident).and_then(|_| {
+            let summary = verb.summary.clone().map(Sealable::from);
+            one(verb.incident, Resolved { summary })
+        }),
+        Verb::Reopen(verb) => known(state, verb.incident).and_then(|summary| {
+            if summary.is_open() {
+                return wrong_state(format!("{} is open", verb.incident));
+            }
+            one(verb.incident, Reopened {})
+        }),
+        Verb::Attach(attach) => attach_alert(state, attach),
+        Verb::Silence(silence) => create_silence(state, silence, context),
+        Verb::EndSilence(verb) => {
+            let subject = Subject::Silence(verb.silence.clone());
+            listed(&state.silences, &verb.silence, "silence")
+                .map(|()| vec![Draft::new(subject, SilenceEnded {})])
+        }
+        Verb::ScheduleMaintenance(verb) => schedule_maintenance(state, verb, context),
+        Verb::EndMaintenance(verb) => {
+            let subject = Subject::Maintenance(verb.maintenance.clone());
+            listed(&state.maintenances, &verb.maintenance, "maintenance window")
+                .map(|()| vec![Draft::new(subject, MaintenanceEnded {})])
+        }
+        Verb::ExpectHeartbeat(verb) => expect_heartbeat(state, verb),
+        Verb::ForgetHeartbeat(verb) => {
+            let subject = Subject::Heartbeat(verb.heartbeat.clone());
+            listed(&state.heartbeats, &verb.heartbeat, "heartbeat")
+                .map(|()| vec![Draft::new(subject, HeartbeatForgotten {})])
+        }
+        Verb::IssueToken(_)
+        | Verb::RevokeToken(_)
+        | Verb::EnrollKey(_)
+        | Verb::RevokeKey(_)
+        | Verb::RotateLogKey(_) => return None,
+    })
+}
+
+fn declare_incident(state: &State, declare: &Declare, context: &Context<'_>) -> Decision {
+    at_most("alerts", declare.alerts.len(), DECLARED_ALERTS_MAX)?;
+    if declare.impact_start.is_some_and(|start| start.ms_since(context.now) > 5 * 60_000) {
+        return out_of_range("impact_start lies in the future".to_owned());
+    }
+    let Some(number) = state.incidents_declared.checked_add(1) else {
+        return Err(Refusal::new(Reason::TooMany, "there are 2^32 incidents already"));
+    };
+    let id = IncidentId::from_number(number);
+    let body = Declared {
+        drill: declare.drill,
+        impact_start: declare.impact_start,
+        private: declare.private,
+        service: declare.service.clone(),
+        severity: declare.severity,
+        title: declare.title.clone().into(),
+    };
+    let mut drafts = vec![Draft::new(Subject::Incident(id), body)];
+    for alert in &declare.alerts {
+        let moved_from = attachable(state, *alert, id, declare.drill)?;
+        let body = AlertAttached { alert: *alert, moved_from };
+        drafts.push(Draft::new(Subject::Incident(id), body));
+    }
+    Ok(drafts)
+}
+
+fn acknowledge(state: &State, id: IncidentId) -> Decision {
+    let summary = open(state, id)?;
+    if let Some((at, actor)) = &summary.acknowledged {
+        return wrong_state(format!("{id} was acknowledged by {actor} at {at}"));
+    }
+    one(id, Acknowledged {})
+}
+
+fn assign_role(state: &State, assign: &Assign) -> Decision {
+    let summary = open(state, assign.incident)?;
+    let holds = |role| summary.holders(role).any(|person| *person == assign.person);
+    if holds(assign.role) {
+        return wrong_state(format!("{} has that role in {}", assign.person, assign.incident));
+    }
+    let excluded = match assign.role {
+        Role::Commander => Some((Role::Operations, "operations")),
+        Role::Operations => Some((Role::Commander, "commander")),
+        Role::Communications | Role::Planning => None,
+    };
+    if let Some((role, name)) = excluded
+        && holds(role)
+    {
+        return Err(Refusal::new(
+            Reason::RoleConflict,
+            format!(
+                "{} is {name} of {}: nobody is both commander and operations, because who operates \
+                 loses sight of the whole. Assign somebody else",
+                assign.person, assign.incident
+            ),
+        ));
+    }
+    let replaces: Option<PersonName> = match assign.role {
+        Role::Operations => None,
+        role => summary.holders(role).next().cloned(),
+    };
+    one(assign.incident, Assigned { person: assign.person.clone(), replaces, role: assign.role })
+}
+
+fn tell(state: &State, update: &Update) -> Decision {
+    let summary = known(state, update.incident)?;
+    let text = Sealable::from(update.text.clone());
+    let subject = Subject::Incident(update.incident);
+    let mut drafts = vec![Draft::new(subject, Updated { audience: update.audience, text })];
+    if let Some(to) = update.status
+        && to != summary.status
+    {
+        drafts.extend(set_status(state, update.incident, to)?);
+    }
+    Ok(drafts)
+}
+
+fn set_status(state: &State, id: IncidentId, to: Status) -> Decision {
+    let from = open(state, id)?.status;
+    if to == Status::Resolved {
+        return wrong_state(format!("resolving is an act of its own: hereby resolve {id}"));
+    }
+    if from == to {
+        return wrong_state(format!("{id} has that status already"));
+    }
+    one(id, StatusChanged { from, to })
+}
+
+fn attach_alert(state: &State, attach: &Attach) -> Decision {
+    let summary = open(state, attach.incident)?;
+    let attached = state.incidents.get(&attach.incident).map_or(0, |it| it.alerts.len());
+    at_most("alerts of one incident", attached + 1, ATTACHED_ALERTS_MAX)?;
+    let moved_from = attachable(state, attach.alert, attach.incident, summary.drill)?;
+    one(attach.incident, AlertAttached { alert: attach.alert, moved_from })
+}
+
+/// Whether the alert can go to this incident; the incident it leaves, if it is in one.
+fn attachable(
+    state: &State,
+    alert: AlertId,
+    to: IncidentId,
+    drill: bool,
+) -> Result<Option<IncidentId>, Refusal> {
+    let Some(known) = state.alerts.get(&alert) else {
+        return Err(Refusal::new(
+            Reason::NotFound,
+            format!("there is no alert {alert}, or it ended more than a day ago: hereby alerts"),
+        ));
+    };
+    if known.incident == Some(to) {
+        return Err(Refusal::new(Reason::WrongState, format!("alert {alert} belongs to {to}")));
+    }
+    if known.drill != drill {
+        return Err(Refusal::new(
+            Reason::WrongState,
+            "drills and real alerts are kept apart: one of the two is a drill",
+        ));
+    }
+    Ok(known.incident)
+}
+
+fn create_silence(state: &State, silence: &Silence, context: &Context<'_>) -> Decision {
+    check_matchers(&silence.matchers)?;
+    let length_ms = silence.ends_at.ms_since(context.now);
+    if !(1..=SILENCE_MAX_MS).contains(&length_ms) {
+        return out_of_range("a silence ends in the future, within 30 days".to_owned());
+    }
+    let active = state.silences.values().filter(|it| context.now < it.ends_at).count();
+    at_most("silences", active + 1, SILENCES_MAX)?;
+    let name = numbered("sil", state.silences_created + 1)?;
+    let body = SilenceCreated { ends_at: silence.ends_at, matchers: silence.matchers.clone() };
+    Ok(vec![Draft::new(Subject::Silence(name), body)])
+}
+
+fn check_matchers(matchers: &BTreeMap<Box<str>, Box<str>>) -> Result<(), Refusal> {
+    let fits = |text: &str, max: usize| {
+        !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control)
+    };
+    if matchers.is_empty() {
+        return Err(Refusal::new(
+            Reason::OutOfRange,
+            "a silence without a label would silence everything: name at least one",
+        ));
+    }
+    at_most("labels", matchers.len(), MATCHERS_MAX)?;
+    for (name, value) in matchers {
+        if !fits(name, LABEL_NAME_BYTES_MAX) || !fits(value, LABEL_VALUE_BYTES_MAX) {
+            return Err(Refusal::new(
+                Reason::OutOfRange,
+                "a label's name has 1 to 128 bytes and its value 1 to 512, on one line",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn schedule_maintenance(
+    state: &State,
+    verb: &ScheduleMaintenance,
+    context: &Context<'_>,
+) -> Decision {
+    let length_ms = verb.ends_at.ms_since(verb.starts_at);
+    let ahead_ms = verb.ends_at.ms_since(context.now);
+    if length_ms < 1 || !(1..=MAINTENANCE_MAX_MS).contains(&ahead_ms) {
+        return out_of_range(
+            "a maintenance window ends after it starts, in the future, within 90 days".to_owned(),
+        );
+    }
+    let active = state.maintenances.values().filter(|it| context.now < it.ends_at).count();
+    at_most("maintenance windows", active + 1, MAINTENANCES_MAX)?;
+    let name = numbered("mw", state.maintenances_scheduled + 1)?;
+    let body = MaintenanceScheduled {
+        ends_at: verb.ends_at,
+        service: verb.service.clone(),
+        starts_at: verb.starts_at,
+        title: verb.title.clone(),
+    };
+    Ok(vec![Draft::new(Subject::Maintenance(name), body)])
+}
+
+fn expect_heartbeat(state: &State, verb: &ExpectHeartbeat) -> Decision {
+    let interval_fits = (1_000..=HEARTBEAT_MAX_MS).contains(&verb.interval_ms);
+    if !interval_fits || verb.grace_ms > HEARTBEAT_MAX_MS {
+        return out_of_range(
+            "interval_ms lies between 1,000 (a second) and 604,800,000 (a week), grace_ms at most \
+             there"
+            .to_owned(),
+        );
+    }
+    if !state.heartbeats.contains_key(&verb.heartbeat) {
+        at_most("heartbeats", state.heartbeats.len() + 1, HEARTBEATS_MAX)?;
+    }
+    let body = HeartbeatExpected {
+        grace_ms: verb.grace_ms,
+        interval_ms: verb.interval_ms,
+        service: verb.service.clone(),
+        severity: verb.severity,
+    };
+    Ok(vec![Draft::new(Subject::Heartbeat(verb.heartbeat.clone()), body)])
+}
+
+fn one(id: IncidentId, body: impl Into<record::kinds::Body>) -> Decision {
+    Ok(vec![Draft { subject: Subject::Incident(id), body: body.into() }])
+}
+
+fn known(state: &State, id: IncidentId) -> Result<&Summary, Refusal> {
+    state.summary(id).ok_or_else(|| {
+        Refusal::new(Reason::NotFound, format!("there is no {id}: hereby incidents lists them"))
+    })
+}
+
+fn open(state: &State, id: IncidentId) -> Result<&Summary, Refusal> {
+    let summary = known(state, id)?;
+    match summary.resolved_at {
+        None => Ok(summary),
+        Some(at) => Err(Refusal::new(
+            Reason::WrongState,
+            format!("{id} was resolved at {at}: hereby reopen {id} if it is not over"),
+        )),
+    }
+}
+
+fn listed<T>(map: &BTreeMap<Name, T>, name: &Name, what: &str) -> Result<(), Refusal> {
+    if map.contains_key(name) {
+        return Ok(());
+    }
+    Err(Refusal::new(Reason::NotFound, format!("there is no {what} {name}, or it has ended")))
+}
+
+fn at_most(what: &str, count: usize, max: usize) -> Result<(), Refusal> {
+    if count <= max {
+        return Ok(());
+    }
+    Err(Refusal::new(Reason::TooMany, format!("{count} {what}; at most {max} are allowed")))
+}
+
+fn numbered(prefix: &str, number: u32) -> Result<Name, Refusal> {
+    format!("{prefix}-{number}")
+        .parse()
+        .map_err(|bad| Refusal::new(Reason::TooMany, format!("no name is left: {bad}")))
+}
+
+fn wrong_state<T>(detail: String) -> Result<T, Refusal> {
+    Err(Refusal::new(Reason::WrongState, detail))
+}
+
+fn out_of_range<T>(detail: String) -> Result<T, Refusal> {
+    Err(Refusal::new(Reason::OutOfRange, detail))
+}

@@ -1,0 +1,201 @@
+//! What alerts lead to: an act when something changed, a longer lease when nothing did.
+
+use std::collections::BTreeMap;
+
+use base::{Actor, AlertId, CommandId, IncidentId, Name, Timestamp};
+use record::act::Subject;
+use record::hash;
+use record::kinds::alert::{Acknowledged, Ending, Fired, Resolved};
+use record::kinds::incident::{AlertAttached, Declared};
+
+use crate::alerts::Alert;
+use crate::commands::ATTACHED_ALERTS_MAX;
+use crate::rules::Action;
+use crate::{AlertSignal, Context, Deed, Draft, Incident, Leases, Phase, Rules, State};
+
+/// What a signal came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// Something changed: these acts, in one command.
+    Changed(Deed),
+    /// Known already; its lease was extended.
+    Known(AlertId),
+    /// A rule says to ignore it.
+    Ignored,
+    /// It ends or acknowledges what is not firing.
+    Stale,
+}
+
+/// The id of one firing: SHA-256 of source, fingerprint and start, cut to 128 bits.
+pub fn alert_id(source: &Name, fingerprint: &str, starts_at: Timestamp) -> AlertId {
+    let digest = hash::sha256(&[
+        b"hereby/alert/1\0",
+        source.as_str().as_bytes(),
+        b"\0",
+        fingerprint.as_bytes(),
+        b"\0",
+        &starts_at.as_ms().to_be_bytes(),
+    ]);
+    let mut id = [0; 16];
+    for (slot, byte) in id.iter_mut().zip(digest.0) {
+        *slot = byte;
+    }
+    AlertId::from_bytes(id)
+}
+
+/// Decides on one signal. Leases are extended here; acts are only returned.
+pub fn hear(
+    state: &State,
+    leases: &mut Leases,
+    signal: &AlertSignal,
+    context: &Context<'_>,
+) -> Heard {
+    let drill = signal.labels.get("drill").is_some_and(|value| &**value == "true");
+    let rule = context.rules.matching(&signal.labels);
+    if rule.is_some_and(|rule| rule.action == Action::Ignore) {
+        return Heard::Ignored;
+    }
+    let open = match signal.starts_at {
+        Some(at) => state.alerts.get(&alert_id(&signal.source, &signal.fingerprint.to_string(), at)),
+        None => state.firing(&signal.source, &signal.fingerprint),
+    };
+    match signal.phase {
+        Phase::Firing => fire(state, leases, signal, open, drill, context),
+        Phase::Resolved => match open.filter(|alert| alert.is_firing()) {
+            Some(alert) => {
+                let ended_at = signal.ends_at.unwrap_or(context.now);
+                Heard::Changed(ended(alert, ended_at, Ending::Reported, context.actor))
+            }
+            None => Heard::Stale,
+        },
+        Phase::Acknowledged => match open.filter(|alert| alert.is_firing()) {
+            Some(alert) if alert.acknowledged => Heard::Known(alert.id),
+            Some(alert) => Heard::Changed(Deed {
+                id: deed_id(&format!("alert:{}:acknowledged:{}", alert.id, alert.firings)),
+                actor: context.actor.clone(),
+                cause: Some(alert.fired_act),
+                why: None,
+                drafts: vec![Draft::new(Subject::Alert(alert.id), Acknowledged {})],
+            }),
+            None => Heard::Stale,
+        },
+    }
+}
+
+/// The deed that ends a firing.
+pub(crate) fn ended(alert: &Alert, at: Timestamp, ending: Ending, actor: &Actor) -> Deed {
+    Deed {
+        id: deed_id(&format!("alert:{}:ended:{}", alert.id, alert.firings)),
+        actor: actor.clone(),
+        cause: Some(alert.fired_act),
+        why: None,
+        drafts: vec![Draft::new(Subject::Alert(alert.id), Resolved { ended_at: at, ending })],
+    }
+}
+
+fn fire(
+    state: &State,
+    leases: &mut Leases,
+    signal: &AlertSignal,
+    known: Option<&Alert>,
+    drill: bool,
+    context: &Context<'_>,
+) -> Heard {
+    let now = context.now;
+    let until = signal.ends_at.filter(|end| *end > now);
+    let until = until.unwrap_or_else(|| now.plus_ms(context.rules.resolve_timeout_ms));
+    if let Some(alert) = known {
+        match alert.ended {
+            None => {
+                leases.extend(alert.id, until, signal.ends_at.is_some());
+                return Heard::Known(alert.id);
+            }
+            // The source itself said that it ended: what still says the opposite is a late copy.
+            Some((_, Ending::Reported)) => return Heard::Known(alert.id),
+            Some(_) => {}
+        }
+    }
+    let starts_at = signal.starts_at.unwrap_or(now);
+    let id = alert_id(&signal.source, &signal.fingerprint.to_string(), starts_at);
+    let firings = known.map_or(0, |alert| alert.firings);
+    let command = deed_id(&format!("alert:{id}:fired:{}", firings + 1));
+    let fired = Fired {
+        annotations: signal.annotations.clone(),
+        drill,
+        fingerprint: signal.fingerprint.clone(),
+        labels: signal.labels.clone(),
+        lost_bytes: signal.lost_bytes,
+        source: signal.source.clone(),
+        starts_at,
+        title: signal.title.clone(),
+    };
+    leases.extend(id, until, signal.ends_at.is_some());
+    let mut drafts = vec![Draft::new(Subject::Alert(id), fired)];
+    let already_in = known.and_then(|alert| alert.incident).is_some();
+    if !already_in && state.suppressed_by(&signal.labels, now).is_none() {
+        let at = Placed { id, drill, labels: &signal.labels, starts_at, title: &signal.title };
+        drafts.extend(place(state, &at, context.rules));
+    }
+    Heard::Changed(Deed {
+        id: command,
+        actor: context.actor.clone(),
+        cause: None,
+        why: None,
+        drafts,
+    })
+}
+
+/// An alert that looks for its incident.
+pub(crate) struct Placed<'a> {
+    pub(crate) id: AlertId,
+    pub(crate) drill: bool,
+    pub(crate) labels: &'a BTreeMap<Box<str>, Box<str>>,
+    pub(crate) starts_at: Timestamp,
+    pub(crate) title: &'a base::Line,
+}
+
+/// Attaches the alert to the open incident it belongs to, or declares one if a rule says so.
+pub(crate) fn place(state: &State, alert: &Placed<'_>, rules: &Rules) -> Vec<Draft> {
+    let attached = AlertAttached { alert: alert.id, moved_from: None };
+    let belongs = state.open_incidents().find(|incident| belongs_to(state, alert, incident, rules));
+    if let Some(incident) = belongs {
+        if incident.alerts.len() >= ATTACHED_ALERTS_MAX {
+            return Vec::new();
+        }
+        return vec![Draft::new(Subject::Incident(incident.summary.id), attached)];
+    }
+    let Some(Action::Declare(severity)) = rules.matching(alert.labels).map(|rule| rule.action)
+    else {
+        return Vec::new();
+    };
+    let Some(number) = state.incidents_declared.checked_add(1) else { return Vec::new() };
+    let id = Subject::Incident(IncidentId::from_number(number));
+    let declared = Declared {
+        drill: alert.drill,
+        impact_start: Some(alert.starts_at),
+        private: false,
+        service: alert.labels.get("service").and_then(|service| service.parse().ok()),
+        severity,
+        title: alert.title.clone().into(),
+    };
+    vec![Draft::new(id.clone(), declared), Draft::new(id, attached)]
+}
+
+fn belongs_to(state: &State, alert: &Placed<'_>, incident: &Incident, rules: &Rules) -> bool {
+    if incident.summary.drill != alert.drill {
+        return false;
+    }
+    let Some(key) = rules.correlation(alert.labels) else { return false };
+    let by_service = incident.summary.service.as_ref().is_some_and(|service| {
+        matches!(key.as_slice(), [("service", value)] if *value == service.as_str())
+    });
+    by_service
+        || incident.alerts.iter().filter_map(|id| state.alerts.get(id)).any(|attached| {
+            rules.correlation(&attached.labels).as_ref() == Some(&key)
+        })
+}
+
+/// The id of the command that a deed amounts to.
+pub(crate) fn deed_id(text: &str) -> CommandId {
+    text.parse().expect("built from ids and numbers: short, and of a command id's characters")
+}

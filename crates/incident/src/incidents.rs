@@ -1,0 +1,162 @@
+//! One incident, as far as decisions need it. What was said and noted is read from the record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{
+    ActId, Actor, AlertId, IncidentId, Line, PersonName, ServiceName, Severity, Timestamp,
+};
+use record::act::Act;
+use record::kinds::Body;
+use record::kinds::incident::{Assigned, Audience, Declared, Role, Status};
+use record::sealed::Sealable;
+use serde::{Deserialize, Serialize};
+
+/// An incident that is open, or was touched since it was closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// What a list shows of it.
+    pub summary: Summary,
+    /// Alerts that belong to it.
+    pub alerts: BTreeSet<AlertId>,
+    /// When each audience was last told something.
+    pub told_at: BTreeMap<Audience, Timestamp>,
+    /// When the next reminder is due, as the last one said.
+    pub next_reminder: Option<Timestamp>,
+    /// How often people were reminded since it was declared or reopened.
+    pub reminders: u32,
+}
+
+/// What a list shows of an incident; all that is kept in memory of a closed one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Who acknowledged, and when.
+    pub acknowledged: Option<(Timestamp, Actor)>,
+    /// How many acts there are on it.
+    pub acts: u64,
+    /// The act that declared it.
+    pub declared_act: ActId,
+    /// When.
+    pub declared_at: Timestamp,
+    /// By whom.
+    pub declared_by: Actor,
+    /// Rehearsed, not real.
+    pub drill: bool,
+    /// Its number.
+    pub id: IncidentId,
+    /// When customers began to be hurt, if somebody said.
+    pub impact_start: Option<Timestamp>,
+    /// Its text is sealed.
+    pub private: bool,
+    /// When it was reopened last.
+    pub reopened_at: Option<Timestamp>,
+    /// When it was resolved, if it is.
+    pub resolved_at: Option<Timestamp>,
+    /// Who has which role.
+    pub roles: BTreeMap<Role, BTreeSet<PersonName>>,
+    /// What is affected.
+    pub service: Option<ServiceName>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How far it is.
+    pub status: Status,
+    /// What is wrong.
+    pub title: Sealable<Line>,
+    /// When the last act on it was taken.
+    pub touched_at: Timestamp,
+}
+
+impl Incident {
+    /// The incident that an `incident.declared` act begins.
+    pub(crate) fn declared(id: IncidentId, act: &Act, body: &Declared) -> Incident {
+        Incident {
+            summary: Summary {
+                acknowledged: None,
+                acts: 0,
+                declared_act: act.id,
+                declared_at: act.at,
+                declared_by: act.actor.clone(),
+                drill: body.drill,
+                id,
+                impact_start: body.impact_start,
+                private: body.private,
+                reopened_at: None,
+                resolved_at: None,
+                roles: BTreeMap::new(),
+                service: body.service.clone(),
+                severity: body.severity,
+                status: Status::Investigating,
+                title: body.title.clone(),
+                touched_at: act.at,
+            },
+            alerts: BTreeSet::new(),
+            told_at: BTreeMap::new(),
+            next_reminder: None,
+            reminders: 0,
+        }
+    }
+
+    /// Folds in one act on this incident.
+    pub(crate) fn apply(&mut self, act: &Act) {
+        let summary = &mut self.summary;
+        summary.acts += 1;
+        summary.touched_at = act.at;
+        match &act.body {
+            Body::IncidentAcknowledged(_) => {
+                summary.acknowledged = Some((act.at, act.actor.clone()));
+                self.next_reminder = None;
+            }
+            Body::IncidentAssigned(assigned) => summary.assign(assigned),
+            Body::IncidentUpdated(update) => {
+                self.told_at.insert(update.audience, act.at);
+            }
+            Body::IncidentStatusChanged(change) => summary.status = change.to,
+            Body::IncidentSeverityChanged(change) => summary.severity = change.to,
+            Body::IncidentResolved(_) => {
+                summary.status = Status::Resolved;
+                summary.resolved_at = Some(act.at);
+                self.next_reminder = None;
+            }
+            Body::IncidentReopened(_) => {
+                summary.status = Status::Investigating;
+                summary.resolved_at = None;
+                summary.reopened_at = Some(act.at);
+                summary.acknowledged = None;
+                self.reminders = 0;
+                self.next_reminder = None;
+            }
+            Body::IncidentReminded(reminded) => {
+                self.reminders = reminded.count;
+                self.next_reminder = reminded.next_at;
+            }
+            Body::IncidentAlertAttached(attached) => {
+                self.alerts.insert(attached.alert);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Summary {
+    /// Whether it is still going on.
+    pub fn is_open(&self) -> bool {
+        self.resolved_at.is_none()
+    }
+
+    /// Who is in command, if anybody.
+    pub fn commander(&self) -> Option<&PersonName> {
+        self.holders(Role::Commander).next()
+    }
+
+    /// Who has this role.
+    pub fn holders(&self, role: Role) -> impl Iterator<Item = &PersonName> {
+        self.roles.get(&role).into_iter().flatten()
+    }
+
+    fn assign(&mut self, assigned: &Assigned) {
+        let holders = self.roles.entry(assigned.role).or_default();
+        if let Some(replaced) = &assigned.replaces {
+            holders.remove(replaced);
+        }
+        holders.insert(assigned.person.clone());
+    }
+}

@@ -1,0 +1,82 @@
+//! Why a command was refused: one word for machines, one sentence for people.
+
+use std::fmt;
+
+/// The word for machines. The list is part of the API: words are added, never changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The thing it names does not exist.
+    NotFound,
+    /// It can't be done in the state things are in.
+    WrongState,
+    /// One person would have two roles that exclude each other.
+    RoleConflict,
+    /// The sender may not do this.
+    Forbidden,
+    /// An argument is out of its range.
+    OutOfRange,
+    /// The same id came before with another command.
+    IdReused,
+    /// There are as many as there may be.
+    TooMany,
+    /// The record takes nothing now: the disk is full.
+    NoSpace,
+    /// More is asked than can be done; try again later.
+    Overloaded,
+    /// hereby is stopping.
+    Stopping,
+}
+
+impl Reason {
+    /// Every reason, for documents and tests.
+    pub const ALL: [Reason; 10] = [
+        Reason::NotFound,
+        Reason::WrongState,
+        Reason::RoleConflict,
+        Reason::Forbidden,
+        Reason::OutOfRange,
+        Reason::IdReused,
+        Reason::TooMany,
+        Reason::NoSpace,
+        Reason::Overloaded,
+        Reason::Stopping,
+    ];
+
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Reason::NotFound => "not_found",
+            Reason::WrongState => "wrong_state",
+            Reason::RoleConflict => "role_conflict",
+            Reason::Forbidden => "forbidden",
+            Reason::OutOfRange => "out_of_range",
+            Reason::IdReused => "id_reused",
+            Reason::TooMany => "too_many",
+            Reason::NoSpace => "no_space",
+            Reason::Overloaded => "overloaded",
+            Reason::Stopping => "stopping",
+        }
+    }
+
+    /// Whether sending the very same command later may succeed without anybody changing it.
+    pub fn is_passing(self) -> bool {
+        matches!(self, Reason::NoSpace | Reason::Overloaded | Reason::Stopping)
+    }
+}
+
+/// A refused command: nothing happened, nothing is kept of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    /// The word for machines.
+    pub reason: Reason,
+    /// What, why, and what to do instead.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// A refusal with its sentence.
+    pub fn new(reason: Reason, detail: impl fmt::Display) -> Refusal {
+        Refusal { reason, detail: detail.to_string() }
+    }
+}

@@ -1,0 +1,272 @@
+//! The fold: what is true now, from the acts alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{ActId, AlertId, IncidentId, Line, Name, Timestamp};
+use record::act::{Act, Subject};
+use record::kinds::Body;
+use record::kinds::alert::Fired;
+use serde::{Deserialize, Serialize};
+
+use crate::alerts::{Alert, Heartbeat, Maintenance, Silence};
+use crate::incidents::{Incident, Summary};
+
+/// How long an ended alert is remembered, so that a late duplicate is known as one: a day.
+const ENDED_ALERT_KEPT_MS: i64 = 86_400_000;
+
+/// How many ended alerts are remembered at most.
+const ENDED_ALERTS_MAX: usize = 10_000;
+
+/// How many closed incidents stay in memory whole; of older ones only the summary does.
+const CLOSED_WHOLE_MAX: usize = 64;
+
+/// Incidents, alerts, silences and heartbeats. Two states folded from the same acts are equal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Open incidents, and the last closed ones.
+    pub incidents: BTreeMap<IncidentId, Incident>,
+    /// Older closed incidents.
+    pub closed: BTreeMap<IncidentId, Summary>,
+    /// Alerts that fire, and those that ended within a day.
+    pub alerts: BTreeMap<AlertId, Alert>,
+    /// Silences that have not been ended; expired ones go when the next is created.
+    pub silences: BTreeMap<Name, Silence>,
+    /// Maintenance windows, likewise.
+    pub maintenances: BTreeMap<Name, Maintenance>,
+    /// Expected heartbeats.
+    pub heartbeats: BTreeMap<Name, Heartbeat>,
+    /// How many incidents were ever declared.
+    pub incidents_declared: u32,
+    /// How many silences were ever created.
+    pub silences_created: u32,
+    /// How many maintenance windows were ever scheduled.
+    pub maintenances_scheduled: u32,
+    /// Ended alerts by the time they ended, oldest first.
+    ended: BTreeSet<(Timestamp, AlertId)>,
+    /// Closed incidents that are still whole, by the time they were closed.
+    closed_whole: BTreeSet<(Timestamp, IncidentId)>,
+}
+
+impl State {
+    /// Folds in one act. `hydrate` is asked for the acts on an incident that only a summary is
+    /// left of; it must give all of them, in order, without the present one.
+    pub fn apply(&mut self, act: &Act, hydrate: &mut dyn FnMut(IncidentId) -> Vec<Act>) {
+        match &act.subject {
+            Subject::Incident(id) => self.apply_to_incident(*id, act, hydrate),
+            Subject::Alert(id) => self.apply_to_alert(*id, act),
+            Subject::Silence(name) => self.apply_to_silence(name, act),
+            Subject::Maintenance(name) => self.apply_to_maintenance(name, act),
+            Subject::Heartbeat(name) => self.apply_to_heartbeat(name, act),
+            Subject::Token(_) | Subject::Key(_) | Subject::Record => {}
+        }
+    }
+
+    /// What a list shows of an incident.
+    pub fn summary(&self, id: IncidentId) -> Option<&Summary> {
+        self.incidents.get(&id).map(|incident| &incident.summary).or_else(|| self.closed.get(&id))
+    }
+
+    /// Every incident, newest first.
+    pub fn summaries(&self) -> impl Iterator<Item = &Summary> {
+        (1..=self.incidents_declared)
+            .rev()
+            .filter_map(|number| self.summary(IncidentId::from_number(number)))
+    }
+
+    /// Open incidents.
+    pub fn open_incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values().filter(|incident| incident.summary.is_open())
+    }
+
+    /// The open firing of what a source calls by this fingerprint; the newest if there are several.
+    pub fn firing(&self, source: &Name, fingerprint: &Line) -> Option<&Alert> {
+        self.alerts
+            .values()
+            .filter(|alert| {
+                alert.is_firing() && alert.source == *source && alert.fingerprint == *fingerprint
+            })
+            .max_by_key(|alert| alert.starts_at)
+    }
+
+    /// Why alerts with these labels do nothing now, if they don't.
+    pub fn suppressed_by(
+        &self,
+        labels: &BTreeMap<Box<str>, Box<str>>,
+        now: Timestamp,
+    ) -> Option<&Name> {
+        let silence = self.silences.iter().find(|(_, silence)| silence.holds(labels, now));
+        let window = || self.maintenances.iter().find(|(_, window)| window.holds(labels, now));
+        silence.map(|(name, _)| name).or_else(|| window().map(|(name, _)| name))
+    }
+
+    fn apply_to_incident(
+        &mut self,
+        id: IncidentId,
+        act: &Act,
+        hydrate: &mut dyn FnMut(IncidentId) -> Vec<Act>,
+    ) {
+        if let Body::IncidentDeclared(declared) = &act.body {
+            self.incidents.insert(id, Incident::declared(id, act, declared));
+            self.incidents_declared = self.incidents_declared.max(id.number());
+        } else if !self.incidents.contains_key(&id) {
+            let Some(summary) = self.closed.remove(&id) else { return };
+            let whole = rehydrated(id, &hydrate(id)).unwrap_or_else(|| bare(summary));
+            self.closed_whole.extend(whole.summary.resolved_at.map(|at| (at, id)));
+            self.incidents.insert(id, whole);
+        }
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        let closed_before = incident.summary.resolved_at;
+        incident.apply(act);
+        let closed_now = incident.summary.resolved_at;
+        if let Body::IncidentAlertAttached(attached) = &act.body {
+            if let Some(alert) = self.alerts.get_mut(&attached.alert) {
+                alert.incident = Some(id);
+            }
+            if let Some(left) = attached.moved_from.and_then(|left| self.incidents.get_mut(&left)) {
+                left.alerts.remove(&attached.alert);
+            }
+        }
+        if closed_before != closed_now {
+            closed_before.map(|at| self.closed_whole.remove(&(at, id)));
+            self.closed_whole.extend(closed_now.map(|at| (at, id)));
+            self.let_closed_incidents_go();
+        }
+    }
+
+    fn let_closed_incidents_go(&mut self) {
+        while self.closed_whole.len() > CLOSED_WHOLE_MAX {
+            let Some((_, oldest)) = self.closed_whole.pop_first() else { return };
+            if let Some(incident) = self.incidents.remove(&oldest) {
+                self.closed.insert(oldest, incident.summary);
+            }
+        }
+    }
+
+    fn apply_to_alert(&mut self, id: AlertId, act: &Act) {
+        match &act.body {
+            Body::AlertFired(fired) => self.fire(id, act.id, act.at, fired),
+            Body::AlertResolved(resolved) => {
+                let Some(alert) = self.alerts.get_mut(&id) else { return };
+                alert.ended = Some((resolved.ended_at, resolved.ending));
+                self.ended.insert((act.at, id));
+            }
+            Body::AlertAcknowledged(_) => {
+                if let Some(alert) = self.alerts.get_mut(&id) {
+                    alert.acknowledged = true;
+                }
+            }
+            _ => {}
+        }
+        while let Some((at, oldest)) = self.ended.first().copied() {
+            let old = act.at.ms_since(at) > ENDED_ALERT_KEPT_MS;
+            if !old && self.ended.len() <= ENDED_ALERTS_MAX {
+                break;
+            }
+            self.ended.pop_first();
+            self.alerts.remove(&oldest);
+        }
+    }
+
+    fn fire(&mut self, id: AlertId, fired_act: ActId, at: Timestamp, fired: &Fired) {
+        let before = self.alerts.remove(&id);
+        if before.is_some() {
+            self.ended.retain(|(_, ended)| *ended != id);
+        }
+        let (firings, incident) =
+            before.map_or((0, None), |before| (before.firings, before.incident));
+        let alert = Alert {
+            acknowledged: false,
+            drill: fired.drill,
+            ended: None,
+            fired_act,
+            fired_at: at,
+            firings: firings + 1,
+            fingerprint: fired.fingerprint.clone(),
+            id,
+            incident,
+            labels: fired.labels.clone(),
+            source: fired.source.clone(),
+            starts_at: fired.starts_at,
+            title: fired.title.clone(),
+        };
+        self.alerts.insert(id, alert);
+    }
+
+    fn apply_to_silence(&mut self, name: &Name, act: &Act) {
+        match &act.body {
+            Body::SilenceCreated(created) => {
+                self.silences.retain(|_, silence| act.at < silence.ends_at);
+                self.silences_created += 1;
+                let silence =
+                    Silence { ends_at: created.ends_at, matchers: created.matchers.clone() };
+                self.silences.insert(name.clone(), silence);
+            }
+            Body::SilenceEnded(_) => {
+                self.silences.remove(name);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_maintenance(&mut self, name: &Name, act: &Act) {
+        match &act.body {
+            Body::MaintenanceScheduled(scheduled) => {
+                self.maintenances.retain(|_, window| act.at < window.ends_at);
+                self.maintenances_scheduled += 1;
+                let window = Maintenance {
+                    ends_at: scheduled.ends_at,
+                    service: scheduled.service.clone(),
+                    starts_at: scheduled.starts_at,
+                    title: scheduled.title.clone(),
+                };
+                self.maintenances.insert(name.clone(), window);
+            }
+            Body::MaintenanceEnded(_) => {
+                self.maintenances.remove(name);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_heartbeat(&mut self, name: &Name, act: &Act) {
+        match &act.body {
+            Body::HeartbeatExpected(expected) => {
+                let heartbeat = Heartbeat {
+                    expected_since: act.at,
+                    grace_ms: expected.grace_ms,
+                    interval_ms: expected.interval_ms,
+                    service: expected.service.clone(),
+                    severity: expected.severity,
+                };
+                self.heartbeats.insert(name.clone(), heartbeat);
+            }
+            Body::HeartbeatForgotten(_) => {
+                self.heartbeats.remove(name);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The whole incident from its acts; `None` if they don't begin with a declaration.
+fn rehydrated(id: IncidentId, acts: &[Act]) -> Option<Incident> {
+    let (first, rest) = acts.split_first()?;
+    let Body::IncidentDeclared(declared) = &first.body else { return None };
+    let mut incident = Incident::declared(id, first, declared);
+    incident.apply(first);
+    for act in rest {
+        incident.apply(act);
+    }
+    Some(incident)
+}
+
+/// What is left when the acts can't be read (archived away): the summary's own content.
+fn bare(summary: Summary) -> Incident {
+    Incident {
+        summary,
+        alerts: BTreeSet::new(),
+        told_at: BTreeMap::new(),
+        next_reminder: None,
+        reminders: 0,
+    }
+}

@@ -1,0 +1,212 @@
+//! What happens because time passed: reminders, ended leases, missing heartbeats.
+
+use std::collections::BTreeMap;
+
+use base::{Actor, AlertId, Name, Timestamp};
+use record::act::Subject;
+use record::kinds::Body;
+use record::kinds::alert::Ending;
+use record::kinds::incident::Reminded;
+
+use crate::hear::{Placed, deed_id, ended, place};
+use crate::{AlertSignal, Context, Deed, Draft, Heard, Incident, Phase, Rules, State, hear};
+
+/// What is known of alerts and heartbeats only in memory: until when they count as heard of.
+///
+/// Not on the record, so that an outsider's refreshes don't grow it. After a start everything
+/// counts as heard of just then: hereby can't know what it missed, and waits a full lease before
+/// it says that something went silent.
+#[derive(Clone, Debug)]
+pub struct Leases {
+    since: Timestamp,
+    alerts: BTreeMap<AlertId, (Timestamp, Ending)>,
+    beats: BTreeMap<Name, Timestamp>,
+}
+
+impl Leases {
+    /// Nothing was heard of yet; the process began at `since`.
+    pub fn new(since: Timestamp) -> Leases {
+        Leases { since, alerts: BTreeMap::new(), beats: BTreeMap::new() }
+    }
+
+    /// The alert counts as firing until then.
+    pub(crate) fn extend(&mut self, alert: AlertId, until: Timestamp, announced: bool) {
+        let ending = if announced { Ending::EndsAt } else { Ending::TimedOut };
+        let lease = self.alerts.entry(alert).or_insert((until, ending));
+        if until >= lease.0 {
+            *lease = (until, ending);
+        }
+    }
+
+    /// A sign of life came. Only of heartbeats that are expected; others are not kept.
+    pub fn beat(&mut self, state: &State, heartbeat: &Name, now: Timestamp) -> bool {
+        let expected = state.heartbeats.contains_key(heartbeat);
+        if expected {
+            self.beats.insert(heartbeat.clone(), now);
+        }
+        expected
+    }
+
+    /// When the last sign of life of this heartbeat came, if one came since the start.
+    pub fn last_beat(&self, heartbeat: &Name) -> Option<Timestamp> {
+        self.beats.get(heartbeat).copied()
+    }
+
+    /// Until when the alert counts as firing without a refresh, and how it would end.
+    fn of_alert(&self, alert: AlertId, rules: &Rules) -> (Timestamp, Ending) {
+        self.alerts.get(&alert).copied().unwrap_or_else(|| {
+            (self.since.plus_ms(rules.resolve_timeout_ms), Ending::TimedOut)
+        })
+    }
+
+    /// Drops what belongs to nothing any more.
+    fn prune(&mut self, state: &State) {
+        if self.alerts.len() > state.alerts.len() + 1_000 {
+            self.alerts.retain(|id, _| state.alerts.get(id).is_some_and(|it| it.is_firing()));
+        }
+        self.beats.retain(|name, _| state.heartbeats.contains_key(name));
+    }
+}
+
+/// The deeds that are due now, each of which happens once.
+///
+/// The state must hold everything decided before: a deed may rest on what another one changes, so
+/// at most one deed is returned that declares an incident.
+pub fn tick(state: &State, leases: &mut Leases, now: Timestamp, rules: &Rules) -> Vec<Deed> {
+    leases.prune(state);
+    let timer = Actor::System { id: part("timer") };
+    let mut deeds: Vec<Deed> =
+        state.open_incidents().filter_map(|incident| reminder(incident, now, rules)).collect();
+    for alert in state.alerts.values().filter(|alert| alert.is_firing()) {
+        let heartbeat = alert.source.as_str() == HEARTBEAT_SOURCE;
+        let (until, ending) = leases.of_alert(alert.id, rules);
+        if !heartbeat && now >= until {
+            deeds.push(ended(alert, now, ending, &timer));
+        }
+    }
+    for (name, _) in &state.heartbeats {
+        deeds.extend(heartbeat(state, leases, name, now, rules));
+    }
+    deeds.extend(unplaced(state, now, rules));
+    let mut declared = false;
+    deeds.retain(|deed| {
+        let declares = deed.drafts.iter().any(|it| matches!(it.body, Body::IncidentDeclared(_)));
+        let first = !(declares && declared);
+        declared |= declares;
+        first
+    });
+    deeds
+}
+
+/// The source of alerts about missing heartbeats.
+const HEARTBEAT_SOURCE: &str = "heartbeat";
+
+fn part(name: &'static str) -> Name {
+    name.parse().expect("a lower-case word")
+}
+
+fn reminder(incident: &Incident, now: Timestamp, rules: &Rules) -> Option<Deed> {
+    let summary = &incident.summary;
+    if summary.acknowledged.is_some() || incident.reminders >= rules.reminders_max {
+        return None;
+    }
+    let since = summary.reopened_at.unwrap_or(summary.declared_at);
+    let due = incident.next_reminder.unwrap_or_else(|| since.plus_ms(rules.remind_after_ms));
+    if now < due {
+        return None;
+    }
+    let count = incident.reminders + 1;
+    let more = count < rules.reminders_max;
+    let body = Reminded { count, next_at: more.then(|| now.plus_ms(rules.remind_after_ms)) };
+    Some(Deed {
+        id: deed_id(&format!("timer:{}:reminded:{}:{count}", summary.id, since.as_ms())),
+        actor: Actor::System { id: part("timer") },
+        cause: Some(summary.declared_act),
+        why: None,
+        drafts: vec![Draft::new(Subject::Incident(summary.id), body)],
+    })
+}
+
+/// Fires when no sign of life came in time, ends when one comes again.
+fn heartbeat(
+    state: &State,
+    leases: &mut Leases,
+    name: &Name,
+    now: Timestamp,
+    rules: &Rules,
+) -> Option<Deed> {
+    let expected = state.heartbeats.get(name)?;
+    let last = leases.last_beat(name);
+    let since = last.unwrap_or_else(|| expected.expected_since.max(leases.since));
+    let patience_ms = expected.interval_ms.saturating_add(expected.grace_ms);
+    let due = since.plus_ms(i64::try_from(patience_ms).unwrap_or(i64::MAX));
+    let fingerprint: base::Line = name.as_str().parse().ok()?;
+    let firing = state.firing(&part(HEARTBEAT_SOURCE), &fingerprint);
+    let phase = match (now >= due, firing) {
+        (true, None) => Phase::Firing,
+        (false, Some(_)) if last.is_some() => Phase::Resolved,
+        _ => return None,
+    };
+    let mut labels: BTreeMap<Box<str>, Box<str>> = BTreeMap::from([
+        ("alertname".into(), "HeartbeatMissing".into()),
+        ("heartbeat".into(), name.as_str().into()),
+    ]);
+    if let Some(service) = &expected.service {
+        labels.insert("service".into(), service.as_str().into());
+    }
+    let signal = AlertSignal {
+        annotations: BTreeMap::new(),
+        ends_at: None,
+        fingerprint,
+        labels,
+        lost_bytes: 0,
+        phase,
+        source: part(HEARTBEAT_SOURCE),
+        starts_at: firing.map(|alert| alert.starts_at).or(Some(due)),
+        title: format!("no sign of life from {name}").parse().ok()?,
+    };
+    let mut own = rules.clone();
+    if let Some(severity) = expected.severity {
+        own.alert_rules.insert(
+            0,
+            crate::AlertRule {
+                name: part("heartbeat"),
+                matchers: BTreeMap::from([("heartbeat".into(), name.as_str().into())]),
+                action: crate::Action::Declare(severity),
+            },
+        );
+    }
+    let timer = Actor::System { id: part("timer") };
+    let context = Context { actor: &timer, now, rules: &own };
+    match hear(state, leases, &signal, &context) {
+        Heard::Changed(deed) => Some(deed),
+        Heard::Known(_) | Heard::Ignored | Heard::Stale => None,
+    }
+}
+
+/// The first firing alert that belongs to no incident although it should: its silence or
+/// maintenance window ended, or the rules changed.
+fn unplaced(state: &State, now: Timestamp, rules: &Rules) -> Option<Deed> {
+    state.alerts.values().filter(|alert| alert.is_firing() && alert.incident.is_none()).find_map(
+        |alert| {
+            if state.suppressed_by(&alert.labels, now).is_some() {
+                return None;
+            }
+            let placed = Placed {
+                id: alert.id,
+                drill: alert.drill,
+                labels: &alert.labels,
+                starts_at: alert.starts_at,
+                title: &alert.title,
+            };
+            let drafts = place(state, &placed, rules);
+            (!drafts.is_empty()).then(|| Deed {
+                id: deed_id(&format!("alert:{}:placed:{}", alert.id, alert.firings)),
+                actor: Actor::System { id: part("rules") },
+                cause: Some(alert.fired_act),
+                why: None,
+                drafts,
+            })
+        },
+    )
+}
