@@ -1,0 +1,305 @@
+//! `hereby.toml`: every key optional, none unknown, errors with line and column.
+//!
+//! Secrets don't stand here; files that hold them do. `docs/reference/hereby.toml` documents every
+//! key, and a test holds that its values are the defaults below.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use base::{Name, Severity};
+use incident::{Action, AlertRule, Rules};
+use serde::Deserialize;
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where control listens.
+    pub(crate) listen: Listen,
+    /// The record and its safety.
+    pub(crate) record: Record,
+    /// What alerts do.
+    pub(crate) alerts: Alerts,
+    /// When people are reminded.
+    pub(crate) reminders: Reminders,
+    /// What hereby says of itself.
+    pub(crate) log: LogOutput,
+    /// Prometheus metrics.
+    pub(crate) metrics: Metrics,
+}
+
+/// Where control listens.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Listen {
+    /// Plain HTTP; a loopback address.
+    pub(crate) http: SocketAddr,
+    /// TLS, for everyone else; none: no such listener.
+    pub(crate) tls: Option<SocketAddr>,
+    /// The certificate chain (PEM); none: one is made by a CA of hereby's own.
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Names and addresses in the certificate that hereby makes.
+    pub(crate) tls_names: Vec<String>,
+}
+
+/// The record and its safety.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Record {
+    /// The name in every checkpoint, fixed when the record is opened.
+    pub(crate) origin: Option<String>,
+    /// The anchor's file. Best on another disk.
+    pub(crate) anchor: Option<PathBuf>,
+    /// The directory of subject keys. Best backed up apart from the record.
+    pub(crate) keystore: Option<PathBuf>,
+    /// Acts are refused when less than this is free, in mebibytes.
+    pub(crate) free_min_mib: u64,
+    /// A segment is closed once it is larger, in mebibytes.
+    pub(crate) segment_mib: u64,
+    /// Who cosigns checkpoints.
+    pub(crate) witness: Vec<Witness>,
+}
+
+/// One witness.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Witness {
+    /// Its submission prefix: `http://127.0.0.1:7711` or `https://…`.
+    pub(crate) url: String,
+    /// Its cosignature key (C2SP vkey, type 4).
+    pub(crate) vkey: String,
+    /// The CA certificate to trust for `https` (PEM).
+    #[serde(default)]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// What alerts do.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Alerts {
+    /// Labels whose equal values make alerts belong to one incident.
+    pub(crate) attach_by: Vec<String>,
+    /// An alert ends when nothing was heard of it for so long, in seconds.
+    pub(crate) resolve_timeout_s: u32,
+    /// How many acts a second alerts may add to the record, sustained.
+    pub(crate) acts_per_second: u32,
+    /// And how many at once.
+    pub(crate) acts_burst: u32,
+    /// The first whose labels match decides.
+    pub(crate) rule: Vec<Rule>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    /// What it is called.
+    pub(crate) name: Name,
+    /// Label values that must all be equal; none: every alert.
+    #[serde(default, rename = "match")]
+    pub(crate) matchers: BTreeMap<String, String>,
+    /// What happens.
+    pub(crate) action: RuleAction,
+    /// With `declare`: how bad it is.
+    #[serde(default)]
+    pub(crate) severity: Option<Severity>,
+}
+
+/// What a rule does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RuleAction {
+    Declare,
+    Offer,
+    Ignore,
+}
+
+/// When people are reminded of a declaration that nobody acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Reminders {
+    /// After so long, and again after as long, in seconds.
+    pub(crate) after_s: u32,
+    /// How often at most.
+    pub(crate) max: u32,
+}
+
+/// What hereby says of itself, on stderr.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogOutput {
+    /// One JSON object a line, or text.
+    pub(crate) format: LogFormat,
+    /// `error`, `warn`, `info`, `debug` or `trace`; per module: `info,web=debug`.
+    pub(crate) level: String,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Prometheus metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Metrics {
+    /// Readable without a token on the loopback listener.
+    pub(crate) open: bool,
+}
+
+impl Default for Listen {
+    fn default() -> Listen {
+        Listen {
+            http: SocketAddr::from(([127, 0, 0, 1], 7700)),
+            tls: None,
+            tls_certificate: None,
+            tls_key: None,
+            tls_names: vec!["localhost".to_owned()],
+        }
+    }
+}
+
+impl Default for Record {
+    fn default() -> Record {
+        Record {
+            origin: None,
+            anchor: None,
+            keystore: None,
+            free_min_mib: 64,
+            segment_mib: 64,
+            witness: Vec::new(),
+        }
+    }
+}
+
+impl Default for Alerts {
+    fn default() -> Alerts {
+        Alerts {
+            attach_by: vec!["service".to_owned()],
+            resolve_timeout_s: 300,
+            acts_per_second: 10,
+            acts_burst: 500,
+            rule: Vec::new(),
+        }
+    }
+}
+
+impl Default for Reminders {
+    fn default() -> Reminders {
+        Reminders { after_s: 300, max: 12 }
+    }
+}
+
+impl Default for LogOutput {
+    fn default() -> LogOutput {
+        LogOutput { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+/// Why a configuration was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BadConfig {
+    #[error("{path} can't be read")]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{path}: {reason}")]
+    Wrong { path: PathBuf, reason: String },
+}
+
+impl Config {
+    /// The configuration in `path`; if none is named, in `DATA/hereby.toml` if there is one, else
+    /// the defaults.
+    pub(crate) fn load(path: Option<&Path>, data_dir: &Path) -> Result<Config, BadConfig> {
+        let default = data_dir.join("hereby.toml");
+        let file = path.unwrap_or(&default);
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Config::default());
+            }
+            Err(source) => {
+                return Err(BadConfig::Unreadable { path: file.to_owned(), source });
+            }
+        };
+        Config::parse(&text)
+            .map_err(|reason| BadConfig::Wrong { path: file.to_owned(), reason })
+    }
+
+    /// Reads and checks a configuration. The error says the line and column where it can.
+    pub(crate) fn parse(text: &str) -> Result<Config, String> {
+        let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !self.listen.http.ip().is_loopback() {
+            return Err(format!(
+                "listen.http = {}: plain HTTP is for loopback addresses; use listen.tls",
+                self.listen.http
+            ));
+        }
+        if self.listen.tls_certificate.is_some() != self.listen.tls_key.is_some() {
+            return Err("listen.tls_certificate and listen.tls_key belong together".to_owned());
+        }
+        if !(1..=1_024).contains(&self.record.segment_mib) {
+            return Err("record.segment_mib lies between 1 and 1024".to_owned());
+        }
+        if self.alerts.resolve_timeout_s == 0 || self.reminders.after_s == 0 {
+            return Err("a time-out of 0 seconds would end everything at once".to_owned());
+        }
+        if self.alerts.acts_per_second == 0 || self.alerts.acts_burst == 0 {
+            return Err("alerts.acts_per_second and acts_burst are at least 1".to_owned());
+        }
+        for rule in &self.alerts.rule {
+            if (rule.action == RuleAction::Declare) != rule.severity.is_some() {
+                return Err(format!(
+                    "alerts.rule {}: a severity belongs to the action `declare`, and to no other",
+                    rule.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The rules as the engine takes them.
+    pub(crate) fn rules(&self) -> Rules {
+        let action = |rule: &Rule| match (rule.action, rule.severity) {
+            (RuleAction::Declare, Some(severity)) => Action::Declare(severity),
+            (RuleAction::Ignore, _) => Action::Ignore,
+            (RuleAction::Offer, _) | (RuleAction::Declare, None) => Action::Offer,
+        };
+        let boxed = |(name, value): (&String, &String)| {
+            (name.as_str().into(), value.as_str().into())
+        };
+        Rules {
+            alert_rules: self
+                .alerts
+                .rule
+                .iter()
+                .map(|rule| AlertRule {
+                    name: rule.name.clone(),
+                    matchers: rule.matchers.iter().map(boxed).collect(),
+                    action: action(rule),
+                })
+                .collect(),
+            attach_by: self.alerts.attach_by.iter().map(|label| label.as_str().into()).collect(),
+            resolve_timeout_ms: i64::from(self.alerts.resolve_timeout_s) * 1_000,
+            remind_after_ms: i64::from(self.reminders.after_s) * 1_000,
+            reminders_max: self.reminders.max,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
