@@ -10,8 +10,12 @@ use record::kinds::incident::{AlertAttached, Declared};
 
 use crate::alerts::Alert;
 use crate::commands::ATTACHED_ALERTS_MAX;
-use crate::rules::Action;
+use crate::rules::{Action, REFRESHING_SOURCE};
 use crate::{AlertSignal, Context, Deed, Draft, Incident, Leases, Phase, Rules, State};
+
+/// What the ids of hereby's own commands begin with. From outside such an id is refused: whoever
+/// could take an alert's id first would keep the alert from ever being recorded.
+pub const DEED_ID_PREFIX: &str = "hereby:";
 
 /// What a signal came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,10 +59,16 @@ pub fn hear(
     if rule.is_some_and(|rule| rule.action == Action::Ignore) {
         return Heard::Ignored;
     }
-    let open = match signal.starts_at {
-        Some(at) => state.alerts.get(&alert_id(&signal.source, &signal.fingerprint.to_string(), at)),
-        None => state.firing(&signal.source, &signal.fingerprint),
-    };
+    let fingerprint = &signal.fingerprint;
+    let exact = signal
+        .starts_at
+        .and_then(|at| state.alerts.get(&alert_id(&signal.source, fingerprint.as_str(), at)));
+    // A source that gives no start means the firing that is open; so does a Prometheus whose twin,
+    // or whose former self before a restart, dated the same firing otherwise.
+    let open = exact.or_else(|| {
+        let vague = signal.starts_at.is_none() || signal.source.as_str() == REFRESHING_SOURCE;
+        if vague { state.firing(&signal.source, fingerprint) } else { None }
+    });
     match signal.phase {
         Phase::Firing => fire(state, leases, signal, open, drill, context),
         Phase::Resolved => match open.filter(|alert| alert.is_firing()) {
@@ -71,7 +81,7 @@ pub fn hear(
         Phase::Acknowledged => match open.filter(|alert| alert.is_firing()) {
             Some(alert) if alert.acknowledged => Heard::Known(alert.id),
             Some(alert) => Heard::Changed(Deed {
-                id: deed_id(&format!("alert:{}:acknowledged:{}", alert.id, alert.firings)),
+                id: deed_id(&format!("alert:{}:acknowledged", alert.fired_act)),
                 actor: context.actor.clone(),
                 cause: Some(alert.fired_act),
                 why: None,
@@ -85,7 +95,7 @@ pub fn hear(
 /// The deed that ends a firing.
 pub(crate) fn ended(alert: &Alert, at: Timestamp, ending: Ending, actor: &Actor) -> Deed {
     Deed {
-        id: deed_id(&format!("alert:{}:ended:{}", alert.id, alert.firings)),
+        id: deed_id(&format!("alert:{}:ended", alert.fired_act)),
         actor: actor.clone(),
         cause: Some(alert.fired_act),
         why: None,
@@ -103,7 +113,8 @@ fn fire(
 ) -> Heard {
     let now = context.now;
     let until = signal.ends_at.filter(|end| *end > now);
-    let until = until.unwrap_or_else(|| now.plus_ms(context.rules.resolve_timeout_ms));
+    let until =
+        until.unwrap_or_else(|| now.plus_ms(context.rules.timeout_ms(&signal.source)));
     if let Some(alert) = known {
         match alert.ended {
             None => {
@@ -116,9 +127,11 @@ fn fire(
         }
     }
     let starts_at = signal.starts_at.unwrap_or(now);
-    let id = alert_id(&signal.source, &signal.fingerprint.to_string(), starts_at);
+    let id = alert_id(&signal.source, signal.fingerprint.as_str(), starts_at);
     let firings = known.map_or(0, |alert| alert.firings);
-    let command = deed_id(&format!("alert:{id}:fired:{}", firings + 1));
+    // The state alone keeps one firing from being recorded twice. The time is in the id because a
+    // long-forgotten alert that comes back counts its firings from 1 again.
+    let command = deed_id(&format!("alert:{id}:fired:{}:{}", firings + 1, now.as_ms()));
     let fired = Fired {
         annotations: signal.annotations.clone(),
         drill,
@@ -131,7 +144,7 @@ fn fire(
     };
     leases.extend(id, until, signal.ends_at.is_some());
     let mut drafts = vec![Draft::new(Subject::Alert(id), fired)];
-    let already_in = known.and_then(|alert| alert.incident).is_some();
+    let already_in = known.and_then(|alert| state.home_of(alert, drill)).is_some();
     if !already_in && state.suppressed_by(&signal.labels, now).is_none() {
         let at = Placed { id, drill, labels: &signal.labels, starts_at, title: &signal.title };
         drafts.extend(place(state, &at, context.rules));
@@ -195,7 +208,8 @@ fn belongs_to(state: &State, alert: &Placed<'_>, incident: &Incident, rules: &Ru
         })
 }
 
-/// The id of the command that a deed amounts to.
+/// The id of the command that a deed amounts to: one that nobody else may use.
 pub(crate) fn deed_id(text: &str) -> CommandId {
-    text.parse().expect("built from ids and numbers: short, and of a command id's characters")
+    format!("{DEED_ID_PREFIX}{text}")
+        .parse().expect("built from ids and numbers: short, and of a command id's characters")
 }

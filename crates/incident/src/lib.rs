@@ -17,7 +17,7 @@ mod tick;
 
 pub use alerts::{Alert, Heartbeat, Maintenance, Silence};
 pub use commands::decide;
-pub use hear::{Heard, alert_id, hear};
+pub use hear::{DEED_ID_PREFIX, Heard, alert_id, hear};
 pub use incidents::{Incident, Summary};
 pub use refusal::{Reason, Refusal};
 pub use rules::{Action, AlertRule, Rules};

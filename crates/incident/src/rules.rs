@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use base::{Name, Severity};
 
+/// The source that sends each firing alert again and again, and whose restarts change the start.
+pub(crate) const REFRESHING_SOURCE: &str = "prometheus";
+
 /// What an alert that matches a rule leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -35,8 +38,12 @@ pub struct Rules {
     /// Two alerts with the same values of these labels belong to one incident; an alert that
     /// lacks one of them belongs with others of the same `alertname`.
     pub attach_by: Vec<Box<str>>,
-    /// An alert of which nothing is heard for so long ends as timed out, in milliseconds.
+    /// An alert from a source that refreshes (Prometheus sends each alert again and again) ends as
+    /// timed out when nothing is heard of it for so long, in milliseconds.
     pub resolve_timeout_ms: i64,
+    /// The same for sources that say each thing once or repeat it after hours (Alertmanager's
+    /// webhook, PagerDuty's shape), in milliseconds.
+    pub quiet_timeout_ms: i64,
     /// An unacknowledged declaration is brought up again after so long, in milliseconds.
     pub remind_after_ms: i64,
     /// How often at most.
@@ -49,6 +56,7 @@ impl Default for Rules {
             alert_rules: Vec::new(),
             attach_by: vec!["service".into()],
             resolve_timeout_ms: 5 * 60_000,
+            quiet_timeout_ms: 24 * 3_600_000,
             remind_after_ms: 5 * 60_000,
             reminders_max: 12,
         }
@@ -56,6 +64,15 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// How long an alert of this source counts as firing without being heard of again.
+    pub(crate) fn timeout_ms(&self, source: &Name) -> i64 {
+        if source.as_str() == REFRESHING_SOURCE {
+            self.resolve_timeout_ms
+        } else {
+            self.quiet_timeout_ms
+        }
+    }
+
     /// The rule that decides about an alert with these labels.
     pub(crate) fn matching(&self, labels: &BTreeMap<Box<str>, Box<str>>) -> Option<&AlertRule> {
         self.alert_rules.iter().find(|rule| matches_all(&rule.matchers, labels))

@@ -88,6 +88,13 @@ impl State {
             .max_by_key(|alert| alert.starts_at)
     }
 
+    /// The incident that the alert stays in when it fires again, now as a drill or not. After its
+    /// incident was closed it belongs nowhere: nobody is looking there any more.
+    pub(crate) fn home_of(&self, alert: &Alert, drill: bool) -> Option<IncidentId> {
+        let stays = |summary: &Summary| summary.is_open() && summary.drill == drill;
+        alert.incident.filter(|id| self.summary(*id).is_some_and(stays))
+    }
+
     /// Why alerts with these labels do nothing now, if they don't.
     pub fn suppressed_by(
         &self,
@@ -110,7 +117,11 @@ impl State {
             self.incidents_declared = self.incidents_declared.max(id.number());
         } else if !self.incidents.contains_key(&id) {
             let Some(summary) = self.closed.remove(&id) else { return };
-            let whole = rehydrated(id, &hydrate(id)).unwrap_or_else(|| bare(summary));
+            let mut whole = rehydrated(id, &hydrate(id)).unwrap_or_else(|| bare(summary));
+            // That an alert left is an act on the incident it went to, not on this one.
+            whole.alerts.retain(|alert| {
+                self.alerts.get(alert).is_none_or(|alert| alert.incident == Some(id))
+            });
             self.closed_whole.extend(whole.summary.resolved_at.map(|at| (at, id)));
             self.incidents.insert(id, whole);
         }
@@ -129,8 +140,8 @@ impl State {
         if closed_before != closed_now {
             closed_before.map(|at| self.closed_whole.remove(&(at, id)));
             self.closed_whole.extend(closed_now.map(|at| (at, id)));
-            self.let_closed_incidents_go();
         }
+        self.let_closed_incidents_go();
     }
 
     fn let_closed_incidents_go(&mut self) {
@@ -172,8 +183,14 @@ impl State {
         if before.is_some() {
             self.ended.retain(|(_, ended)| *ended != id);
         }
-        let (firings, incident) =
-            before.map_or((0, None), |before| (before.firings, before.incident));
+        let firings = before.as_ref().map_or(0, |before| before.firings);
+        let incident = before.as_ref().and_then(|before| self.home_of(before, fired.drill));
+        if incident.is_none()
+            && let Some(left) = before.and_then(|before| before.incident)
+            && let Some(left) = self.incidents.get_mut(&left)
+        {
+            left.alerts.remove(&id);
+        }
         let alert = Alert {
             acknowledged: false,
             drill: fired.drill,

@@ -1,6 +1,7 @@
 //! What happens because time passed: reminders, ended leases, missing heartbeats.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Actor, AlertId, Name, Timestamp};
 use record::act::Subject;
@@ -9,7 +10,10 @@ use record::kinds::alert::Ending;
 use record::kinds::incident::Reminded;
 
 use crate::hear::{Placed, deed_id, ended, place};
-use crate::{AlertSignal, Context, Deed, Draft, Heard, Incident, Phase, Rules, State, hear};
+use crate::{
+    Action, Alert, AlertRule, AlertSignal, Context, Deed, Draft, Heard, Heartbeat, Incident, Phase,
+    Rules, State, hear,
+};
 
 /// What is known of alerts and heartbeats only in memory: until when they count as heard of.
 ///
@@ -53,10 +57,16 @@ impl Leases {
     }
 
     /// Until when the alert counts as firing without a refresh, and how it would end.
-    fn of_alert(&self, alert: AlertId, rules: &Rules) -> (Timestamp, Ending) {
-        self.alerts.get(&alert).copied().unwrap_or_else(|| {
-            (self.since.plus_ms(rules.resolve_timeout_ms), Ending::TimedOut)
+    fn of_alert(&self, alert: &Alert, rules: &Rules) -> (Timestamp, Ending) {
+        self.alerts.get(&alert.id).copied().unwrap_or_else(|| {
+            (self.since.plus_ms(rules.timeout_ms(&alert.source)), Ending::TimedOut)
         })
+    }
+
+    /// How many alerts a lease is kept of.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        self.alerts.len()
     }
 
     /// Drops what belongs to nothing any more.
@@ -78,16 +88,22 @@ pub fn tick(state: &State, leases: &mut Leases, now: Timestamp, rules: &Rules) -
     let mut deeds: Vec<Deed> =
         state.open_incidents().filter_map(|incident| reminder(incident, now, rules)).collect();
     for alert in state.alerts.values().filter(|alert| alert.is_firing()) {
-        let heartbeat = alert.source.as_str() == HEARTBEAT_SOURCE;
-        let (until, ending) = leases.of_alert(alert.id, rules);
-        if !heartbeat && now >= until {
+        let (over, ending) = if alert.source.as_str() == HEARTBEAT_SOURCE {
+            // Once nobody expects the heartbeat any more, nothing else would end its alert.
+            (heartbeat_of(state, alert).is_none(), Ending::TimedOut)
+        } else {
+            let (until, ending) = leases.of_alert(alert, rules);
+            (now >= until, ending)
+        };
+        if over {
             deeds.push(ended(alert, now, ending, &timer));
         }
     }
-    for (name, _) in &state.heartbeats {
+    for name in state.heartbeats.keys() {
         deeds.extend(heartbeat(state, leases, name, now, rules));
     }
-    deeds.extend(unplaced(state, now, rules));
+    let ending = ends(&deeds);
+    deeds.extend(unplaced(state, &ending, now, rules));
     let mut declared = false;
     deeds.retain(|deed| {
         let declares = deed.drafts.iter().any(|it| matches!(it.body, Body::IncidentDeclared(_)));
@@ -165,17 +181,7 @@ fn heartbeat(
         starts_at: firing.map(|alert| alert.starts_at).or(Some(due)),
         title: format!("no sign of life from {name}").parse().ok()?,
     };
-    let mut own = rules.clone();
-    if let Some(severity) = expected.severity {
-        own.alert_rules.insert(
-            0,
-            crate::AlertRule {
-                name: part("heartbeat"),
-                matchers: BTreeMap::from([("heartbeat".into(), name.as_str().into())]),
-                action: crate::Action::Declare(severity),
-            },
-        );
-    }
+    let own = with_heartbeat(rules, name, expected);
     let timer = Actor::System { id: part("timer") };
     let context = Context { actor: &timer, now, rules: &own };
     match hear(state, leases, &signal, &context) {
@@ -184,29 +190,70 @@ fn heartbeat(
     }
 }
 
+/// The rules as they are for this heartbeat's alert: its own severity comes before all of them.
+fn with_heartbeat<'a>(rules: &'a Rules, name: &Name, expected: &Heartbeat) -> Cow<'a, Rules> {
+    let Some(severity) = expected.severity else { return Cow::Borrowed(rules) };
+    let mut own = rules.clone();
+    own.alert_rules.insert(
+        0,
+        AlertRule {
+            name: part("heartbeat"),
+            matchers: BTreeMap::from([("heartbeat".into(), name.as_str().into())]),
+            action: Action::Declare(severity),
+        },
+    );
+    Cow::Owned(own)
+}
+
+/// The expected heartbeat that this alert says is missing.
+fn heartbeat_of<'a>(state: &'a State, alert: &Alert) -> Option<(&'a Name, &'a Heartbeat)> {
+    let name: Name = alert.fingerprint.as_str().parse().ok()?;
+    state.heartbeats.get_key_value(&name).filter(|_| alert.source.as_str() == HEARTBEAT_SOURCE)
+}
+
+/// The alerts that end with these deeds.
+fn ends(deeds: &[Deed]) -> BTreeSet<AlertId> {
+    deeds
+        .iter()
+        .flat_map(|deed| &deed.drafts)
+        .filter_map(|draft| match (&draft.subject, &draft.body) {
+            (Subject::Alert(alert), Body::AlertResolved(_)) => Some(*alert),
+            _ => None,
+        })
+        .collect()
+}
+
 /// The first firing alert that belongs to no incident although it should: its silence or
 /// maintenance window ended, or the rules changed.
-fn unplaced(state: &State, now: Timestamp, rules: &Rules) -> Option<Deed> {
-    state.alerts.values().filter(|alert| alert.is_firing() && alert.incident.is_none()).find_map(
-        |alert| {
-            if state.suppressed_by(&alert.labels, now).is_some() {
-                return None;
-            }
-            let placed = Placed {
-                id: alert.id,
-                drill: alert.drill,
-                labels: &alert.labels,
-                starts_at: alert.starts_at,
-                title: &alert.title,
-            };
-            let drafts = place(state, &placed, rules);
-            (!drafts.is_empty()).then(|| Deed {
-                id: deed_id(&format!("alert:{}:placed:{}", alert.id, alert.firings)),
-                actor: Actor::System { id: part("rules") },
-                cause: Some(alert.fired_act),
-                why: None,
-                drafts,
-            })
-        },
-    )
+fn unplaced(
+    state: &State,
+    ending: &BTreeSet<AlertId>,
+    now: Timestamp,
+    rules: &Rules,
+) -> Option<Deed> {
+    let mut waiting = state.alerts.values().filter(|alert| {
+        alert.is_firing() && alert.incident.is_none() && !ending.contains(&alert.id)
+    });
+    waiting.find_map(|alert| {
+        if state.suppressed_by(&alert.labels, now).is_some() {
+            return None;
+        }
+        let placed = Placed {
+            id: alert.id,
+            drill: alert.drill,
+            labels: &alert.labels,
+            starts_at: alert.starts_at,
+            title: &alert.title,
+        };
+        let own = heartbeat_of(state, alert)
+            .map_or(Cow::Borrowed(rules), |(name, it)| with_heartbeat(rules, name, it));
+        let drafts = place(state, &placed, &own);
+        (!drafts.is_empty()).then(|| Deed {
+            id: deed_id(&format!("alert:{}:placed", alert.fired_act)),
+            actor: Actor::System { id: part("rules") },
+            cause: Some(alert.fired_act),
+            why: None,
+            drafts,
+        })
+    })
 }

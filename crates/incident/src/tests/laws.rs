@@ -1,0 +1,298 @@
+//! Laws that hold whatever is asked, in whichever order.
+
+use std::collections::BTreeSet;
+
+use base::AlertId;
+use proptest::prelude::*;
+use record::command::{
+    Acknowledge, Assign, Attach, Note, Reopen, Resolve, SetStatus, Silence, Update,
+};
+use record::kinds::incident::{Audience, Role, Status};
+
+use super::*;
+
+/// One thing that happens in a made-up day.
+#[derive(Clone, Debug)]
+enum Step {
+    Declare {
+        service: u8,
+        drill: bool,
+    },
+    Assign(u32, u8, Role),
+    Note(u32),
+    Update(u32),
+    Status(u32, Status),
+    Acknowledge(u32),
+    Resolve(u32),
+    Reopen(u32),
+    Attach(usize, u32),
+    Silence(u8, i64),
+    Alert {
+        name: u8,
+        service: u8,
+        drill: bool,
+        phase: Phase,
+    },
+    Wait(i64),
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let incident = 1_u32..8;
+    let role = prop_oneof![
+        Just(Role::Commander),
+        Just(Role::Operations),
+        Just(Role::Operations),
+        Just(Role::Communications),
+        Just(Role::Planning),
+    ];
+    let status = prop_oneof![
+        Just(Status::Investigating),
+        Just(Status::Identified),
+        Just(Status::Monitoring)
+    ];
+    let phase = prop_oneof![3 => Just(Phase::Firing), 2 => Just(Phase::Resolved), 1 => Just(Phase::Acknowledged)];
+    prop_oneof![
+        2 => (0_u8..3, prop::bool::weighted(0.2))
+            .prop_map(|(service, drill)| Step::Declare { service, drill }),
+        6 => (incident.clone(), 0_u8..4, role).prop_map(|(id, who, role)| Step::Assign(id, who, role)),
+        1 => incident.clone().prop_map(Step::Note),
+        1 => incident.clone().prop_map(Step::Update),
+        1 => (incident.clone(), status).prop_map(|(id, status)| Step::Status(id, status)),
+        1 => incident.clone().prop_map(Step::Acknowledge),
+        2 => incident.clone().prop_map(Step::Resolve),
+        2 => incident.clone().prop_map(Step::Reopen),
+        2 => (0_usize..8, incident).prop_map(|(alert, id)| Step::Attach(alert, id)),
+        1 => (0_u8..3, 1_i64..3 * HOUR).prop_map(|(service, ms)| Step::Silence(service, ms)),
+        6 => (0_u8..6, 0_u8..3, prop::bool::weighted(0.2), phase).prop_map(
+            |(name, service, drill, phase)| Step::Alert { name, service, drill, phase }
+        ),
+        3 => (1_i64..20 * MINUTE).prop_map(Step::Wait),
+        1 => Just(Step::Restart),
+    ]
+}
+
+const SERVICES: [&str; 3] = ["checkout", "search", "storage"];
+const PEOPLE: [&str; 4] = ["sam", "alex", "kim", "robin"];
+
+/// What the step asks for, if it is a person who does something.
+fn asked(world: &World, step: &Step) -> Option<Verb> {
+    let verb: Verb = match step {
+        Step::Declare { service, drill } => {
+            let service = Some(word(SERVICES[usize::from(*service)]));
+            Declare {
+                drill: *drill,
+                service,
+                ..declare("Something is wrong")
+            }
+            .into()
+        }
+        Step::Assign(id, who, role) => {
+            let person = word(PEOPLE[usize::from(*who)]);
+            Assign {
+                incident: inc(*id),
+                person,
+                role: *role,
+            }
+            .into()
+        }
+        Step::Note(id) => Note {
+            blobs: Vec::new(),
+            incident: inc(*id),
+            text: word("x"),
+        }
+        .into(),
+        Step::Update(id) => {
+            let (audience, text) = (Audience::Public, word("x"));
+            Update {
+                audience,
+                incident: inc(*id),
+                status: None,
+                text,
+            }
+            .into()
+        }
+        Step::Status(id, status) => SetStatus {
+            incident: inc(*id),
+            status: *status,
+        }
+        .into(),
+        Step::Acknowledge(id) => Acknowledge { incident: inc(*id) }.into(),
+        Step::Resolve(id) => Resolve {
+            incident: inc(*id),
+            summary: None,
+        }
+        .into(),
+        Step::Reopen(id) => Reopen { incident: inc(*id) }.into(),
+        Step::Attach(at, id) => {
+            let alert = *world.state.alerts.keys().nth(*at)?;
+            Attach {
+                alert,
+                incident: inc(*id),
+            }
+            .into()
+        }
+        Step::Silence(service, ms) => {
+            let matchers = labels(&[("service", SERVICES[usize::from(*service)])]);
+            Silence {
+                ends_at: world.now.plus_ms(*ms),
+                matchers,
+            }
+            .into()
+        }
+        Step::Alert { .. } | Step::Wait(_) | Step::Restart => return None,
+    };
+    Some(verb)
+}
+
+fn play(world: &mut World, step: &Step) {
+    if let Some(verb) = asked(world, step) {
+        // Refused or not: both are fine, as long as the laws hold.
+        let _ = world.ask(verb);
+    }
+    match step {
+        Step::Alert {
+            name,
+            service,
+            drill,
+            phase,
+        } => {
+            let mut pairs = vec![("service", SERVICES[usize::from(*service)])];
+            pairs.extend(drill.then_some(("drill", "true")));
+            let start = World::new().now;
+            let signal = AlertSignal {
+                phase: *phase,
+                source: word("prometheus"),
+                starts_at: Some(start.plus_ms(world.now.ms_since(start) / HOUR * HOUR)),
+                ..firing(world, &format!("alert-{name}"), &pairs)
+            };
+            world.hear(&signal);
+        }
+        Step::Wait(ms) => {
+            world.wait(*ms);
+            world.tick();
+        }
+        Step::Restart => world.restart(),
+        _ => {}
+    }
+}
+
+fn played(steps: &[Step]) -> World {
+    let mut world = World::declaring();
+    for step in steps {
+        play(&mut world, step);
+        nobody_is_commander_and_operations(&world);
+        numbers_are_dense(&world);
+        alerts_belong_to_one_incident(&world);
+    }
+    world
+}
+
+fn nobody_is_commander_and_operations(world: &World) {
+    for summary in world.state.summaries() {
+        assert!(summary.holders(Role::Commander).count() <= 1);
+        let commander = summary.commander();
+        let both = summary
+            .holders(Role::Operations)
+            .find(|person| Some(*person) == commander);
+        assert_eq!(both, None, "{} of {}", both.unwrap(), summary.id);
+    }
+}
+
+fn numbers_are_dense(world: &World) {
+    let numbers: Vec<u32> = world.state.summaries().map(|it| it.id.number()).collect();
+    let expected: Vec<u32> = (1..=world.state.incidents_declared).rev().collect();
+    assert_eq!(numbers, expected);
+}
+
+fn alerts_belong_to_one_incident(world: &World) {
+    let mut seen: BTreeSet<AlertId> = BTreeSet::new();
+    for incident in world.state.incidents.values() {
+        for alert in &incident.alerts {
+            assert!(seen.insert(*alert), "{alert} is in two incidents");
+            let known = &world.state.alerts[alert];
+            assert_eq!(known.incident, Some(incident.summary.id));
+            assert_eq!(known.drill, incident.summary.drill);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_fold_is_the_same_however_it_is_cut_and_stored(
+        steps in prop::collection::vec(step(), 1..120),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        let world = played(&steps);
+        let mut whole = State::default();
+        fold(&mut whole, &world.record, 0);
+        prop_assert_eq!(&whole, &world.state);
+
+        let mut places: Vec<usize> =
+            cuts.iter().map(|cut| cut.index(world.record.len() + 1)).collect();
+        places.extend([0, world.record.len()]);
+        places.sort_unstable();
+        let mut state = State::default();
+        for pair in places.windows(2) {
+            fold(&mut state, &world.record[..pair[1]], pair[0]);
+            let json = record::canonical::to_vec(&state).unwrap();
+            state = serde_json::from_slice(&json).unwrap();
+        }
+        prop_assert_eq!(&state, &world.state);
+    }
+
+    #[test]
+    fn what_left_memory_comes_back_as_if_it_had_never_left(
+        steps in prop::collection::vec(step(), 1..120),
+    ) {
+        let mut world = played(&steps);
+        for id in world.state.incidents.keys().copied().collect::<Vec<_>>() {
+            let _ = world.ask(Resolve { incident: id, summary: None });
+        }
+        let stayed = world.state.incidents.clone();
+        // 64 incidents that are closed later push all of the above out of memory.
+        for _ in 0..64 {
+            world.wait(1);
+            world.ask(declare("Later")).unwrap();
+            world.ask(Resolve { incident: inc(world.state.incidents_declared), summary: None })
+                .unwrap();
+        }
+        for (id, incident) in stayed {
+            prop_assert!(!world.state.incidents.contains_key(&id));
+            prop_assert_eq!(world.state.summary(id).unwrap(), &incident.summary);
+            world.ask(Reopen { incident: id }).unwrap();
+            let mut expected = incident;
+            expected.apply(world.record.last().unwrap());
+            prop_assert_eq!(&world.state.incidents[&id], &expected);
+        }
+    }
+
+    #[test]
+    fn one_look_declares_at_most_one_incident(
+        steps in prop::collection::vec(step(), 1..80),
+        ms in 1_i64..2 * DAY,
+    ) {
+        let mut world = played(&steps);
+        for (number, service) in SERVICES.iter().enumerate() {
+            let expected = record::command::ExpectHeartbeat {
+                grace_ms: 0,
+                heartbeat: word(&format!("beat-{number}")),
+                interval_ms: 1_000,
+                service: Some(word(service)),
+                severity: Some(sev(3)),
+            };
+            world.ask(expected).unwrap();
+        }
+        world.wait(ms);
+        let deeds = tick(&world.state, &mut world.leases, world.now, &world.rules);
+        let declares = |deed: &&Deed| {
+            deed.drafts.iter().any(|draft| matches!(draft.body, Body::IncidentDeclared(_)))
+        };
+        prop_assert!(deeds.iter().filter(declares).count() <= 1);
+        // What had to wait comes up at the next looks, until nothing is due.
+        let looks = (0..20).take_while(|_| !world.tick().is_empty()).count();
+        prop_assert!(looks < 20);
+    }
+}
