@@ -1,13 +1,15 @@
 //! Decides, one request after the other, against a state that includes what is still being
 //! written. No thread, no clock, no file of its own: the writer and the simulator drive it alike.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::{
     ActId, Actor, CommandDigest, CommandId, IncidentId, KeyRef, Name, Proof, Prose, Timestamp,
 };
-use incident::{AlertSignal, Context, Deed, Draft, Heard, Leases, Reason, Refusal, Rules};
+use incident::{
+    AlertSignal, Context, DEED_ID_PREFIX, Deed, Draft, Heard, Leases, Reason, Refusal, Rules,
+};
 use record::act::{Act, Evidence, Signed, Subject, act_id};
 use record::command::{self, DigestKey, Verb};
 use record::kinds::Body;
@@ -17,11 +19,9 @@ use record::sealed::{Sealable, SubjectKey};
 use crate::access::scope_for;
 use crate::growth::Growth;
 use crate::ports::{Entries, Keystore};
+use crate::recent::Recent;
 use crate::request::{Input, Prepared, Transport, actor_of};
 use crate::state::State;
-
-/// How many commands are remembered with their digest before the record has to be asked.
-const RECENT_MAX: usize = 16_384;
 
 /// The decider of one record.
 pub struct Decider {
@@ -229,6 +229,7 @@ impl Decider {
         now: Timestamp,
     ) -> Result<Settled, Refusal> {
         let command = &prepared.command;
+        own_id(&command.id)?;
         let (sender, proof) = self.sender(&prepared.transport, scope_for(&command.verb), now)?;
         let (actor, proof) = self.author(prepared, sender, proof)?;
         if let Some((first, count, digest)) = self.seen(&command.id, prepared.unseen_before)? {
@@ -271,7 +272,8 @@ impl Decider {
         let behalf = prepared.command.on_behalf_of.as_ref();
         if let Some(signed) = &prepared.signed {
             let key = self.state.access.keys.get(&signed.key);
-            if key.is_none_or(|key| key.person != signed.person) {
+            // Under the same name another key may have been enrolled since the signature was checked.
+            if key.is_none_or(|key| key.person != signed.person || key.vkey != signed.vkey) {
                 let detail = format!("there is no key {}, or it was revoked", signed.key);
                 return Err(Refusal::new(Reason::Forbidden, detail));
             }
@@ -371,7 +373,7 @@ impl Decider {
         if let Some(seen) = self.recent.find(id) {
             return Ok(Some(seen));
         }
-        if unseen_before >= self.recent.complete_from {
+        if unseen_before >= self.recent.complete_from() {
             return Ok(None);
         }
         find_command(self.entries.as_ref(), id).map_err(|error| {
@@ -465,6 +467,7 @@ impl Decider {
         prepared: &Prepared,
         now: Timestamp,
     ) -> Result<Option<Settled>, Refusal> {
+        own_id(&prepared.command.id)?;
         self.sender(&prepared.transport, Scope::Admin, now)?;
         Ok(match self.seen(&prepared.command.id, 0)? {
             Some((first, count, digest)) if digest == prepared.digest => {
@@ -512,6 +515,15 @@ impl Decider {
     }
 }
 
+/// Refuses ids that only hereby's own commands may have.
+fn own_id(id: &CommandId) -> Result<(), Refusal> {
+    if id.as_str().starts_with(DEED_ID_PREFIX) {
+        let detail = format!("ids that begin with {DEED_ID_PREFIX} are hereby's own: take another");
+        return Err(Refusal::new(Reason::Forbidden, detail));
+    }
+    Ok(())
+}
+
 /// The first index, number of acts and digest of the command with this id, from the record.
 pub(crate) fn find_command(
     entries: &dyn Entries,
@@ -551,37 +563,4 @@ pub(crate) fn acts_on(entries: &dyn Entries, id: IncidentId, index: u64, done: &
     let unwritten = done.iter().filter(|act| act.subject == subject && !ids.contains(&act.id));
     acts.extend(unwritten.cloned());
     acts
-}
-
-/// Commands that happened lately: all of those whose acts stand at or behind `complete_from`.
-struct Recent {
-    complete_from: u64,
-    by_id: HashMap<CommandId, (u64, u32, CommandDigest)>,
-    order: VecDeque<CommandId>,
-}
-
-impl Recent {
-    fn new(size: u64) -> Recent {
-        Recent { complete_from: size, by_id: HashMap::new(), order: VecDeque::new() }
-    }
-
-    fn find(&self, id: &CommandId) -> Option<(u64, u32, CommandDigest)> {
-        self.by_id.get(id).copied()
-    }
-
-    fn remember(&mut self, id: CommandId, first: u64, count: u32, digest: CommandDigest) {
-        self.by_id.insert(id.clone(), (first, count, digest));
-        self.order.push_back(id);
-        while self.order.len() > RECENT_MAX {
-            let Some(oldest) = self.order.pop_front() else { break };
-            if let Some((first, count, _)) = self.by_id.remove(&oldest) {
-                self.complete_from = first + u64::from(count);
-            }
-        }
-    }
-
-    fn forget_from(&mut self, size: u64) {
-        self.by_id.retain(|_, (first, _, _)| *first < size);
-        self.order.retain(|id| self.by_id.contains_key(id));
-    }
 }

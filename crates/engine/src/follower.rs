@@ -77,7 +77,7 @@ impl View {
         self.beats.lock().unwrap_or_else(PoisonError::into_inner).insert(heartbeat, at);
     }
 
-    fn fold(&self, committed: &Committed, entries: &dyn Entries) {
+    pub(crate) fn fold(&self, committed: &Committed, entries: &dyn Entries) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for (index, act) in (committed.first..).zip(&committed.acts) {
             state.apply(act, &mut |id| acts_on(entries, id, index, &[]));
@@ -107,7 +107,8 @@ pub(crate) fn follow(
     }
 }
 
-fn save(view: &View, snapshots: &dyn Snapshots) {
+/// Keeps the present state for the next start.
+pub(crate) fn save(view: &View, snapshots: &dyn Snapshots) {
     let head = view.head();
     match view.read(State::to_snapshot) {
         Ok(json) => {

@@ -4,21 +4,19 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use base::{Actor, Name, Timestamp};
+use base::{Name, Timestamp};
 use incident::{AlertSignal, Deed, Reason, Refusal, Rules};
 use record::act::Act;
-use record::command::{self, DigestKey, signed_bytes};
-use record::note::VerifierKey;
+use record::command::DigestKey;
 
-use crate::decider::{Decider, acts_on, find_command};
+use crate::decider::{Decider, acts_on};
 use crate::follower::{self, View};
 use crate::growth::Growth;
 use crate::ports::{
     AppendError, Clock, Entries, Keystore, Log, Publisher, ReadError, Snapshots,
 };
-use crate::request::{
-    Answer, Input, Outcome, Prepared, Request, SignalReport, SignedCommand, Transport, actor_of,
-};
+use crate::prepare::Front;
+use crate::request::{Answer, Input, Outcome, Request, SignalReport, Transport};
 use crate::state::State;
 use crate::writer::{Fatal, Job, Writer};
 
@@ -84,20 +82,25 @@ pub enum CannotStart {
 
 /// A running engine. Dropping it stops it; [`Engine::stop`] waits for the end.
 pub struct Engine {
+    front: Front,
     jobs: Mutex<Option<SyncSender<Job>>>,
-    view: Arc<View>,
-    entries: Arc<dyn Entries>,
-    clock: Arc<dyn Clock>,
-    digest_key: Arc<DigestKey>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-impl Engine {
-    /// Folds what is on the record, takes the first acts and starts the threads.
-    ///
-    /// # Errors
-    /// See [`CannotStart`].
-    pub fn start(mut options: Options) -> Result<Engine, CannotStart> {
+/// An engine before its first act and its first thread.
+pub(crate) struct Parts {
+    pub(crate) front: Front,
+    pub(crate) writer: Writer,
+    pub(crate) boot: Vec<Deed>,
+    pub(crate) snapshots: Arc<dyn Snapshots>,
+    publisher: Box<dyn Publisher>,
+    on_writer_start: Box<dyn FnOnce() + Send>,
+    on_fatal: Box<dyn FnOnce(AppendError) + Send>,
+}
+
+impl Parts {
+    /// Folds what is on the record; nothing follows the writer yet.
+    pub(crate) fn new(mut options: Options) -> Result<Parts, CannotStart> {
         let now = options.clock.now();
         let state = newest_state(
             options.entries.as_ref(),
@@ -116,65 +119,82 @@ impl Engine {
             options.entries.clone(),
             now,
         );
-        let (jobs, work) = sync_channel(QUEUE_MAX);
-        let (to_follower, follow) = sync_channel(LAG_MAX);
-        let (to_publisher, publish) = sync_channel(LAG_MAX);
-        let mut writer = Writer {
+        let writer = Writer {
             decider,
             log: options.log,
             epoch: options.epoch,
             entries: options.entries.clone(),
             clock: options.clock.clone(),
+            head: view.head(),
             view: view.clone(),
-            sinks: vec![to_follower, to_publisher],
+            sinks: Vec::new(),
             tight: false,
         };
+        Ok(Parts {
+            front: Front { view, entries: options.entries, clock: options.clock, digest_key },
+            writer,
+            boot: options.boot,
+            snapshots: options.snapshots,
+            publisher: options.publisher,
+            on_writer_start: options.on_writer_start,
+            on_fatal: options.on_fatal,
+        })
+    }
+}
+
+impl Engine {
+    /// Folds what is on the record, takes the first acts and starts the threads.
+    ///
+    /// # Errors
+    /// See [`CannotStart`].
+    pub fn start(options: Options) -> Result<Engine, CannotStart> {
+        let Parts { front, mut writer, boot, snapshots, mut publisher, on_writer_start, on_fatal } =
+            Parts::new(options)?;
+        let (jobs, work) = sync_channel(QUEUE_MAX);
+        let (to_follower, follow) = sync_channel(LAG_MAX);
+        let (to_publisher, publish) = sync_channel(LAG_MAX);
+        for sink in [to_follower, to_publisher] {
+            writer.sinks.push(Box::new(move |committed| {
+                // A follower that is gone has panicked; reads stand still, writing need not.
+                let _ = sink.send(committed.clone());
+            }));
+        }
         let mut threads = Vec::new();
-        let (entries, snapshots) = (options.entries.clone(), options.snapshots);
-        let followed = view.clone();
+        let (entries, followed) = (front.entries.clone(), front.view.clone());
         threads.push(spawn("follower", move || {
             follower::follow(&followed, entries.as_ref(), snapshots.as_ref(), &follow);
         })?);
-        let mut publisher = options.publisher;
         threads.push(spawn("publisher", move || {
             follower::publish(publisher.as_mut(), &publish);
         })?);
-        writer.boot(options.boot).map_err(|Fatal(error)| CannotStart::Write(error))?;
-        let (on_start, on_fatal) = (options.on_writer_start, options.on_fatal);
+        writer.boot(boot).map_err(|Fatal(error)| CannotStart::Write(error))?;
         threads.push(spawn("writer", move || {
-            on_start();
+            on_writer_start();
             if let Err(Fatal(error)) = writer.run(&work) {
                 on_fatal(error);
             }
         })?);
-        Ok(Engine {
-            jobs: Mutex::new(Some(jobs)),
-            view,
-            entries: options.entries,
-            clock: options.clock,
-            digest_key,
-            threads: Mutex::new(threads),
-        })
+        Ok(Engine { front, jobs: Mutex::new(Some(jobs)), threads: Mutex::new(threads) })
     }
 
     /// What readers see.
     pub fn view(&self) -> &Arc<View> {
-        &self.view
+        &self.front.view
     }
 
     /// The entries that are durable.
     pub fn entries(&self) -> &Arc<dyn Entries> {
-        &self.entries
+        &self.front.entries
     }
 
     /// The server's time.
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.front.clock.now()
     }
 
     /// Asks for acts, and waits until they are durable and readers see them.
     pub async fn submit(&self, request: Request) -> Outcome {
-        let prepared = match self.prepare(request) {
+        let prepared = match self.front.prepare(request) {
             Ok(prepared) => prepared,
             Err(refusal) => return Outcome::Refused(refusal),
         };
@@ -188,14 +208,14 @@ impl Engine {
         if let Outcome::Done(receipts) = &outcome
             && let Some(last) = receipts.last()
         {
-            self.view.caught_up(last.index + 1).await;
+            self.front.view.caught_up(last.index + 1).await;
         }
         outcome
     }
 
     /// The same from a thread that may block; readers may see it a moment later.
     pub fn submit_blocking(&self, request: Request) -> Outcome {
-        let prepared = match self.prepare(request) {
+        let prepared = match self.front.prepare(request) {
             Ok(prepared) => prepared,
             Err(refusal) => return Outcome::Refused(refusal),
         };
@@ -266,82 +286,12 @@ impl Engine {
             Err(TrySendError::Disconnected(_)) => Err(stopping()),
         }
     }
-
-    /// Everything that needs no writer: the canonical form, the signature, a look at the record.
-    fn prepare(&self, request: Request) -> Result<Prepared, Refusal> {
-        let bad = |error: &dyn std::fmt::Display| {
-            Refusal::new(Reason::OutOfRange, format!("not a command: {error}"))
-        };
-        let Request { transport, command, signature } = request;
-        let canonical = command.to_canonical().map_err(|error| bad(&error))?;
-        let unseen_before = match find_command(self.entries.as_ref(), &command.id) {
-            Ok(None) => self.entries.size(),
-            // Seen, or not readable: the writer looks again.
-            Ok(Some(_)) | Err(_) => 0,
-        };
-        let signed = match signature {
-            None => None,
-            Some(signature) => Some(self.signed(&signature, &canonical)?),
-        };
-        let holder = match &transport {
-            Transport::LocalUid(_) => None,
-            Transport::Token(id) => Some(self.holder(id)?),
-        };
-        let behalf = command.on_behalf_of.as_ref();
-        let (actor, _) = actor_of(&transport, behalf, signed.as_ref(), holder.as_ref());
-        let digest = command::digest(&self.digest_key, &actor, &canonical);
-        Ok(Prepared { transport, command, digest, signed, unseen_before })
-    }
-
-    fn holder(&self, id: &base::TokenId) -> Result<Actor, Refusal> {
-        let now = self.clock.now();
-        self.view.read(|state| state.access.valid_token(id, now).map(|token| token.actor.clone()))
-    }
-
-    /// Checks an author's signature against the enrolled key.
-    fn signed(
-        &self,
-        signature: &crate::request::Signature,
-        canonical: &[u8],
-    ) -> Result<SignedCommand, Refusal> {
-        let forbidden = |detail: String| Refusal::new(Reason::Forbidden, detail);
-        let key = self.view.read(|state| state.access.keys.get(&signature.key).cloned());
-        let key = key.ok_or_else(|| {
-            forbidden(format!("there is no key {}, or it was revoked", signature.key))
-        })?;
-        let vkey: VerifierKey =
-            key.vkey.parse().map_err(|_| forbidden("the enrolled key can't be read".to_owned()))?;
-        let valid = aws_lc_rs::signature::UnparsedPublicKey::new(
-            &aws_lc_rs::signature::ED25519,
-            vkey.public_key(),
-        )
-        .verify(&signed_bytes(canonical), &signature.bytes);
-        if valid.is_err() {
-            return Err(forbidden(format!(
-                "the signature is not one by key {} over this command",
-                signature.key
-            )));
-        }
-        let canonical = String::from_utf8(canonical.to_vec())
-            .map_err(|_| forbidden("the command is not text".to_owned()))?;
-        Ok(SignedCommand {
-            key: signature.key.clone(),
-            person: key.person,
-            signature: base64(&signature.bytes).into(),
-            canonical,
-        })
-    }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 fn spawn(

@@ -7,10 +7,13 @@
 
 mod access;
 mod decider;
+pub mod drive;
 mod follower;
 mod growth;
 mod handle;
 pub mod ports;
+mod prepare;
+mod recent;
 mod request;
 mod state;
 mod writer;
@@ -23,5 +26,5 @@ pub use handle::{CannotStart, Engine, Options, fold};
 pub use request::{Outcome, Receipt, Request, SignalReport, Signature, Transport};
 pub use state::{LogState, State};
 
-
-
+#[cfg(test)]
+mod tests;

@@ -98,6 +98,8 @@ pub(crate) struct Prepared {
 pub(crate) struct SignedCommand {
     pub(crate) key: Name,
     pub(crate) person: PersonName,
+    /// The key that the signature was checked against.
+    pub(crate) vkey: Box<str>,
     pub(crate) signature: Box<str>,
     pub(crate) canonical: String,
 }
@@ -110,10 +112,12 @@ pub(crate) enum Input {
     Beat { transport: Transport, heartbeat: Name },
 }
 
-/// The answer to an [`Input`].
+/// The answer to a command, a delivery of alerts or a sign of life.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Answer {
+pub enum Answer {
+    /// What became of a command, or why signals or a sign of life were not taken.
     Command(Outcome),
+    /// What a delivery of alerts came to.
     Signals(SignalReport),
     /// Whether such a heartbeat is expected.
     Beat(Result<bool, Refusal>),

@@ -1,7 +1,7 @@
 //! The writer's thread: takes what is asked in batches, decides, writes, syncs, signs, answers.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use base::Proof;
@@ -29,6 +29,9 @@ pub(crate) struct Job {
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
+/// Told of a batch that is durable and signed.
+pub(crate) type Sink = Box<dyn FnMut(&Arc<Committed>) + Send>;
+
 /// Everything the writer owns.
 pub(crate) struct Writer {
     pub(crate) decider: Decider,
@@ -37,7 +40,10 @@ pub(crate) struct Writer {
     pub(crate) entries: Arc<dyn Entries>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) view: Arc<View>,
-    pub(crate) sinks: Vec<SyncSender<Arc<Committed>>>,
+    /// The newest checkpoint: covers everything that was ever committed, while readers lag behind.
+    pub(crate) head: Arc<SignedHead>,
+    /// Who is told of each batch that is durable and signed.
+    pub(crate) sinks: Vec<Sink>,
     /// The disk was full at the last try: one request at a time, so that urgent ones pass.
     pub(crate) tight: bool,
 }
@@ -58,7 +64,8 @@ impl Writer {
         let mut next_tick = self.clock.now();
         loop {
             let now = self.clock.now();
-            if now >= next_tick {
+            // A clock that was set back must not keep what is due waiting until it has caught up.
+            if now >= next_tick || next_tick.ms_since(now) > TICK_EVERY_MS {
                 next_tick = now.plus_ms(TICK_EVERY_MS);
                 self.tick()?;
             }
@@ -83,7 +90,8 @@ impl Writer {
         self.commit(batch, Vec::new())
     }
 
-    fn tick(&mut self) -> Result<(), Fatal> {
+    /// Does what is due because time passed.
+    pub(crate) fn tick(&mut self) -> Result<(), Fatal> {
         let now = self.clock.now();
         let mut batch = self.decider.batch();
         self.decider.tick(&mut batch, now);
@@ -91,7 +99,7 @@ impl Writer {
     }
 
     /// Decides on this job and all that wait behind it, and writes what follows.
-    fn serve(&mut self, first: Job, jobs: &Receiver<Job>) -> Result<(), Fatal> {
+    pub(crate) fn serve(&mut self, first: Job, jobs: &Receiver<Job>) -> Result<(), Fatal> {
         let mut batch = self.decider.batch();
         let mut waiting = Vec::new();
         let mut next = Some(first);
@@ -154,7 +162,7 @@ impl Writer {
 
     fn commit(&mut self, mut batch: Batch, waiting: Vec<Waiting>) -> Result<(), Fatal> {
         if batch.acts.is_empty() {
-            let head = self.view.head();
+            let head = self.head.clone();
             self.answer(&batch, waiting, &head);
             return Ok(());
         }
@@ -175,6 +183,7 @@ impl Writer {
         }
         self.tight = false;
         let head = Arc::new(head);
+        self.head = head.clone();
         self.entries.publish(batch.first, &batch.acts);
         self.answer(&batch, waiting, &head);
         let committed = Arc::new(Committed {
@@ -183,9 +192,8 @@ impl Writer {
             leaves: appended.leaves,
             head,
         });
-        for sink in &self.sinks {
-            // A follower that is gone has panicked; reads stand still, writing need not.
-            let _ = sink.send(committed.clone());
+        for sink in &mut self.sinks {
+            sink(&committed);
         }
         Ok(())
     }
@@ -204,21 +212,21 @@ impl Writer {
             AppendRefusal::WrongSize { .. } | AppendRefusal::Fenced { .. } => Reason::Stopping,
         };
         let refused = Refusal::new(reason, refusal);
+        let head = self.head.clone();
         for waiting in waiting {
+            // Whatever was decided beside these acts may rest on them: an alert that was known, a
+            // refusal because somebody else had just done it. All of it is to be asked again.
             let settled = match waiting.settled {
-                Settled::Done { .. } => Settled::Refused(refused.clone()),
-                Settled::Signals(signals) if !signals.acts.is_empty() => {
-                    Settled::Signals(SignalsSettled {
-                        refused: Some(refused.clone()),
-                        ..SignalsSettled::default()
-                    })
-                }
+                Settled::Done { .. } | Settled::Refused(_) => Settled::Refused(refused.clone()),
+                Settled::Signals(_) => Settled::Signals(SignalsSettled {
+                    refused: Some(refused.clone()),
+                    ..SignalsSettled::default()
+                }),
                 Settled::Repeated { first, .. } if first >= batch.first => {
                     Settled::Refused(refused.clone())
                 }
                 other => other,
             };
-            let head = self.view.head();
             let _ = waiting.answer.send(self.resolve(batch, settled, &head));
         }
     }
