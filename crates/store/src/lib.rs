@@ -1,1 +1,35 @@
-//! x
+//! The embedded storage: segments, tiles, anchor, keystore and blobs in one directory.
+//!
+//! One process writes ([`DataDir`] holds the lock), any number of threads read. What is true is in
+//! the segments and on the anchor; tiles, indexes and snapshots are derived and are made again when
+//! they are missing. The formats are those of `docs/reference/record.md`. What is written, and
+//! when, is decided by `engine`.
+
+mod anchor;
+mod catalog;
+mod durable;
+mod index;
+mod keystore;
+mod layout;
+mod lines;
+mod live;
+mod lock;
+mod log;
+mod read;
+mod recover;
+mod replay;
+mod scan;
+mod segment;
+mod space;
+
+pub use anchor::{Anchor, AnchorSync, Slot, Standing, file_name as anchor_file_name};
+pub use durable::FileError;
+pub use keystore::{CannotLoadKey, Keystore, digest_key, log_key};
+pub use layout::Paths;
+pub use lock::{CannotLock, DataDir, Holder};
+pub use log::{Log, Options};
+pub use read::Reader;
+pub use recover::{CannotOpen, Corruption, Opened, Torn, origin_of};
+
+#[cfg(test)]
+mod tests;

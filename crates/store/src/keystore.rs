@@ -1,0 +1,319 @@
+//! Keys: those of subjects, the log's, and the one of command digests.
+//!
+//! A subject's key is durable before anything that is sealed under it is written, or a crash would
+//! leave text that nobody can ever read. Every file is its owner's alone (0600). Secrets are never
+//! logged; the text they were read from is overwritten. Erasing a key is not here.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use base::KeyRef;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use record::command::DigestKey;
+use record::hash;
+use record::note::{Algorithm, BadKey, KEY_BYTES, SignerKey};
+use record::sealed::SubjectKey;
+use serde::{Deserialize, Serialize};
+
+use crate::durable::{self, FileError, Keep};
+use crate::layout::Paths;
+
+/// The longest key file that is read.
+const KEY_FILE_BYTES_MAX: u64 = 4_096;
+
+/// How many keys are kept in memory, so that sealing a note needs no file.
+const CACHED_MAX: usize = 1_024;
+
+/// Why a key can't be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotLoadKey {
+    /// It should be there and is not.
+    #[error("the key {} is missing; restore it from its backup", .0.display())]
+    Missing(PathBuf),
+    /// Others may read it.
+    #[error(
+        "the key {} can be read by others (mode {mode:o}); it may be known to them. If it is not, \
+         `chmod 600` it", path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Not a key.
+    #[error("the key {} is damaged: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The operating system gave no randomness.
+    #[error("the operating system gives no random bytes")]
+    NoRandomness,
+    /// The operating system said no.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl From<CannotLoadKey> for io::Error {
+    fn from(error: CannotLoadKey) -> io::Error {
+        match error {
+            CannotLoadKey::File(error) => error.into(),
+            CannotLoadKey::Missing(_) => io::Error::new(io::ErrorKind::NotFound, error),
+            CannotLoadKey::Exposed { .. } => io::Error::new(io::ErrorKind::PermissionDenied, error),
+            other => io::Error::new(io::ErrorKind::InvalidData, other),
+        }
+    }
+}
+
+fn random() -> Result<[u8; KEY_BYTES], CannotLoadKey> {
+    let mut bytes = [0; KEY_BYTES];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| CannotLoadKey::NoRandomness)?;
+    Ok(bytes)
+}
+
+/// Reads a secret file; `None` when it is not there.
+fn read_secret(path: &Path) -> Result<Option<Vec<u8>>, CannotLoadKey> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(FileError::new("open", path)(error).into()),
+    };
+    let mode = file
+        .metadata()
+        .map_err(FileError::new("look at", path))?
+        .permissions()
+        .mode();
+    if mode & 0o077 != 0 {
+        return Err(CannotLoadKey::Exposed {
+            path: path.to_owned(),
+            mode: mode & 0o7777,
+        });
+    }
+    let mut text = Vec::new();
+    let read = file.take(KEY_FILE_BYTES_MAX).read_to_end(&mut text);
+    read.map_err(FileError::new("read", path))?;
+    Ok(Some(text))
+}
+
+/// Overwrites a secret that is no longer needed.
+fn clear(secret: &mut [u8]) {
+    secret.fill(0);
+    std::hint::black_box(secret);
+}
+
+fn damaged(path: &Path) -> impl Fn(&str) -> CannotLoadKey {
+    let path = path.to_owned();
+    move |why| CannotLoadKey::Damaged {
+        path: path.clone(),
+        why: why.to_owned(),
+    }
+}
+
+/// Loads the log's key; `None` when there is none.
+///
+/// # Errors
+/// See [`CannotLoadKey`].
+pub fn log_key(path: &Path) -> Result<Option<SignerKey>, CannotLoadKey> {
+    let Some(mut text) = read_secret(path)? else {
+        return Ok(None);
+    };
+    let skey = str::from_utf8(&text)
+        .ok()
+        .and_then(|text| text.strip_suffix('\n'));
+    let key = skey.ok_or(BadKey::Format).and_then(SignerKey::parse);
+    clear(&mut text);
+    let key = key.map_err(|error| damaged(path)(&error.to_string()))?;
+    if key.verifier().algorithm() != Algorithm::Ed25519 {
+        return Err(damaged(path)("it is not one that signs checkpoints"));
+    }
+    Ok(Some(key))
+}
+
+/// Makes a key for the log of this name, durable at `path`.
+///
+/// # Errors
+/// See [`CannotLoadKey`].
+pub(crate) fn make_log_key(path: &Path, origin: &str) -> Result<SignerKey, CannotLoadKey> {
+    let key = SignerKey::from_seed(origin, Algorithm::Ed25519, random()?)
+        .map_err(|error| damaged(path)(&error.to_string()))?;
+    let mut text = key.to_skey().into_bytes();
+    text.push(b'\n');
+    let kept = durable::replace(path, &text, Keep::Durable);
+    clear(&mut text);
+    kept?;
+    Ok(key)
+}
+
+/// Loads the key of command digests; makes it, durable, if there is none.
+///
+/// # Errors
+/// See [`CannotLoadKey`].
+pub fn digest_key(paths: &Paths) -> Result<DigestKey, CannotLoadKey> {
+    let path = paths.digest_key();
+    if let Some(mut text) = read_secret(&path)? {
+        let bytes = decode_secret(text.strip_suffix(b"\n").unwrap_or(&text));
+        clear(&mut text);
+        let mut bytes = bytes.ok_or_else(|| damaged(&path)("it is not 32 bytes in base64"))?;
+        let key = DigestKey::from_bytes(&bytes);
+        clear(&mut bytes);
+        return Ok(key);
+    }
+    let mut bytes = random()?;
+    let mut text = STANDARD.encode(bytes).into_bytes();
+    text.push(b'\n');
+    let kept = durable::replace(&path, &text, Keep::Durable);
+    clear(&mut text);
+    let key = DigestKey::from_bytes(&bytes);
+    clear(&mut bytes);
+    kept?;
+    Ok(key)
+}
+
+fn decode_secret(text: &[u8]) -> Option<[u8; KEY_BYTES]> {
+    let mut bytes = STANDARD.decode(text).ok()?;
+    let secret = bytes.as_slice().try_into().ok();
+    clear(&mut bytes);
+    secret
+}
+
+/// Keys of subjects, one file for each.
+#[derive(Debug)]
+pub struct Keystore {
+    directory: PathBuf,
+    /// Also keeps two threads from making the same key.
+    known: Mutex<HashMap<KeyRef, SubjectKey>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    key: KeyRef,
+    secret: String,
+}
+
+impl Keystore {
+    /// The keystore of a data directory.
+    pub fn new(paths: &Paths) -> Keystore {
+        Keystore::at(paths.keystore())
+    }
+
+    /// A keystore in this directory, such as a restored backup.
+    pub fn at(directory: PathBuf) -> Keystore {
+        Keystore {
+            directory,
+            known: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The names of all keys, in order.
+    ///
+    /// # Errors
+    /// When the directory or a file in it can't be read.
+    pub fn list(&self) -> Result<Vec<KeyRef>, CannotLoadKey> {
+        let listed = FileError::new("list", &self.directory);
+        let names = match fs::read_dir(&self.directory) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(listed(error).into()),
+        };
+        let mut keys = Vec::new();
+        for name in names {
+            let path = name
+                .map_err(FileError::new("list", &self.directory))?
+                .path();
+            // A temporary file that a crash left is no key yet.
+            if path.extension().is_none()
+                && let Some((name, _)) = self.load(&path)?
+            {
+                keys.push(name);
+            }
+        }
+        keys.sort();
+        Ok(keys)
+    }
+
+    fn path(&self, name: &KeyRef) -> PathBuf {
+        let digest = hash::sha256(&[name.as_str().as_bytes()]);
+        let hex: String = digest.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.directory.join(hex)
+    }
+
+    fn load(&self, path: &Path) -> Result<Option<(KeyRef, SubjectKey)>, CannotLoadKey> {
+        let Some(mut text) = read_secret(path)? else {
+            return Ok(None);
+        };
+        let file = serde_json::from_slice::<KeyFile>(&text);
+        clear(&mut text);
+        let mut file = file.map_err(|_| damaged(path)("it is not of its form"))?;
+        let secret = decode_secret(file.secret.as_bytes());
+        // The string's bytes; it is not used as text again.
+        let mut spent = std::mem::take(&mut file.secret).into_bytes();
+        clear(&mut spent);
+        let secret = secret.ok_or_else(|| damaged(path)("the secret is not 32 bytes in base64"))?;
+        if self.path(&file.key) != path {
+            return Err(damaged(path)("it lies under the name of another key"));
+        }
+        Ok(Some((file.key, SubjectKey::from_bytes(secret))))
+    }
+
+    fn make(&self, path: &Path, name: &KeyRef) -> Result<SubjectKey, CannotLoadKey> {
+        let mut bytes = random()?;
+        let key = SubjectKey::from_bytes(bytes);
+        let file = KeyFile {
+            key: name.clone(),
+            secret: STANDARD.encode(bytes),
+        };
+        clear(&mut bytes);
+        let mut text =
+            serde_json::to_vec(&file).map_err(|error| damaged(path)(&error.to_string()))?;
+        text.push(b'\n');
+        let kept = durable::replace(path, &text, Keep::Durable);
+        clear(&mut text);
+        if let Err(error) = kept {
+            // It may be there and not be durable: the next call must not take it for a good one.
+            let _ = fs::remove_file(path);
+            return Err(error.into());
+        }
+        Ok(key)
+    }
+
+    fn known(&self, name: &KeyRef, make: bool) -> Result<Option<SubjectKey>, CannotLoadKey> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = known.get(name) {
+            return Ok(Some(key.clone()));
+        }
+        let path = self.path(name);
+        let key = match self.load(&path)? {
+            Some((_, key)) => key,
+            None if make => self.make(&path, name)?,
+            None => return Ok(None),
+        };
+        if known.len() >= CACHED_MAX {
+            known.clear();
+        }
+        known.insert(name.clone(), key.clone());
+        Ok(Some(key))
+    }
+}
+
+impl engine::ports::Keystore for Keystore {
+    fn ensure(&self, name: &KeyRef) -> io::Result<SubjectKey> {
+        let key = self.known(name, true)?;
+        key.ok_or_else(|| io::Error::other("a key that was made is missing"))
+    }
+
+    fn find(&self, name: &KeyRef) -> io::Result<Option<SubjectKey>> {
+        Ok(self.known(name, false)?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! Follows a segment's lines and says of each whether it is what must come there.
+//!
+//! Recovery and `verify` both stand on this: what one keeps, the other accepts. Nothing here
+//! touches a file.
+
+use record::checkpoint::Checkpoint;
+use record::hash::{self, Hash};
+use record::note::{Unverified, VerifierKey};
+use record::tree::Frontier;
+
+use crate::segment::{BatchEnd, Header, Signed};
+
+/// The tree as the lines so far have it.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay {
+    origin: String,
+    /// After the last whole batch.
+    kept: Frontier,
+    /// With the entries of the batch that has not ended yet.
+    ahead: Frontier,
+    root: Hash,
+    /// SHA-256 of the text of the last signed checkpoint.
+    prev: Option<Hash>,
+    /// Whether the last whole batch is signed.
+    signed: bool,
+}
+
+/// A line is not what must come there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Mismatch {
+    #[error("a batch ends at {found} entries, and there are {expected}")]
+    Size { expected: u64, found: u64 },
+    #[error("a batch without entries ends")]
+    Empty,
+    #[error("the root of the tree of {size} entries is {expected}, and the batch says {found}")]
+    Root {
+        size: u64,
+        expected: Hash,
+        found: Hash,
+    },
+    #[error("the batch that ends at {size} entries does not name the checkpoint before it")]
+    Prev { size: u64 },
+    #[error("a batch stands behind one of {size} entries that is not signed")]
+    Unsigned { size: u64 },
+    #[error("a signature is over {found} entries, and {expected} are there")]
+    SignedSize { expected: u64, found: u64 },
+    #[error("a signature stands within a batch")]
+    SignedWithin,
+    #[error("the key {0} signs, and is not the log's at that place")]
+    Key(String),
+    #[error("the log's signature over {size} entries is not valid: {why}")]
+    Signature { size: u64, why: Unverified },
+    #[error("the segment begins at entry {found}, and {expected} are before it")]
+    First { expected: u64, found: u64 },
+    #[error("the segment's frontier is not that of the tree before it")]
+    Frontier,
+    #[error("the segment is of the log {0}")]
+    Origin(String),
+}
+
+/// SHA-256 over a checkpoint's text; `None` for the empty tree, which no batch names.
+pub(crate) fn text_hash(origin: &str, size: u64, root: Hash) -> Option<Hash> {
+    let checkpoint = Checkpoint::new(origin, size, root)
+        .ok()
+        .filter(|_| size > 0)?;
+    Some(hash::sha256(&[checkpoint.to_text().as_bytes()]))
+}
+
+impl Replay {
+    /// Begins before the first entry of a segment, believing its header.
+    ///
+    /// A segment begins only when what is before it is signed, so the checkpoint before follows
+    /// from the header.
+    pub(crate) fn from_header(header: &Header) -> Option<Replay> {
+        let kept = header.frontier()?;
+        let root = kept.root();
+        Some(Replay {
+            prev: text_hash(&header.origin, kept.size(), root),
+            origin: header.origin.clone(),
+            ahead: kept.clone(),
+            kept,
+            root,
+            signed: true,
+        })
+    }
+
+    /// The tree after the last whole batch.
+    pub(crate) fn kept(&self) -> &Frontier {
+        &self.kept
+    }
+
+    /// Its root.
+    pub(crate) fn root(&self) -> Hash {
+        self.root
+    }
+
+    /// The index the next entry has.
+    pub(crate) fn next_index(&self) -> u64 {
+        self.ahead.size()
+    }
+
+    /// Whether entries stand behind the last whole batch.
+    pub(crate) fn within_batch(&self) -> bool {
+        self.ahead.size() > self.kept.size()
+    }
+
+    /// Whether the last whole batch is signed.
+    pub(crate) fn is_signed(&self) -> bool {
+        self.signed
+    }
+
+    /// What the next batch must name.
+    pub(crate) fn prev(&self) -> Option<Hash> {
+        self.prev
+    }
+
+    /// The log's name.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// A header, which must continue this very tree.
+    pub(crate) fn header(&self, header: &Header) -> Result<(), Mismatch> {
+        if header.origin != self.origin {
+            return Err(Mismatch::Origin(header.origin.clone()));
+        }
+        if header.first != self.kept.size() || self.within_batch() {
+            return Err(Mismatch::First {
+                expected: self.kept.size(),
+                found: header.first,
+            });
+        }
+        if header.frontier != self.kept.to_hashes() {
+            return Err(Mismatch::Frontier);
+        }
+        if self.signed {
+            Ok(())
+        } else {
+            Err(Mismatch::Unsigned {
+                size: self.kept.size(),
+            })
+        }
+    }
+
+    /// An entry.
+    pub(crate) fn entry(&mut self, leaf: Hash) {
+        self.ahead.append(leaf);
+    }
+
+    /// The end of a batch.
+    pub(crate) fn batch(&mut self, batch: &BatchEnd) -> Result<(), Mismatch> {
+        let size = self.ahead.size();
+        if batch.size != size {
+            return Err(Mismatch::Size {
+                expected: size,
+                found: batch.size,
+            });
+        }
+        if !self.within_batch() {
+            return Err(Mismatch::Empty);
+        }
+        let root = self.ahead.root();
+        if batch.root != root {
+            return Err(Mismatch::Root {
+                size,
+                expected: root,
+                found: batch.root,
+            });
+        }
+        if !self.signed {
+            return Err(Mismatch::Unsigned {
+                size: self.kept.size(),
+            });
+        }
+        if batch.prev != self.prev {
+            return Err(Mismatch::Prev { size });
+        }
+        self.kept.clone_from(&self.ahead);
+        self.root = root;
+        self.signed = false;
+        Ok(())
+    }
+
+    /// Forgets the entries of a batch that did not end.
+    pub(crate) fn drop_unfinished(&mut self) {
+        self.ahead.clone_from(&self.kept);
+    }
+
+    /// A signature, by one of the keys that may sign there (`None` leaves that unchecked). Returns
+    /// the note it makes.
+    pub(crate) fn signed(
+        &mut self,
+        signed: &Signed,
+        keys: Option<&[VerifierKey]>,
+    ) -> Result<String, Mismatch> {
+        let size = self.kept.size();
+        if self.within_batch() {
+            return Err(Mismatch::SignedWithin);
+        }
+        if signed.size != size {
+            return Err(Mismatch::SignedSize {
+                expected: size,
+                found: signed.size,
+            });
+        }
+        let unknown = || Mismatch::Key(signed.key.clone());
+        // A log signs under its own name only (C2SP tlog-checkpoint).
+        if signed
+            .key
+            .rsplit_once('+')
+            .is_none_or(|(name, _)| name != self.origin)
+        {
+            return Err(unknown());
+        }
+        let note = signed
+            .to_note(&self.origin, self.root)
+            .ok_or_else(unknown)?;
+        match keys.map(|keys| note.verify(keys)) {
+            Some(Err(Unverified::NotSigned)) => return Err(unknown()),
+            Some(Err(why)) => return Err(Mismatch::Signature { size, why }),
+            Some(Ok(_)) | None => {}
+        }
+        self.signed = true;
+        self.prev = text_hash(&self.origin, size, self.root);
+        Ok(note.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;
