@@ -82,8 +82,10 @@ pub(crate) struct Witness {
 pub(crate) struct Alerts {
     /// Labels whose equal values make alerts belong to one incident.
     pub(crate) attach_by: Vec<String>,
-    /// An alert ends when nothing was heard of it for so long, in seconds.
+    /// An alert that Prometheus sends ends when nothing was heard of it for so long, in seconds.
     pub(crate) resolve_timeout_s: u32,
+    /// An alert of any other source likewise, in seconds.
+    pub(crate) quiet_timeout_s: u32,
     /// How many acts a second alerts may add to the record, sustained.
     pub(crate) acts_per_second: u32,
     /// And how many at once.
@@ -184,6 +186,7 @@ impl Default for Alerts {
         Alerts {
             attach_by: vec!["service".to_owned()],
             resolve_timeout_s: 300,
+            quiet_timeout_s: 86_400,
             acts_per_second: 10,
             acts_burst: 500,
             rule: Vec::new(),
@@ -255,7 +258,8 @@ impl Config {
         if !(1..=1_024).contains(&self.record.segment_mib) {
             return Err("record.segment_mib lies between 1 and 1024".to_owned());
         }
-        if self.alerts.resolve_timeout_s == 0 || self.reminders.after_s == 0 {
+        let alerts = &self.alerts;
+        if [alerts.resolve_timeout_s, alerts.quiet_timeout_s, self.reminders.after_s].contains(&0) {
             return Err("a time-out of 0 seconds would end everything at once".to_owned());
         }
         if self.alerts.acts_per_second == 0 || self.alerts.acts_burst == 0 {
@@ -295,6 +299,7 @@ impl Config {
                 .collect(),
             attach_by: self.alerts.attach_by.iter().map(|label| label.as_str().into()).collect(),
             resolve_timeout_ms: i64::from(self.alerts.resolve_timeout_s) * 1_000,
+            quiet_timeout_ms: i64::from(self.alerts.quiet_timeout_s) * 1_000,
             remind_after_ms: i64::from(self.reminders.after_s) * 1_000,
             reminders_max: self.reminders.max,
         }

@@ -1,0 +1,328 @@
+//! Runs hereby on this machine: `up` for people, `serve` for a service manager.
+//!
+//! Opens the station, the listeners and the server, and stops them in the opposite order. What a
+//! request leads to is decided elsewhere.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::ports::{AppendError, Clock as _};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use web::Listener;
+
+use crate::cli::Globals;
+use crate::cli::machine::{ServeArgs, UpArgs};
+use crate::client::Client;
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::rehearse;
+use crate::say::{Line, Out, Style};
+use crate::station::{Opening, Station, SystemClock, short};
+
+mod backstage;
+mod formats;
+mod push;
+mod tls;
+
+use backstage::Storage;
+use push::Witnesses;
+
+/// How often the anchor is made durable.
+const ANCHOR_SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// What differs between `up` and `serve`.
+struct Run<'a> {
+    config: Config,
+    runs: &'a str,
+    rehearse: bool,
+    /// Say what to do next.
+    talks: bool,
+}
+
+pub(crate) fn up(args: UpArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    let mut config = configuration(args.config.as_deref(), globals)?;
+    if let Some(listen) = args.listen {
+        config.listen.http = listen;
+    }
+    let run = Run { config, runs: "hereby up", rehearse: args.rehearse, talks: true };
+    run_station(run, globals, out)
+}
+
+pub(crate) fn serve(args: ServeArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    let mut config = configuration(args.config.as_deref(), globals)?;
+    if let Some(listen) = args.listen {
+        config.listen.http = listen;
+    }
+    run_station(Run { config, runs: "hereby serve", rehearse: false, talks: false }, globals, out)
+}
+
+/// The configuration, checked, with logging started as it says.
+pub(crate) fn configuration(
+    file: Option<&Path>,
+    globals: &Globals,
+) -> Result<Config, Failure> {
+    let config = Config::load(file, &globals.data_dir()?).map_err(|error| {
+        let failure = Failure::usage(&error);
+        let failure = match std::error::Error::source(&error) {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        };
+        failure.hint("docs/reference/hereby.toml shows every key")
+    })?;
+    crate::log::start(&config.log).map_err(Failure::usage)?;
+    Ok(config)
+}
+
+fn run_station(run: Run<'_>, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    let data_dir = globals.data_dir()?;
+    let station = Station::open(Opening {
+        data_dir: &data_dir,
+        config: &run.config,
+        runs: run.runs,
+        accept_anchor: false,
+        progress: progress(out),
+        on_fatal: Box::new(end_process),
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(32)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, "no thread could be started").because(error))?;
+    let outcome = serve_until_told(&runtime, &run, &station, &data_dir, out);
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    station.engine.stop();
+    if let Err(error) = station.anchor.sync() {
+        out.warn(&format!("the anchor could not be synced: {error}"));
+    }
+    if outcome.is_ok() && run.talks {
+        out.talk("Stopped. Everything that was acknowledged is on the disk.");
+    }
+    outcome
+}
+
+fn serve_until_told(
+    runtime: &Runtime,
+    run: &Run<'_>,
+    station: &Station,
+    data_dir: &Path,
+    out: &Out,
+) -> Result<(), Failure> {
+    let witnesses = Arc::new(Witnesses::new(&run.config.record.witness)?);
+    let options = web::Options {
+        engine: station.engine.clone(),
+        backstage: Arc::new(Storage {
+            engine: station.engine.clone(),
+            reader: station.reader.clone(),
+            paths: station.paths.clone(),
+            published: station.published.clone(),
+            keystore: station.keystore.clone(),
+            blobs: store::Blobs::new(&station.paths),
+            witnesses: witnesses.clone(),
+            free_min_bytes: run.config.record.free_min_mib << 20,
+        }),
+        formats: formats::formats(),
+        limits: web::Limits::default(),
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: SystemClock.now(),
+        metrics_open: run.config.metrics.open,
+    };
+    runtime.block_on(async {
+        let (listeners, pin) = listeners(&run.config, station, data_dir).await?;
+        witnesses.start(&station.published);
+        let anchor = station.anchor.clone();
+        std::thread::Builder::new()
+            .name("anchor".to_owned())
+            .spawn(move || keep_anchor(&anchor))
+            .map_err(|error| Failure::new(Exit::Internal, "no thread").because(error))?;
+        if run.talks {
+            welcome(run, station, data_dir, pin.as_deref(), out);
+        }
+        tracing::info!(
+            origin = station.origin,
+            size = station.engine.view().head().size,
+            listen = %run.config.listen.http,
+            "hereby serves"
+        );
+        let serving = web::serve(options, listeners, told_to_stop());
+        let touring = async {
+            if !run.rehearse {
+                return std::future::pending().await;
+            }
+            tour(data_dir, out).await
+        };
+        tokio::select! {
+            served = serving => served.map_err(|error| {
+                Failure::new(Exit::Internal, "hereby can't serve").because(error)
+            }),
+            never = touring => never,
+        }
+    })
+}
+
+/// Plays the rehearsal, then lets the server run on. Its failure is said, and ends nothing.
+async fn tour(data_dir: &Path, out: &Out) -> Result<(), Failure> {
+    let globals = Globals { data_dir: Some(data_dir.to_owned()), ..Globals::default() };
+    let played = match Client::new(&globals) {
+        Ok(client) => rehearse::play(&client, out).await,
+        Err(failure) => Err(failure),
+    };
+    match played {
+        Ok(_) => out.talk("hereby goes on running; Ctrl-C stops it."),
+        Err(failure) => out.failure(&failure),
+    }
+    std::future::pending().await
+}
+
+async fn listeners(
+    config: &Config,
+    station: &Station,
+    data_dir: &Path,
+) -> Result<(Vec<Listener>, Option<String>), Failure> {
+    let taken = |address: std::net::SocketAddr| {
+        move |error: std::io::Error| {
+            Failure::new(Exit::Internal, format!("can't listen on {address}"))
+                .because(error)
+                .hint("hereby up --listen 127.0.0.1:0 takes a free port")
+        }
+    };
+    let socket = station.paths.control_socket();
+    let local = web::bind_local(&socket).map_err(|error| {
+        Failure::new(Exit::Internal, format!("can't listen on {}", socket.display())).because(error)
+    })?;
+    let http = config.listen.http;
+    let plain = TcpListener::bind(http).await.map_err(taken(http))?;
+    // Port 0 takes a free one: whoever asked for that reads here which.
+    if let Ok(address) = plain.local_addr() {
+        let file = data_dir.join("http.address");
+        if let Err(error) = std::fs::write(&file, format!("{address}\n")) {
+            tracing::warn!(%error, "the address could not be written down");
+        }
+    }
+    let mut all = vec![Listener::Local(local), Listener::Plain(plain)];
+    let mut pin = None;
+    if let Some(address) = config.listen.tls {
+        let tls = tls::load(&config.listen, data_dir).map_err(|error| {
+            Failure::usage("there is no certificate for the TLS listener").because(error)
+        })?;
+        let listener = TcpListener::bind(address).await.map_err(taken(address))?;
+        all.push(Listener::Tls(listener, tls.config));
+        pin = tls.pin;
+    }
+    Ok((all, pin))
+}
+
+/// Ctrl-C, or the service manager's SIGTERM.
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("signals can't be heard; stop hereby with SIGKILL");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn keep_anchor(anchor: &store::AnchorSync) {
+    loop {
+        std::thread::sleep(ANCHOR_SYNC_EVERY);
+        if let Err(error) = anchor.sync() {
+            tracing::error!(%error, "the anchor can't be synced");
+        }
+    }
+}
+
+/// The record can't be written any more: what is on the disk is unknown until the next start looks.
+fn end_process(error: AppendError) {
+    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    tracing::error!(%error, cause, "hereby ends: the record can't be written");
+    let mut stderr = std::io::stderr().lock();
+    let _ = writeln!(
+        stderr,
+        "error: the record can't be written ({error}: {cause})\n  why: an error of the disk is \
+         never tried again: what it kept is unknown\n next: look at the disk, then start hereby \
+         again: it recovers what was acknowledged"
+    );
+    let _ = stderr.flush();
+    std::process::exit(i32::from(Exit::Untrusted.code()));
+}
+
+fn welcome(run: &Run<'_>, station: &Station, data_dir: &Path, pin: Option<&str>, out: &Out) {
+    let head = station.engine.view().head();
+    let address = std::fs::read_to_string(data_dir.join("http.address")).unwrap_or_default();
+    out.talk(Line::new().styled(Style::Bold, "hereby is up"));
+    out.talk(format!("  API      http://{}", address.trim_end()));
+    if let (Some(address), Some(pin)) = (run.config.listen.tls, pin) {
+        out.talk(format!("  TLS      https://{address} (pin {pin})"));
+    }
+    out.talk(format!("  data     {}", data_dir.display()));
+    out.talk(format!(
+        "  record   {} with {} acts, root {}…",
+        station.origin,
+        head.size,
+        short(&head)
+    ));
+    if station.is_new {
+        out.talk("");
+        out.talk("This is a new record. Its verifier key, for everyone who will check it:");
+        if let Some(vkey) = station
+            .engine
+            .view()
+            .read(|state| state.log.vkeys.last().map(|(_, vkey)| vkey.to_string()))
+        {
+            out.talk(format!("  {vkey}"));
+        }
+    }
+    if run.rehearse {
+        return;
+    }
+    let here = if std::env::var_os("HEREBY_DATA_DIR").is_some() || is_default(data_dir) {
+        String::new()
+    } else {
+        format!(" --data-dir {}", data_dir.display())
+    };
+    out.talk("");
+    out.talk("Next, in another terminal:");
+    for (what, line) in [
+        ("declare an incident", "declare \"what is wrong\" --severity 2"),
+        ("see what is open", "incidents"),
+        ("let Alertmanager in", "token issue --for service:alertmanager --scope alerts"),
+        ("check the record", "verify"),
+    ] {
+        out.talk(
+            Line::new()
+                .styled(Style::Good, format!("  hereby{here} {line}"))
+                .styled(Style::Dim, format!("   {what}")),
+        );
+    }
+    out.talk("Ctrl-C stops it.");
+}
+
+fn is_default(data_dir: &Path) -> bool {
+    Globals::default().data_dir().is_ok_and(|default| default == data_dir)
+}
+
+/// A progress bar while the state is folded, on a terminal; nothing elsewhere.
+pub(crate) fn progress(out: &Out) -> Box<dyn FnMut(u64, u64)> {
+    if !out.shows_progress() {
+        return Box::new(|_, _| {});
+    }
+    let bar = indicatif::ProgressBar::new(0).with_style(
+        indicatif::ProgressStyle::with_template("  {bar:40} {pos}/{len} acts, {per_sec}, {eta} left")
+            .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
+    );
+    Box::new(move |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+        if done >= all {
+            bar.finish_and_clear();
+        }
+    })
+}

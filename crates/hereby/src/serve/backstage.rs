@@ -1,0 +1,105 @@
+//! What the server (`web`) needs of storage, given by the store.
+
+use std::io;
+use std::sync::Arc;
+
+use base::{IncidentId, KeyRef};
+use engine::Engine;
+use engine::ports::Keystore as _;
+use incident::{Reason, Refusal};
+use record::hash::Hash;
+use record::sealed::SubjectKey;
+use record::tile::TileId;
+use store::{Blobs, Keystore, Paths, Reader};
+use web::{Backstage, BlobRefused, Published, Witness};
+
+use super::push::Witnesses;
+use crate::bundle;
+
+/// Storage for the server.
+pub(crate) struct Storage {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) reader: Reader,
+    pub(crate) paths: Paths,
+    pub(crate) published: Arc<store::Published>,
+    pub(crate) keystore: Arc<Keystore>,
+    pub(crate) blobs: Blobs,
+    pub(crate) witnesses: Arc<Witnesses>,
+    pub(crate) free_min_bytes: u64,
+}
+
+impl Backstage for Storage {
+    fn published(&self) -> Option<Arc<Published>> {
+        let (size, note) = self.published.newest()?;
+        let note = self.witnesses.with_cosignatures(size, &note);
+        Some(Arc::new(Published { size, note }))
+    }
+
+    fn tile(&self, id: TileId) -> io::Result<Option<Vec<u8>>> {
+        self.published.tile(id)
+    }
+
+    fn subject_key(&self, name: &KeyRef) -> io::Result<Option<SubjectKey>> {
+        self.keystore.find(name)
+    }
+
+    fn put_blob(&self, bytes: &[u8]) -> Result<Hash, BlobRefused> {
+        let free = self.disk_free_bytes()?;
+        if free < self.free_min_bytes.saturating_add(bytes.len() as u64) {
+            return Err(BlobRefused::NoSpace);
+        }
+        Ok(self.blobs.put(bytes)?)
+    }
+
+    fn blob(&self, sha256: &Hash) -> io::Result<Option<Vec<u8>>> {
+        self.blobs.open(sha256)
+    }
+
+    fn disk_free_bytes(&self) -> io::Result<u64> {
+        let disk = rustix::fs::statvfs(self.paths.root())?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    fn witnesses(&self) -> Vec<Witness> {
+        self.witnesses.all()
+    }
+
+    fn readiness(&self) -> Result<(), Refusal> {
+        let free = self
+            .disk_free_bytes()
+            .map_err(|error| Refusal::new(Reason::NoSpace, format!("the disk: {error}")))?;
+        if free < self.free_min_bytes {
+            let detail = format!(
+                "{free} bytes are free, {} are kept: make room on the record's disk",
+                self.free_min_bytes
+            );
+            return Err(Refusal::new(Reason::NoSpace, detail));
+        }
+        Ok(())
+    }
+
+    fn export(&self, incident: IncidentId, with_keys: bool) -> io::Result<Option<Vec<u8>>> {
+        let known = self.engine.view().read(|state| {
+            state.incidents.summary(incident).map(|_| state.log.vkeys.clone())
+        });
+        let Some(vkeys) = known else { return Ok(None) };
+        let Some((size, note)) = self.published.newest() else {
+            return Err(io::Error::other("no checkpoint is published yet; try again in a moment"));
+        };
+        let note = self.witnesses.with_cosignatures(size, &note);
+        let source = bundle::Source {
+            entries: &self.reader,
+            tiles: self.published.as_ref(),
+            blobs: &self.blobs,
+            keystore: &self.keystore,
+            size,
+            note: &note,
+            vkeys: vkeys.into_iter().map(|(_, vkey)| vkey).collect(),
+        };
+        bundle::write(&source, incident, with_keys).map(Some)
+    }
+
+    fn violations(&self) -> Option<u64> {
+        None
+    }
+}

@@ -1,0 +1,235 @@
+//! Puts the parts together: a data directory, its record, the engine on it.
+//!
+//! `up`, `serve` and what works on a stopped record start here; listeners and talk do not.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base::{Actor, Timestamp};
+use engine::ports::{AppendError, Clock, SignedHead};
+use engine::{CannotStart, Engine, Growth, Options};
+use incident::{Deed, Draft};
+use record::act::Subject;
+use record::kinds::log::{AnchorAccepted, Opened, Recovered};
+use store::{CannotLock, CannotOpen, DataDir, Log, Paths, Reader, Standing};
+
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+
+/// The system's clock.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// An engine on a data directory.
+pub(crate) struct Station {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) reader: Reader,
+    pub(crate) paths: Paths,
+    pub(crate) origin: String,
+    pub(crate) published: Arc<store::Published>,
+    pub(crate) keystore: Arc<store::Keystore>,
+    pub(crate) anchor: store::AnchorSync,
+    pub(crate) is_new: bool,
+}
+
+/// How a station is opened.
+pub(crate) struct Opening<'a> {
+    pub(crate) data_dir: &'a Path,
+    pub(crate) config: &'a Config,
+    /// What this process runs, for whoever finds the directory held.
+    pub(crate) runs: &'a str,
+    /// A person said to go on although the anchor does not agree.
+    pub(crate) accept_anchor: bool,
+    /// Told how many acts were folded, of how many.
+    pub(crate) progress: Box<dyn FnMut(u64, u64)>,
+    /// Called when the record can't be written any more.
+    pub(crate) on_fatal: Box<dyn FnOnce(AppendError) + Send>,
+}
+
+impl Station {
+    /// Takes the lock, recovers the record, folds the state and starts the engine.
+    pub(crate) fn open(opening: Opening<'_>) -> Result<Station, Failure> {
+        let Opening { data_dir, config, runs, accept_anchor, progress, on_fatal } = opening;
+        let clock = Arc::new(SystemClock);
+        let dir = DataDir::open(data_dir, runs, clock.now()).map_err(locked)?;
+        let paths = dir.paths().clone();
+        let origin = origin(&paths, config)?;
+        let mut options = store::Options::new(origin.clone(), anchor_path(config, &origin)?);
+        options.segment_bytes_max = config.record.segment_mib << 20;
+        options.low_water_bytes = config.record.free_min_mib << 20;
+        options.accept_anchor = accept_anchor;
+        let opened = Log::open(dir, &options).map_err(unopened)?;
+        let boot = first_acts(&opened, clock.now());
+        let digest_key = store::digest_key(&paths).map_err(|error| {
+            Failure::new(Exit::Internal, "the digest key can't be used").because(error)
+        })?;
+        let keystore = Arc::new(match &config.record.keystore {
+            Some(path) => store::Keystore::at(path.clone()),
+            None => store::Keystore::new(&paths),
+        });
+        let reader = opened.log.reader();
+        let anchor = opened.log.anchor_syncer();
+        let is_new = opened.is_new;
+        let epoch = opened.log.epoch();
+        let publisher =
+            store::TilePublisher::open(&paths, &reader, opened.head.as_ref()).map_err(|error| {
+                Failure::new(Exit::Internal, "the tree can't be published").because(error)
+            })?;
+        let published = publisher.published();
+        let engine = Engine::start(Options {
+            log: Box::new(opened.log),
+            entries: Arc::new(reader.clone()),
+            keystore: keystore.clone(),
+            clock,
+            publisher: Box::new(publisher),
+            snapshots: Arc::new(store::Snapshots::new(&paths, reader.clone())),
+            digest_key,
+            rules: config.rules(),
+            growth: Growth::new(
+                config.alerts.acts_per_second.into(),
+                config.alerts.acts_burst.into(),
+            ),
+            epoch,
+            boot,
+            on_writer_start: Box::new(raise_priority),
+            on_fatal,
+            progress,
+        })
+        .map_err(unstarted)?;
+        let engine = Arc::new(engine);
+        Ok(Station { engine, reader, paths, origin, published, keystore, anchor, is_new })
+    }
+}
+
+/// The record's name: its own if there is one, else the configured one, else one of this machine.
+fn origin(paths: &Paths, config: &Config) -> Result<String, Failure> {
+    if let Some(origin) = store::origin_of(paths).map_err(unopened)? {
+        return Ok(origin);
+    }
+    if let Some(origin) = &config.record.origin {
+        return Ok(origin.clone());
+    }
+    let mut bytes = [0; 4];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| Failure::new(Exit::Internal, "the system gives no random bytes"))?;
+    let random: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let host = rustix::system::uname().nodename().to_string_lossy().to_lowercase();
+    let plain = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '.';
+    let host: String = host.chars().filter(plain).collect();
+    let host = if host.is_empty() { "localhost".to_owned() } else { host };
+    Ok(format!("{host}/hereby-{random}"))
+}
+
+/// Where the anchor is kept.
+pub(crate) fn anchor_path(config: &Config, origin: &str) -> Result<PathBuf, Failure> {
+    match &config.record.anchor {
+        Some(path) => Ok(path.clone()),
+        None => Ok(crate::place::anchor_dir()?.join(store::anchor_file_name(origin))),
+    }
+}
+
+/// The acts that opening the record amounts to.
+fn first_acts(opened: &store::Opened, now: Timestamp) -> Vec<Deed> {
+    let deed = |id: String, draft: Draft| {
+        Some(Deed {
+            id: id.parse().ok()?,
+            actor: Actor::System { id: "recovery".parse().ok()? },
+            cause: None,
+            why: None,
+            drafts: vec![draft],
+        })
+    };
+    let on_record = |body: record::kinds::Body| Draft { subject: Subject::Record, body };
+    let mut deeds = Vec::new();
+    let size = opened.head.as_ref().map_or(0, |head| head.size);
+    if size == 0 {
+        let body = Opened {
+            origin: opened.log.origin().into(),
+            vkey: opened.log.vkey().into(),
+        };
+        deeds.extend(deed("record:opened".to_owned(), on_record(body.into())));
+    }
+    if let Some(torn) = &opened.torn {
+        let body = Recovered {
+            dropped_bytes: torn.bytes,
+            kept_in: torn.kept_in.as_str().into(),
+            size: torn.size,
+        };
+        let id = format!("record:recovered:{}:{}", torn.size, now.as_ms());
+        deeds.extend(deed(id, on_record(body.into())));
+    }
+    if let Some(standing) = &opened.accepted {
+        let anchor = match standing {
+            Standing::Ahead { note, .. } | Standing::Differs { note, .. } => {
+                Some(note.as_str().into())
+            }
+            Standing::Agrees | Standing::Missing | Standing::Damaged(_) => None,
+        };
+        let id = format!("record:anchor-accepted:{size}:{}", now.as_ms());
+        deeds.extend(deed(id, on_record(AnchorAccepted { anchor, size }.into())));
+    }
+    deeds
+}
+
+/// Incidents are when machines are overloaded: the thread that commits goes first, if it may.
+fn raise_priority() {
+    // On Linux, process id 0 means the calling thread.
+    if let Err(error) = rustix::process::setpriority_process(None, -10) {
+        tracing::info!(
+            %error,
+            "the writer keeps its ordinary priority; grant CAP_SYS_NICE to raise it"
+        );
+    }
+}
+
+fn locked(error: CannotLock) -> Failure {
+    match error {
+        CannotLock::Held { .. } => Failure::new(Exit::Held, error)
+            .hint("stop that process, or name another directory with --data-dir"),
+        CannotLock::NotOurs(_) => Failure::usage(error),
+        CannotLock::File(error) => {
+            Failure::new(Exit::Internal, "the data directory can't be used").because(error)
+        }
+    }
+}
+
+fn unopened(error: CannotOpen) -> Failure {
+    match &error {
+        CannotOpen::Corrupt(_) => Failure::new(Exit::Untrusted, &error)
+            .because("nothing is written to a record that can't be trusted")
+            .hint("hereby verify says what else is wrong")
+            .hint("restore the data directory from a copy, or from a witness"),
+        CannotOpen::Anchor { .. } => Failure::new(Exit::Untrusted, &error)
+            .hint("if this is an older copy, restore a newer one")
+            .hint("if you know why: hereby record accept-anchor -m WHY"),
+        CannotOpen::OtherKey { .. } | CannotOpen::Key(_) => Failure::new(Exit::Untrusted, &error)
+            .hint("restore keys/log.key from its backup; see docs/operating/keys.md"),
+        CannotOpen::Origin(_) => Failure::usage(&error),
+        CannotOpen::Missing(_) => Failure::usage(&error).hint("hereby up makes one"),
+        CannotOpen::ReadOnly(_) | CannotOpen::File(_) | CannotOpen::Sign(_) => {
+            Failure::new(Exit::Internal, "the record can't be opened").because(&error)
+        }
+    }
+}
+
+fn unstarted(error: CannotStart) -> Failure {
+    match &error {
+        CannotStart::Read(_) | CannotStart::Entry { .. } => {
+            Failure::new(Exit::Untrusted, "the record can't be read").because(&error)
+        }
+        CannotStart::Write(cause) => Failure::new(Exit::Internal, &error).because(cause),
+        CannotStart::Thread(cause) => Failure::new(Exit::Internal, &error).because(cause),
+    }
+}
+
+/// The head of a record, for those who only need to show it.
+pub(crate) fn short(head: &SignedHead) -> String {
+    head.root.to_string().chars().take(12).collect()
+}
