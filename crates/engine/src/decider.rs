@@ -458,6 +458,7 @@ impl Decider {
             signed: prepared.signed.as_ref().map(|it| (it.signature.clone(), it.canonical.clone())),
         };
         batch.rotates = true;
+        batch.urgent = false;
         self.take(batch, header, vec![Draft { subject: Subject::Record, body: body.into() }], now)
     }
 

@@ -170,7 +170,10 @@ impl Engine {
         writer.boot(boot).map_err(|Fatal(error)| CannotStart::Write(error))?;
         threads.push(spawn("writer", move || {
             on_writer_start();
-            if let Err(Fatal(error)) = writer.run(&work) {
+            let ended = writer.run(&work);
+            // Whoever waits, or asks from now on, hears of it at once.
+            drop(work);
+            if let Err(Fatal(error)) = ended {
                 on_fatal(error);
             }
         })?);
