@@ -6,6 +6,8 @@
 //! when, is decided by `engine`.
 
 mod anchor;
+mod archive;
+mod blob;
 mod catalog;
 mod durable;
 mod index;
@@ -20,9 +22,15 @@ mod recover;
 mod replay;
 mod scan;
 mod segment;
+mod shared;
+mod snapshot;
 mod space;
+mod tiles;
 
 pub use anchor::{Anchor, AnchorSync, Slot, Standing, file_name as anchor_file_name};
+pub use archive::{CannotArchive, archivable, archive};
+pub use blob::{BLOB_BYTES_MAX, Blobs};
+pub use catalog::Stub;
 pub use durable::FileError;
 pub use keystore::{CannotLoadKey, Keystore, digest_key, log_key};
 pub use layout::Paths;
@@ -30,6 +38,8 @@ pub use lock::{CannotLock, DataDir, Holder};
 pub use log::{Log, Options};
 pub use read::Reader;
 pub use recover::{CannotOpen, Corruption, Opened, Torn, origin_of};
+pub use snapshot::Snapshots;
+pub use tiles::{CannotProve, CannotPublish, Published, TilePublisher, forget_tiles};
 
 #[cfg(test)]
 mod tests;

@@ -21,9 +21,10 @@ use crate::durable::FileError;
 use crate::keystore;
 use crate::live::Span;
 use crate::lock::DataDir;
-use crate::read::{Reader, Shared};
+use crate::read::Reader;
 use crate::replay::text_hash;
 use crate::segment::{self, BatchEnd, Header, Signed, VERSION};
+use crate::shared::Shared;
 use crate::space::Space;
 
 /// A batch may have this many bytes at most, so that offsets in a segment fit 32 bits.

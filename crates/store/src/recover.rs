@@ -23,9 +23,10 @@ use crate::layout::Paths;
 use crate::live::Table;
 use crate::lock::DataDir;
 use crate::log::{Log, Options, Segment, make_segment};
-use crate::read::{Live, Reader, Shared};
+use crate::read::Reader;
 use crate::scan::{self, Scan, ScanError, Start};
 use crate::segment::{Header, VERSION, is_origin};
+use crate::shared::{Live, Shared};
 use crate::space::Space;
 
 /// The longest published checkpoint that is read.
@@ -699,7 +700,14 @@ fn assemble(
         .try_clone()
         .map_err(FileError::new("share", &segment.path))?;
     let live = Live::new(tree.first, segment.path.clone(), read, tree.table);
-    let shared = Shared::new(paths, true, tree.older, live, tree.frontier.size());
+    let shared = Shared::new(
+        paths,
+        options.archives.clone(),
+        true,
+        tree.older,
+        live,
+        tree.frontier.size(),
+    );
     Ok(Log {
         dir,
         origin: tree.origin,
@@ -742,7 +750,7 @@ pub(crate) fn read_only(paths: &Paths, archives: &[PathBuf]) -> Result<Reader, C
     let file = std::fs::File::open(&last).map_err(FileError::new("open", &last))?;
     let size = scan.replay.kept().size();
     let live = Live::new(scan.header.first, last, file, scan.table);
-    let shared = Shared::new(paths.clone(), false, older, live, size);
+    let shared = Shared::new(paths.clone(), archives.to_vec(), false, older, live, size);
     Ok(Reader {
         shared: Arc::new(shared),
     })

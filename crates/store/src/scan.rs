@@ -13,6 +13,7 @@ use record::hash::{self, Hash};
 use record::kinds::Body;
 use record::kinds::log::KeyRotated;
 use record::note::VerifierKey;
+use record::tree::Frontier;
 
 use crate::durable::FileError;
 use crate::lines::Lines;
@@ -332,25 +333,49 @@ fn rotated_keys(path: &Path) -> Result<Vec<VerifierKey>, ScanError> {
 /// The root of the tree of `size` entries, from the segment that begins at or before them; `None`
 /// when the segment has fewer.
 pub(crate) fn root_at(path: &Path, size: u64) -> Result<Option<Hash>, ScanError> {
-    let (mut lines, length) = open(path)?;
-    let Some(header) = header_of(&mut lines, path, length)? else {
-        return Ok(None);
-    };
-    let Some(mut tree) = header.frontier() else {
-        return Ok(None);
-    };
-    while tree.size() < size {
-        let line = lines.next().map_err(FileError::new("read", path))?;
-        match line
-            .filter(|line| line.ended)
-            .map(|line| segment::parse(line.bytes))
-        {
-            Some(Ok(Line::Entry(entry))) => tree.append(hash::leaf(entry)),
-            Some(Ok(Line::Batch(_) | Line::Signed(_))) => {}
-            Some(Ok(Line::Header(_)) | Err(_)) | None => return Ok(None),
+    root_in(
+        File::open(path).map_err(FileError::new("open", path))?,
+        size,
+    )
+    .map_err(|error| match error {
+        RootError::Io(error) => FileError::new("read", path)(error).into(),
+        RootError::Line { at, what } => ScanError::Damaged { at, what },
+    })
+}
+
+/// Why a segment's root can't be computed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RootError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("byte {at}: {what}")]
+    Line { at: u64, what: String },
+}
+
+/// As [`root_at`], from a file that is open.
+pub(crate) fn root_in(file: File, size: u64) -> Result<Option<Hash>, RootError> {
+    let mut lines = Lines::new(file, 0)?;
+    let mut tree: Option<Frontier> = None;
+    loop {
+        if let Some(tree) = tree.as_ref().filter(|tree| tree.size() >= size) {
+            return Ok((tree.size() == size).then(|| tree.root()));
+        }
+        let Some(line) = lines.next()?.filter(|line| line.ended) else {
+            return Ok(None);
+        };
+        let at = line.at;
+        let wrong = |what: &str| RootError::Line {
+            at,
+            what: what.to_owned(),
+        };
+        match (segment::parse(line.bytes), &mut tree) {
+            (Ok(Line::Header(header)), None) => tree = header.frontier(),
+            (Ok(Line::Entry(entry)), Some(tree)) => tree.append(hash::leaf(entry)),
+            (Ok(Line::Batch(_) | Line::Signed(_)), Some(_)) => {}
+            (Err(error), _) => return Err(wrong(&error.to_string())),
+            (Ok(_), _) => return Err(wrong("the line does not belong here")),
         }
     }
-    Ok((tree.size() == size).then(|| tree.root()))
 }
 
 #[cfg(test)]
