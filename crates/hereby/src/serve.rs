@@ -216,7 +216,7 @@ async fn listeners(
 }
 
 /// Ctrl-C, or the service manager's SIGTERM.
-async fn told_to_stop() {
+pub(crate) async fn told_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))

@@ -55,6 +55,11 @@ impl Book {
         self.key.verifier()
     }
 
+    /// The log's name.
+    pub(crate) fn origin(&self) -> &str {
+        &self.log.origin
+    }
+
     /// The newest cosigned checkpoint, as a note.
     pub(crate) fn newest(&self) -> Option<SignedCheckpoint> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -16,10 +16,13 @@ use serde::{Deserialize, Serialize};
 use super::book::keep;
 
 /// How far the copy is: the tree of the copied entries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Copy {
     dir: PathBuf,
-    frontier: Frontier,
+    /// Entries that hash to a cosigned root.
+    settled: Frontier,
+    /// The same and those fetched since, on the disk but not yet known to be right.
+    staged: Frontier,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,17 +49,17 @@ pub(crate) enum NotCopied {
     Malformed { number: u64, reason: String },
     #[error(
         "the entries the log serves do not hash to the root it had cosigned at size {size}: it \
-         shows others another history. The bundles are kept in {kept_in}"
+         shows others another history. What it served is kept in {}", kept_in.display()
     )]
     OtherHistory { size: u64, kept_in: PathBuf },
-    #[error("the copy can't be kept")]
+    #[error("the copy can't be kept: {0}")]
     Io(#[from] io::Error),
 }
 
 impl Copy {
     /// Opens the copy under the witness's directory.
     pub(crate) fn open(dir: &Path) -> io::Result<Copy> {
-        let frontier = match fs::read(dir.join("copied")) {
+        let settled = match fs::read(dir.join("copied")) {
             Ok(bytes) => {
                 let bad = |error: String| io::Error::new(io::ErrorKind::InvalidData, error);
                 let kept: Kept =
@@ -67,67 +70,82 @@ impl Copy {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Frontier::new(),
             Err(error) => return Err(error),
         };
-        Ok(Copy { dir: dir.to_owned(), frontier })
-    }
-
-    /// How many entries are copied.
-    pub(crate) fn size(&self) -> u64 {
-        self.frontier.size()
+        Ok(Copy { dir: dir.to_owned(), staged: settled.clone(), settled })
     }
 
     /// The bundles to fetch to reach `size`: number and width.
     pub(crate) fn missing(&self, size: u64) -> Vec<(u64, u16)> {
         let wide = u64::from(TILE_WIDTH);
-        let first = self.size() / wide;
-        let full = size / wide;
+        let (have, full) = (self.staged.size(), size / wide);
         let rest = u16::try_from(size % wide).unwrap_or(0);
-        let mut bundles: Vec<(u64, u16)> = (first..full).map(|number| (number, TILE_WIDTH)).collect();
-        if rest > 0 && size > self.size() {
+        let mut bundles: Vec<(u64, u16)> =
+            (have / wide..full).map(|number| (number, TILE_WIDTH)).collect();
+        if rest > 0 && size > have {
             bundles.push((full, rest));
         }
         bundles
     }
 
-    /// Takes bundles that lead to a cosigned checkpoint; they are durable when this returns.
-    pub(crate) fn take(
-        &mut self,
-        bundles: &[Fetched],
-        size: u64,
-        root: hash::Hash,
-    ) -> Result<(), NotCopied> {
-        let mut frontier = self.frontier.clone();
+    /// Keeps bundles that lead on from what is here. Whether they are right shows when they reach
+    /// a cosigned size: [`Copy::settle`].
+    pub(crate) fn stage(&mut self, bundles: &[Fetched]) -> Result<(), NotCopied> {
         for bundle in bundles {
             let malformed =
                 |reason: String| NotCopied::Malformed { number: bundle.number, reason };
             let entries = decode_entry_bundle(&bundle.bytes, bundle.width)
                 .map_err(|error| malformed(error.to_string()))?;
             let start = bundle.number * u64::from(TILE_WIDTH);
-            let known = usize::try_from(frontier.size().saturating_sub(start)).unwrap_or(0);
+            let known = self.staged.size().checked_sub(start);
+            let known = known.and_then(|known| usize::try_from(known).ok());
+            let known = known.ok_or_else(|| malformed("one before it is missing".to_owned()))?;
             for entry in entries.iter().skip(known) {
-                frontier.append(hash::leaf(entry));
+                self.staged.append(hash::leaf(entry));
+            }
+            let path = entries_path(bundle.number, bundle.width);
+            let file = self.staging().join(path.trim_start_matches("tile/entries/"));
+            if let (Some(dir), Some(name)) = (file.parent(), file.file_name()) {
+                fs::create_dir_all(dir)?;
+                keep(dir, &name.to_string_lossy(), &bundle.bytes)?;
             }
         }
-        if frontier.size() != size || frontier.root() != root {
-            let kept_in = self.dir.join("other-history");
-            self.write(&kept_in, bundles)?;
-            return Err(NotCopied::OtherHistory { size, kept_in });
-        }
-        self.write(&self.dir.join("entries"), bundles)?;
-        let kept = Kept { frontier: frontier.to_hashes().to_vec(), size };
-        let json = serde_json::to_vec(&kept).map_err(io::Error::other)?;
-        keep(&self.dir, "copied", &json)?;
-        self.frontier = frontier;
         Ok(())
     }
 
-    fn write(&self, root: &Path, bundles: &[Fetched]) -> io::Result<()> {
-        for bundle in bundles {
-            let path = entries_path(bundle.number, bundle.width);
-            let file = root.join(path.trim_start_matches("tile/entries/"));
-            let (Some(dir), Some(name)) = (file.parent(), file.file_name()) else { continue };
-            fs::create_dir_all(dir)?;
-            keep(dir, &name.to_string_lossy(), &bundle.bytes)?;
+    /// Takes what was staged into the copy if it has the root that was cosigned at this size.
+    pub(crate) fn settle(&mut self, size: u64, root: hash::Hash) -> Result<(), NotCopied> {
+        if self.staged.size() != size || self.staged.root() != root {
+            let kept_in = self.dir.join(format!("other-history-{size}"));
+            if !kept_in.exists() {
+                fs::rename(self.staging(), &kept_in)?;
+            }
+            self.staged = self.settled.clone();
+            return Err(NotCopied::OtherHistory { size, kept_in });
         }
+        let entries = self.dir.join("entries");
+        move_into(&self.staging(), &entries)?;
+        let kept = Kept { frontier: self.staged.to_hashes().to_vec(), size };
+        let json = serde_json::to_vec(&kept).map_err(io::Error::other)?;
+        keep(&self.dir, "copied", &json)?;
+        self.settled = self.staged.clone();
         Ok(())
     }
+
+    fn staging(&self) -> PathBuf {
+        self.dir.join("staging")
+    }
+}
+
+/// Moves every file below `from` to the same place below `to`.
+fn move_into(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for found in fs::read_dir(from)? {
+        let found = found?;
+        let target = to.join(found.file_name());
+        if found.file_type()?.is_dir() {
+            move_into(&found.path(), &target)?;
+        } else {
+            fs::rename(found.path(), &target)?;
+        }
+    }
+    fs::File::open(to)?.sync_all()
 }

@@ -1,0 +1,213 @@
+//! The command line: what can be said, and which function does it.
+//!
+//! Arguments become typed values here and are right from then on. What a command does is in
+//! [`crate::commands`] for those that ask a running hereby, in [`crate::serve`] and
+//! [`crate::offline`] for the others.
+
+use std::path::PathBuf;
+
+use base::{CommandId, Name, PersonName, Prose};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::client::Pin;
+use crate::say::Color;
+
+pub(crate) mod access;
+pub(crate) mod groups;
+pub(crate) mod listen;
+pub(crate) mod machine;
+pub(crate) mod parse;
+pub(crate) mod respond;
+
+/// Declare incidents, run them, and keep evidence that stays trustworthy
+#[derive(Debug, Parser)]
+#[command(
+    name = "hereby",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+}
+
+/// What every subcommand takes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// Where hereby keeps everything, and where its socket is
+    #[arg(long, global = true, env = "HEREBY_DATA_DIR", hide_env_values = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Ask the hereby there instead of the one on this machine
+    #[arg(long, global = true, env = "HEREBY_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// File with the token to show there, or set HEREBY_TOKEN
+    #[arg(
+        long,
+        global = true,
+        env = "HEREBY_TOKEN_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Trust certificates signed by those in this PEM file
+    #[arg(long, global = true, env = "HEREBY_CA_FILE", hide_env_values = true, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Trust the certificate with this fingerprint, or what it signed
+    #[arg(
+        long,
+        global = true,
+        env = "HEREBY_PIN",
+        hide_env_values = true,
+        value_name = "sha256:HEX",
+        conflicts_with = "ca_file"
+    )]
+    pub(crate) pin: Option<Pin>,
+    /// Say on whose behalf you act (recorded beside your user id)
+    #[arg(long = "as", global = true, value_name = "PERSON")]
+    pub(crate) on_behalf_of: Option<PersonName>,
+    /// Say why
+    #[arg(short = 'm', long, global = true, value_name = "WHY")]
+    pub(crate) why: Option<Prose>,
+    /// Send the command under this id: the same id happens once
+    #[arg(long, global = true, value_name = "ID")]
+    pub(crate) id: Option<CommandId>,
+    /// Sign the command with this key of yours
+    #[arg(long, global = true, env = "HEREBY_SIGN", hide_env_values = true, value_name = "KEY")]
+    pub(crate) sign: Option<Name>,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but data, warnings and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// When to colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    pub(crate) color: Color,
+}
+
+/// What hereby is asked to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    Declare(respond::DeclareArgs),
+    #[command(visible_alias = "ack")]
+    Acknowledge(respond::AcknowledgeArgs),
+    Assign(respond::AssignArgs),
+    Note(respond::NoteArgs),
+    Update(respond::UpdateArgs),
+    Status(respond::StatusArgs),
+    Severity(respond::SeverityArgs),
+    Resolve(respond::ResolveArgs),
+    Reopen(respond::ReopenArgs),
+    Show(respond::ShowArgs),
+    Incidents(respond::IncidentsArgs),
+    Watch(respond::WatchArgs),
+
+    Alerts(listen::AlertsArgs),
+    Attach(listen::AttachArgs),
+    Silence(listen::SilenceArgs),
+    Silences(listen::SilencesArgs),
+    Maintenance(listen::MaintenanceArgs),
+    Heartbeat(listen::HeartbeatArgs),
+
+    Verify(machine::VerifyArgs),
+    Prove(machine::ProveArgs),
+    Export(machine::ExportArgs),
+    Record(machine::RecordArgs),
+    Rebuild(machine::RebuildArgs),
+    Witness(machine::WitnessArgs),
+
+    Up(machine::UpArgs),
+    Serve(machine::ServeArgs),
+    Doctor(machine::DoctorArgs),
+    Token(access::TokenArgs),
+    Key(access::KeyArgs),
+    Send(access::SendArgs),
+    Completions(access::CompletionsArgs),
+    Man(access::ManArgs),
+    /// Print the reference of the command line as Markdown
+    #[command(hide = true)]
+    Reference,
+}
+
+impl Globals {
+    /// What was said on the command line goes before what the environment says: a data directory
+    /// named there means the hereby of that directory, whatever `HEREBY_URL` is.
+    fn settle(mut self, matches: &clap::ArgMatches) -> Result<Globals, clap::Error> {
+        let said = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        match (said("data_dir"), said("url")) {
+            (true, true) => Err(command().error(
+                clap::error::ErrorKind::ArgumentConflict,
+                "--data-dir asks the hereby on this machine, --url another one: give one of them",
+            )),
+            (true, false) => {
+                self.url = None;
+                Ok(self)
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
+/// The command line as clap sees it, with the overview of subcommands in groups.
+pub(crate) fn command() -> clap::Command {
+    let command = Cli::command();
+    let overview = groups::overview(&command);
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{overview}\n{{options}}{{after-help}}"
+    ))
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// What clap says about it; `--help` and `--version` count as such.
+pub(crate) fn parse(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, clap::Error> {
+    let matches = command().try_get_matches_from(args)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    cli.globals = cli.globals.settle(&matches)?;
+    Ok(cli)
+}
+
+/// The global options of a command line that is wrong elsewhere, as far as they can be read.
+pub(crate) fn globals_of_wrong_line(
+    args: impl IntoIterator<Item = std::ffi::OsString>,
+) -> Globals {
+    let lenient = command().ignore_errors(true).try_get_matches_from(args);
+    let globals = lenient.as_ref().map_err(drop).and_then(|matches| {
+        let globals = Globals::from_arg_matches(matches).map_err(drop)?;
+        globals.settle(matches).map_err(drop)
+    });
+    globals.unwrap_or_default()
+}
+
+/// Whether the mistake is about which incident: left out, or no incident.
+pub(crate) fn lacks_incident(error: &clap::Error) -> bool {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let about = matches!(
+        error.kind(),
+        ErrorKind::MissingRequiredArgument | ErrorKind::ValueValidation
+    );
+    let names = |text: &String| text.contains("<INC>") || text.contains("[INC]");
+    about
+        && match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(name)) => names(name),
+            Some(ContextValue::Strings(all)) => all.iter().any(names),
+            _ => false,
+        }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! The subcommands in groups, for `hereby --help` and the reference: clap lists them in one row.
+
+use std::fmt::Write as _;
+
+/// Every visible subcommand under the heading a person would look for it.
+pub(crate) const GROUPS: &[(&str, &[&str])] = &[
+    (
+        "Run an incident",
+        &[
+            "declare",
+            "acknowledge",
+            "assign",
+            "note",
+            "update",
+            "status",
+            "severity",
+            "resolve",
+            "reopen",
+        ],
+    ),
+    ("See what happens", &["show", "incidents", "watch", "alerts"]),
+    ("Direct alerts", &["attach", "silence", "silences", "maintenance", "heartbeat"]),
+    ("Check the record", &["verify", "prove", "export", "record", "rebuild", "witness"]),
+    ("Run hereby", &["up", "serve", "doctor"]),
+    ("Give access and automate", &["token", "key", "send", "completions", "man"]),
+];
+
+/// The groups as a text: one line for each subcommand.
+pub(crate) fn overview(command: &clap::Command) -> String {
+    let mut text = String::new();
+    for (heading, names) in GROUPS {
+        let _ = write!(text, "\n{heading}:\n");
+        for name in *names {
+            let about = command
+                .find_subcommand(name)
+                .and_then(clap::Command::get_about)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let _ = writeln!(text, "  {name:<13} {about}");
+        }
+    }
+    text
+}

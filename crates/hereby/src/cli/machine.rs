@@ -1,0 +1,161 @@
+//! Arguments of the commands that run hereby, and of those that check the record without it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use base::IncidentId;
+use clap::{Args, Subcommand};
+use record::note::VerifierKey;
+
+use super::parse;
+
+/// Run everything on this machine and say what to do next
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hereby up
+  hereby up --rehearse          watch a real incident being run, as a drill
+  hereby up --data-dir /srv/hereby --config /etc/hereby.toml
+
+Ctrl-C stops it cleanly.")]
+pub(crate) struct UpArgs {
+    /// Where control listens; other addresses than loopback need TLS (see hereby.toml)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Settings; default: hereby.toml in the data directory, if it is there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Play a real incident through the API, marked as a drill
+    #[arg(long)]
+    pub(crate) rehearse: bool,
+}
+
+/// Run as a service: like `up`, with logs instead of talk
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// Where control listens; other addresses than loopback need TLS (see hereby.toml)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Settings; default: hereby.toml in the data directory, if it is there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Watch another machine's record, cosign its checkpoints, keep a copy
+#[derive(Args, Debug)]
+#[command(after_help = "Example, on a machine that shares no fate with the first:
+  hereby witness /srv/witness --url https://control:7700 --token-file witness.token \\
+    --vkey \"$(cat log.vkey)\"")]
+pub(crate) struct WitnessArgs {
+    /// Where the copy and the witness's key are kept
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// The log's public key, from a place you trust
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) vkey: VerifierKey,
+    /// Where it takes checkpoints (tlog-witness)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+/// Check that nobody changed the story: a record, a proof or a bundle
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hereby verify                              the record in the data directory
+  hereby verify /mnt/backup/hereby           a copy of it
+  hereby verify --proof act.proof --vkey \"$(cat log.vkey)\"
+  hereby verify --bundle INC-7.json --vkey \"$(cat log.vkey)\"
+  hereby verify --witness /mnt/witness       also against a witness's copy
+
+Needs no running hereby. Exit code 5: something is not what it claims to be.")]
+pub(crate) struct VerifyArgs {
+    /// A data directory; default: the one of --data-dir
+    #[arg(value_name = "DIR", conflicts_with_all = ["proof", "bundle"])]
+    pub(crate) dir: Option<PathBuf>,
+    /// The log's public key, from a place you trust
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) vkey: Option<VerifierKey>,
+    /// Check a proof that `hereby prove` wrote
+    #[arg(long, value_name = "FILE", requires = "vkey", conflicts_with = "bundle")]
+    pub(crate) proof: Option<PathBuf>,
+    /// Check a bundle that `hereby export` wrote
+    #[arg(long, value_name = "FILE", requires = "vkey")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// A witness's directory to compare with; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(crate) witness: Vec<PathBuf>,
+    /// Where archived segments went; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(crate) archive: Vec<PathBuf>,
+}
+
+/// Write a proof that an act is on the record
+#[derive(Args, Debug)]
+pub(crate) struct ProveArgs {
+    /// The act's id, or its index on the record
+    #[arg(value_name = "ACT")]
+    pub(crate) act: String,
+    /// Where to
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// Write one incident, with its proofs, as a file that verifies alone
+#[derive(Args, Debug)]
+pub(crate) struct ExportArgs {
+    /// Which incident: 7, INC-7
+    #[arg(value_name = "INC", value_parser = parse::incident)]
+    pub(crate) incident: IncidentId,
+    /// Where to
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Put in the keys that open its sealed text
+    #[arg(long)]
+    pub(crate) with_keys: bool,
+}
+
+/// Make everything that follows from the record anew
+#[derive(Args, Debug)]
+pub(crate) struct RebuildArgs {}
+
+/// Read and tend the record
+#[derive(Args, Debug)]
+pub(crate) struct RecordArgs {
+    #[command(subcommand)]
+    pub(crate) verb: RecordVerb,
+}
+
+/// What is done with the record.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordVerb {
+    /// Print the last acts
+    Tail {
+        /// How many
+        #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
+        count: u64,
+    },
+    /// Print one act, its exact bytes and where it stands
+    Show {
+        /// The act's id, or its index on the record
+        #[arg(value_name = "ACT")]
+        act: String,
+    },
+    /// List the keys that signed the record, and those that open sealed text
+    Keys,
+    /// Make a new key for the log and sign with it from the next checkpoint on
+    Rotate,
+    /// Move full segments to another place, where they stay verifiable
+    Archive {
+        /// Where to
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Keep this many full segments here
+        #[arg(long, value_name = "COUNT", default_value_t = 1)]
+        keep: u64,
+    },
+    /// Go on although the anchor is missing or ahead; the record says so for ever
+    AcceptAnchor,
+}
+
+/// Look for what is wrong with this installation
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {}

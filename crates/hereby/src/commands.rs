@@ -1,0 +1,228 @@
+//! The commands that ask a running hereby, one file for each family.
+//!
+//! They turn arguments into a command or a question, and answers into lines. How to reach hereby
+//! and what an answer means is decided in [`crate::client`].
+
+use std::time::Duration;
+
+use aws_lc_rs::signature::Ed25519KeyPair;
+use base::{CommandId, IncidentId, Name, Timestamp};
+use record::command::Verb;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::{Globals, Task};
+use crate::client::{Client, Done, Sending, Via};
+use crate::exit::{Exit, Failure};
+use crate::say::{Line, Out, Style};
+
+mod access;
+mod alerts;
+mod keyfile;
+mod quiet;
+mod respond;
+pub(crate) mod shell;
+mod show;
+mod tell;
+mod text;
+mod watch;
+mod wire;
+
+/// The most items that a list prints; what is left out is said.
+const LIST_MAX: usize = 10_000;
+
+/// How long the list of open incidents may take that stands below a mistake.
+const HINT_TIME: Duration = Duration::from_secs(2);
+
+/// A hereby to ask, and everything that was said on the command line for all commands.
+pub(crate) struct Session<'a> {
+    client: Client,
+    globals: &'a Globals,
+    out: &'a Out,
+    now: Timestamp,
+}
+
+/// Does one of the commands that ask a running hereby.
+///
+/// # Errors
+/// See [`Failure`].
+pub(crate) fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    // Commands that need no hereby, and those that mean it themselves.
+    let task = match task {
+        Task::Key(args) => match access::local(args, out)? {
+            Some(args) => Task::Key(args),
+            None => return Ok(()),
+        },
+        other => other,
+    };
+    let session = Session { client: Client::new(globals)?, globals, out, now: Client::now() };
+    runtime()?.block_on(session.run(task))
+}
+
+/// Open incidents, as hints for somebody who named none. Empty when hereby does not answer.
+pub(crate) fn open_incidents(globals: &Globals) -> Vec<String> {
+    let ask = async {
+        let client = Client::new(globals).ok()?;
+        let path = "/api/v1/incidents?status=open&limit=20";
+        let open: wire::Page = client.read(path).await.ok()?;
+        let open = open.items.into_iter().filter_map(|item| serde_json::from_value(item).ok());
+        Some(open.collect::<Vec<wire::Incident>>())
+    };
+    let asked = async { tokio::time::timeout(HINT_TIME, ask).await.ok().flatten() };
+    let open = runtime().ok().and_then(|runtime| runtime.block_on(asked)).unwrap_or_default();
+    open.iter()
+        .map(|incident| format!("open: {} {} {}", incident.id, incident.severity, incident.title()))
+        .collect()
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::from(anyhow::Error::new(error).context("cannot start")))
+}
+
+impl Session<'_> {
+    async fn run(&self, task: Task) -> Result<(), Failure> {
+        match task {
+            Task::Declare(args) => self.declare(args).await,
+            Task::Acknowledge(args) => self.acknowledge(args).await,
+            Task::Assign(args) => self.assign(args).await,
+            Task::Note(args) => self.note(args).await,
+            Task::Update(args) => self.update(args).await,
+            Task::Status(args) => self.status(args).await,
+            Task::Severity(args) => self.severity(args).await,
+            Task::Resolve(args) => self.resolve(args).await,
+            Task::Reopen(args) => self.reopen(args).await,
+            Task::Show(args) => self.show(args).await,
+            Task::Incidents(args) => self.incidents(args).await,
+            Task::Watch(args) => self.watch(args).await,
+            Task::Alerts(args) => self.alerts(args).await,
+            Task::Attach(args) => self.attach(args).await,
+            Task::Silence(args) => self.silence(args).await,
+            Task::Silences(args) => self.silences(args).await,
+            Task::Maintenance(args) => self.maintenance(args).await,
+            Task::Heartbeat(args) => self.heartbeat(args).await,
+            Task::Token(args) => self.token(args).await,
+            Task::Key(args) => self.key(args).await,
+            Task::Send(args) => self.send_any(args).await,
+            Task::Up(_)
+            | Task::Serve(_)
+            | Task::Witness(_)
+            | Task::Verify(_)
+            | Task::Prove(_)
+            | Task::Export(_)
+            | Task::Rebuild(_)
+            | Task::Record(_)
+            | Task::Doctor(_)
+            | Task::Completions(_)
+            | Task::Man(_)
+            | Task::Reference => {
+                Err(Failure::new(Exit::Internal, "this command asks no running hereby"))
+            }
+        }
+    }
+
+    /// Sends a command with the id, reason, person and key of the command line, and prints the
+    /// document of what happened if documents are wanted.
+    async fn send(&self, verb: impl Into<Verb>) -> Result<Done, Failure> {
+        let (id, done) = self.submit(verb.into()).await?;
+        if self.out.is_json() {
+            self.out.json(&DoneDocument { outcome: "done", id, done: &done })?;
+        }
+        Ok(done)
+    }
+
+    async fn submit(&self, verb: Verb) -> Result<(CommandId, Done), Failure> {
+        let signer: Option<(Name, Ed25519KeyPair)> = match &self.globals.sign {
+            Some(name) => Some((name.clone(), keyfile::load(name)?)),
+            None => None,
+        };
+        let id = match &self.globals.id {
+            Some(id) => id.clone(),
+            None => random_id()?,
+        };
+        let sending = Sending {
+            id: id.clone(),
+            verb,
+            why: self.globals.why.clone(),
+            on_behalf_of: self.globals.on_behalf_of.clone(),
+            signer: signer.as_ref().map(|(name, pair)| (name, pair)),
+        };
+        let done = self.client.submit(&sending, &self.via()).await?;
+        Ok((id, done))
+    }
+
+    /// The options that lead to the same hereby again.
+    fn via(&self) -> Via {
+        let globals = self.globals;
+        let path = |path: &std::path::PathBuf| path.display().to_string();
+        let pairs = match &globals.url {
+            Some(url) => vec![
+                ("--url", Some(url.clone())),
+                ("--token-file", globals.token_file.as_ref().map(path)),
+                ("--ca-file", globals.ca_file.as_ref().map(path)),
+                ("--pin", globals.pin.as_ref().map(ToString::to_string)),
+            ],
+            None => vec![("--data-dir", globals.data_dir.as_ref().map(path))],
+        };
+        let given = pairs.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
+        Via { options: given.flatten().collect() }
+    }
+
+    /// Reads all pages of a list, up to [`LIST_MAX`] items.
+    async fn list(&self, path: &str, cursor: &str) -> Result<Vec<Value>, Failure> {
+        let mut items: Vec<Value> = Vec::new();
+        let mut next: Option<Value> = None;
+        let joint = if path.contains('?') { '&' } else { '?' };
+        loop {
+            let from = next.as_ref().map(|next| {
+                let text = next.as_str().map_or_else(|| next.to_string(), str::to_owned);
+                format!("&{cursor}={}", crate::client::percent_encoded(&text))
+            });
+            let from = from.unwrap_or_default();
+            let page: wire::Page =
+                self.client.read(&format!("{path}{joint}limit=500{from}")).await?;
+            items.extend(page.items);
+            if items.len() >= LIST_MAX && page.next.is_some() {
+                items.truncate(LIST_MAX);
+                self.out.warn(&format!("only the first {LIST_MAX} are shown"));
+                return Ok(items);
+            }
+            match page.next {
+                // The same cursor twice would go round for ever.
+                Some(cursor) if next.as_ref() != Some(&cursor) => next = Some(cursor),
+                _ => return Ok(items),
+            }
+        }
+    }
+
+    /// Says what was done, unless a document said it.
+    fn did(&self, done: &Done, what: impl Into<Line>) {
+        let place = done.receipts.last().map(|receipt| format!("  (entry {})", receipt.index));
+        self.out.talk(what.into().styled(Style::Dim, place.unwrap_or_default()));
+    }
+}
+
+/// What `--json` prints of a command that happened.
+#[derive(Serialize)]
+struct DoneDocument<'a> {
+    outcome: &'static str,
+    id: CommandId,
+    #[serde(flatten)]
+    done: &'a Done,
+}
+
+fn random_id() -> Result<CommandId, Failure> {
+    let mut bytes = [0_u8; 16];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| Failure::new(Exit::Internal, "the system gives no random bytes"))?;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("cli-{digits}").parse().map_err(|error| Failure::from(anyhow::Error::new(error)))
+}
+
+/// `hereby show INC-7`, for hints.
+fn next_line(command: &str, incident: IncidentId, rest: &str) -> Line {
+    let gap = if rest.is_empty() { "" } else { " " };
+    Line::new().styled(Style::Dim, "  next: ").text(format!("hereby {command} {incident}{gap}{rest}"))
+}

@@ -1,0 +1,129 @@
+//! Runs an incident: declare, acknowledge, assign, note, update, status, severity, resolve, reopen.
+
+use base::IncidentId;
+use record::command::{
+    Acknowledge, Assign, Declare, Note, Reopen, Resolve, SetSeverity, SetStatus, Update,
+};
+
+use super::{Session, next_line};
+use crate::cli::respond::{
+    AcknowledgeArgs, AssignArgs, DeclareArgs, NoteArgs, ReopenArgs, ResolveArgs, SeverityArgs,
+    StatusArgs, UpdateArgs,
+};
+use crate::client::Done;
+use crate::exit::Failure;
+use crate::say::{Line, Style};
+
+impl Session<'_> {
+    pub(super) async fn declare(&self, args: DeclareArgs) -> Result<(), Failure> {
+        let mut alerts = Vec::new();
+        for alert in &args.alert {
+            alerts.push(self.alert_named(alert).await?);
+        }
+        let (severity, title) = (args.severity, args.title.to_string());
+        let done = self
+            .send(Declare {
+                alerts,
+                drill: args.drill,
+                impact_start: args.impact_start.map(|start| start.resolve(self.now)),
+                private: args.private,
+                service: args.service,
+                severity,
+                title: args.title,
+            })
+            .await?;
+        if self.out.is_json() {
+            return Ok(());
+        }
+        let Some(incident) = incident_of(&done) else { return Ok(()) };
+        let mut said = Line::new().text("Declared ").styled(Style::Bold, incident.to_string());
+        if args.drill {
+            said = said.text(" ").styled(Style::Loud, "DRILL");
+        }
+        if args.private {
+            said = said.text(" ").styled(Style::Loud, "PRIVATE");
+        }
+        self.did(&done, said.text(format!(", {severity}: {title}")));
+        self.out.data(incident.to_string())?;
+        self.out.talk(next_line("acknowledge", incident, ""));
+        self.out.talk(next_line("assign", incident, "commander NAME"));
+        Ok(())
+    }
+
+    pub(super) async fn acknowledge(&self, args: AcknowledgeArgs) -> Result<(), Failure> {
+        let incident = args.incident;
+        let done = self.send(Acknowledge { incident }).await?;
+        self.did(&done, format!("Acknowledged {incident}; reminders stop."));
+        Ok(())
+    }
+
+    pub(super) async fn assign(&self, args: AssignArgs) -> Result<(), Failure> {
+        let (incident, role) = (args.incident, args.role.into());
+        let said = format!("{} is {} of {incident}.", args.person, super::tell::role(role));
+        let done = self.send(Assign { incident, person: args.person, role }).await?;
+        self.did(&done, said);
+        Ok(())
+    }
+
+    pub(super) async fn note(&self, args: NoteArgs) -> Result<(), Failure> {
+        let incident = args.incident;
+        let text = self.prose(args.text.as_deref(), "note")?;
+        let blobs = self.upload(&args.file).await?;
+        let with = match blobs.len() {
+            0 => String::new(),
+            1 => ", with a file".to_owned(),
+            files => format!(", with {files} files"),
+        };
+        let done = self.send(Note { blobs, incident, text }).await?;
+        self.did(&done, format!("Noted on {incident}{with}."));
+        Ok(())
+    }
+
+    pub(super) async fn update(&self, args: UpdateArgs) -> Result<(), Failure> {
+        let (incident, audience) = (args.incident, args.to.into());
+        let text = self.prose(args.text.as_deref(), "update")?;
+        let status = args.status.map(Into::into);
+        let done = self.send(Update { audience, incident, status, text }).await?;
+        self.did(&done, format!("Told {} about {incident}.", super::tell::audience(audience)));
+        Ok(())
+    }
+
+    pub(super) async fn status(&self, args: StatusArgs) -> Result<(), Failure> {
+        let (Some(incident), Some(status)) = (args.incident, args.status) else {
+            return self.server_status().await;
+        };
+        let status = status.into();
+        let done = self.send(SetStatus { incident, status }).await?;
+        self.did(&done, format!("{incident} is {}.", super::tell::status(status)));
+        Ok(())
+    }
+
+    pub(super) async fn severity(&self, args: SeverityArgs) -> Result<(), Failure> {
+        let SeverityArgs { incident, severity } = args;
+        let done = self.send(SetSeverity { incident, severity }).await?;
+        self.did(&done, format!("{incident} is {severity} now."));
+        Ok(())
+    }
+
+    pub(super) async fn resolve(&self, args: ResolveArgs) -> Result<(), Failure> {
+        let ResolveArgs { incident, summary } = args;
+        let done = self.send(Resolve { incident, summary }).await?;
+        self.did(&done, format!("Resolved {incident}."));
+        self.out.talk(next_line("update", incident, "--to public TEXT"));
+        Ok(())
+    }
+
+    pub(super) async fn reopen(&self, args: ReopenArgs) -> Result<(), Failure> {
+        let incident = args.incident;
+        let done = self.send(Reopen { incident }).await?;
+        self.did(&done, format!("{incident} is open again."));
+        self.out.talk(next_line("acknowledge", incident, ""));
+        Ok(())
+    }
+}
+
+/// The incident that a declaration made: the subject of its acts.
+fn incident_of(done: &Done) -> Option<IncidentId> {
+    let subject = &done.receipts.first()?.subject;
+    if subject.kind == "incident" { subject.id.parse().ok() } else { None }
+}

@@ -1,0 +1,295 @@
+//! Shows: one incident, a list of them, how hereby is.
+
+use base::Timestamp;
+use record::act::Act;
+use record::kinds::incident::{Role, Status};
+use serde_json::json;
+
+use super::{Session, alerts, tell, wire};
+use crate::cli::respond::{IncidentsArgs, ShowArgs};
+use crate::exit::Failure;
+use crate::say::{Line, Style, clock, date, duration, hanging, stamp, table};
+
+/// Columns of the names of an incident's properties.
+const NAME_COLUMNS: usize = 16;
+
+/// The widest that names of actors make their column in a timeline.
+const ACTOR_COLUMNS_MAX: usize = 24;
+
+impl Session<'_> {
+    pub(super) async fn show(&self, args: ShowArgs) -> Result<(), Failure> {
+        let path = format!("/api/v1/incidents/{}", args.incident);
+        let page: wire::IncidentPage = self.client.read(&path).await?;
+        let timeline = self.list(&format!("{path}/timeline"), "after").await?;
+        if self.out.is_json() {
+            return self.out.json(&json!({
+                "incident": page.incident,
+                "alerts": page.alerts,
+                "timeline": timeline,
+            }));
+        }
+        let incident: wire::Incident = one(&page.incident)?;
+        let alerts: Vec<wire::Alert> = wire::typed(&page.alerts)?;
+        let acts: Vec<Act> = wire::typed::<wire::Placed>(&timeline)?
+            .iter()
+            .map(wire::Placed::act)
+            .collect::<Result<_, _>>()?;
+        let width = self.out.width();
+        self.print(head(&incident, self.now, width))?;
+        if !alerts.is_empty() {
+            self.print(section("Alerts"))?;
+            self.print(alerts::rows(&alerts, self.now, width))?;
+        }
+        self.print(section("Timeline"))?;
+        self.print(timeline_lines(&acts, width))
+    }
+
+    pub(super) async fn incidents(&self, args: IncidentsArgs) -> Result<(), Failure> {
+        let status = if args.all { "all" } else { "open" };
+        let items = self.list(&format!("/api/v1/incidents?status={status}"), "before").await?;
+        if self.out.is_json() {
+            return self.out.json(&json!({ "items": items }));
+        }
+        let incidents: Vec<wire::Incident> = wire::typed(&items)?;
+        if incidents.is_empty() {
+            self.out.talk(if args.all { "There was no incident." } else { "No incident is open." });
+            return Ok(());
+        }
+        self.print(incident_rows(&incidents, self.now, self.out.width()))
+    }
+
+    pub(super) async fn server_status(&self) -> Result<(), Failure> {
+        let status: serde_json::Value = self.client.read("/api/v1/status").await?;
+        if self.out.is_json() {
+            return self.out.json(&status);
+        }
+        self.print(status_lines(&one(&status)?, self.now))
+    }
+
+    /// Prints lines of data.
+    pub(super) fn print(&self, lines: Vec<Line>) -> Result<(), Failure> {
+        lines.into_iter().try_for_each(|line| self.out.data(line))
+    }
+}
+
+fn one<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T, Failure> {
+    let mut all = wire::typed(std::slice::from_ref(value))?;
+    Ok(all.remove(0))
+}
+
+fn section(title: &str) -> Vec<Line> {
+    vec![Line::new(), Line::new().styled(Style::Bold, title)]
+}
+
+/// How a severity looks: the two worst are not to be overlooked.
+pub(super) fn severity_style(severity: base::Severity) -> Style {
+    match severity.number() {
+        1 | 2 => Style::Bad,
+        3 => Style::Warning,
+        _ => Style::Plain,
+    }
+}
+
+/// `DRILL` and `PRIVATE`, where they apply.
+pub(super) fn marks(drill: bool, private: bool) -> Line {
+    let mark = |line: Line, on: bool, word: &str| {
+        if on { line.text(" ").styled(Style::Loud, word) } else { line }
+    };
+    mark(mark(Line::new(), drill, "DRILL"), private, "PRIVATE")
+}
+
+/// The head of an incident: what it is, when things happened, who does what.
+fn head(incident: &wire::Incident, now: Timestamp, width: Option<usize>) -> Vec<Line> {
+    let severity = incident.severity;
+    let begin = Line::new()
+        .styled(Style::Bold, incident.id.to_string())
+        .text("  ")
+        .styled(severity_style(severity), severity.to_string())
+        .text("  ")
+        .text(tell::status(incident.status))
+        .then(marks(incident.drill, incident.private))
+        .text("  ");
+    let indent = begin.columns();
+    let mut lines = hanging(begin, indent, &incident.title(), width);
+    if incident.drill {
+        lines.push(Line::new().styled(Style::Loud, "This is a DRILL: rehearsed, not real."));
+    }
+    if incident.private {
+        let note = "This incident is PRIVATE: what is written in it is sealed on the record.";
+        lines.push(Line::new().styled(Style::Loud, note));
+    }
+    lines.push(Line::new());
+    lines.extend(properties(incident, now).into_iter().map(|(name, value, style)| {
+        let name = Line::new().text("  ").styled(Style::Dim, name).padded(NAME_COLUMNS + 2);
+        name.styled(style, value)
+    }));
+    lines
+}
+
+fn properties(
+    incident: &wire::Incident,
+    now: Timestamp,
+) -> Vec<(&'static str, String, Style)> {
+    let declared = incident.declared_at;
+    let ago = |at: Timestamp| format!("{} ago", duration(now.ms_since(at)));
+    let mut all = Vec::new();
+    if let Some(service) = &incident.service {
+        all.push(("service", service.to_string(), Style::Plain));
+    }
+    if let Some(start) = incident.impact_start {
+        let before = duration(declared.ms_since(start));
+        let side = if start <= declared { "before it was declared" } else { "after it was declared" };
+        all.push(("impact since", format!("{}, {before} {side}", stamp(start)), Style::Plain));
+    }
+    let by = format!("{} by {}, {}", stamp(declared), incident.declared_by, ago(declared));
+    all.push(("declared", by, Style::Plain));
+    if let Some(at) = incident.reopened_at {
+        all.push(("reopened", format!("{}, {}", stamp(at), ago(at)), Style::Plain));
+    }
+    let begun = incident.reopened_at.unwrap_or(declared);
+    all.push(match &incident.acknowledged {
+        Some(wire::Acknowledged { at, by }) => {
+            let after = duration(at.ms_since(begun));
+            ("acknowledged", format!("{} by {by}, after {after}", stamp(*at)), Style::Plain)
+        }
+        None if incident.resolved_at.is_some() => {
+            ("acknowledged", "never".to_owned(), Style::Plain)
+        }
+        None => ("acknowledged", "by nobody yet".to_owned(), Style::Bad),
+    });
+    if let Some(at) = incident.resolved_at {
+        let after = duration(at.ms_since(declared));
+        all.push(("resolved", format!("{}, after {after}", stamp(at)), Style::Good));
+    }
+    let roles = [Role::Commander, Role::Operations, Role::Communications, Role::Planning];
+    for role in roles {
+        let held: Vec<String> =
+            incident.roles.get(&role).into_iter().flatten().map(ToString::to_string).collect();
+        match (role, held.is_empty()) {
+            (_, false) => all.push((tell::role(role), held.join(", "), Style::Bold)),
+            (Role::Commander, true) if incident.status != Status::Resolved => {
+                all.push((tell::role(role), "nobody".to_owned(), Style::Warning));
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// Acts under each other, a line with the date wherever it changes.
+pub(super) fn timeline_lines(acts: &[Act], width: Option<usize>) -> Vec<Line> {
+    let actors = acts.iter().map(|act| act.actor.to_string().chars().count());
+    let actors = actors.max().unwrap_or(0).min(ACTOR_COLUMNS_MAX) + 2;
+    let mut lines = Vec::new();
+    let mut day = String::new();
+    for act in acts {
+        if date(act.at) != day {
+            day = date(act.at);
+            lines.push(Line::new().text("  ").styled(Style::Dim, day.clone()));
+        }
+        let begin = Line::new().text("  ").styled(Style::Dim, clock(act.at)).text("  ");
+        let who = Line::new().text(act.actor.to_string()).padded(actors);
+        lines.extend(act_lines(begin.then(who), act, width));
+    }
+    lines
+}
+
+/// An act behind the beginning of its line; its text under its deed when it does not fit beside.
+pub(super) fn act_lines(begin: Line, act: &Act, width: Option<usize>) -> Vec<Line> {
+    let told = tell::told(act);
+    let indent = begin.columns();
+    let begin = begin.styled(told.style, told.deed.clone());
+    let Some(text) = told.text else { return vec![begin] };
+    let beside = indent + told.deed.chars().count() + 2 + text.chars().count();
+    if !text.contains('\n') && width.is_none_or(|width| beside <= width) {
+        return vec![begin.text(format!(": {text}"))];
+    }
+    let mut lines = vec![begin.text(":")];
+    let under = Line::new().text(" ".repeat(indent + 2));
+    lines.extend(hanging(under, indent + 2, &text, width));
+    lines
+}
+
+fn incident_rows(
+    incidents: &[wire::Incident],
+    now: Timestamp,
+    width: Option<usize>,
+) -> Vec<Line> {
+    let rows = incidents.iter().map(|incident| {
+        let style = severity_style(incident.severity);
+        let commander = match incident.commander() {
+            Some(person) => Line::new().text(person.to_string()),
+            None if incident.resolved_at.is_some() => Line::new().styled(Style::Dim, "-"),
+            None => Line::new().styled(Style::Warning, "nobody"),
+        };
+        let lasted = incident.resolved_at.unwrap_or(now).ms_since(incident.declared_at);
+        let status = match incident.acknowledged {
+            None if incident.resolved_at.is_none() => {
+                Line::new().styled(Style::Bad, "unacknowledged")
+            }
+            _ => Line::new().text(tell::status(incident.status)),
+        };
+        let id = Line::new().styled(Style::Bold, incident.id.to_string());
+        let cells = vec![
+            id.then(marks(incident.drill, incident.private)),
+            Line::new().styled(style, incident.severity.to_string()),
+            status,
+            Line::new().text(stamp(incident.declared_at)),
+            Line::new().text(duration(lasted)),
+            commander,
+        ];
+        (cells, incident.title())
+    });
+    let header = ["INCIDENT", "SEV", "STATUS", "DECLARED", "LASTS", "COMMANDER", "TITLE"];
+    table(&header, rows.collect(), width)
+}
+
+fn status_lines(status: &wire::ServerStatus, now: Timestamp) -> Vec<Line> {
+    let up = duration(now.ms_since(status.started_at));
+    let published = match status.published_size {
+        Some(size) if size == status.size => "all of it published".to_owned(),
+        Some(size) => format!("{size} of it published"),
+        None => "nothing published yet".to_owned(),
+    };
+    let mut rows = vec![
+        ("version", status.version.clone()),
+        ("up since", format!("{}, {up}", stamp(status.started_at))),
+        ("record", status.origin.clone().unwrap_or_default()),
+        ("entries", format!("{}, {published}", status.size)),
+        ("root", status.root.clone()),
+        ("key", status.vkey.clone().unwrap_or_default()),
+    ];
+    if let Some(bytes) = status.disk_free_bytes {
+        rows.push(("free on disk", bytes_text(bytes)));
+    }
+    for witness in &status.witnesses {
+        let seen = match (witness.size, witness.at) {
+            (Some(size), Some(at)) => {
+                let ago = duration(now.ms_since(at));
+                format!("{}: {size} entries, {ago} ago", witness.name)
+            }
+            _ => format!("{}: has cosigned nothing yet", witness.name),
+        };
+        rows.push(("witness", seen));
+    }
+    rows.into_iter()
+        .map(|(name, value)| {
+            Line::new().styled(Style::Dim, name).padded(NAME_COLUMNS).text(value)
+        })
+        .collect()
+}
+
+/// Bytes in the largest binary unit that leaves a number of at least one.
+fn bytes_text(bytes: u64) -> String {
+    let units = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.iter().find(|(size, _)| bytes >= *size) {
+        Some((size, unit)) => {
+            let tenths = u128::from(bytes) * 10 / u128::from(*size);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

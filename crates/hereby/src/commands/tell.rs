@@ -1,0 +1,243 @@
+//! An act in words: who did what, in a clause that follows the name.
+
+use base::{AlertId, Timestamp};
+use record::act::{Act, Subject};
+use record::kinds::Body;
+use record::kinds::alert::Ending;
+use record::kinds::incident::{Audience, Noted, Role, Status};
+use record::sealed::Sealable;
+
+use crate::say::{Style, duration, stamp};
+
+/// What an act says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    /// What was done: `declared it SEV2`.
+    pub(super) deed: String,
+    /// What was said with it.
+    pub(super) text: Option<String>,
+    /// How the deed looks.
+    pub(super) style: Style,
+}
+
+/// The act in words.
+pub(super) fn told(act: &Act) -> Told {
+    let told = of_incident(act).or_else(|| of_alert(act)).or_else(|| of_record(act));
+    let mut told = told.unwrap_or_else(|| match &act.body {
+        Body::Unknown(unknown) => Told {
+            text: Some(unknown.json.get().to_owned()),
+            ..plain(format!("{} (of a later version)", unknown.kind))
+        },
+        known => plain(known.kind().to_owned()),
+    });
+    if let Some(why) = &act.why {
+        let because = format!("because: {}", opened(why));
+        told.text = Some(match told.text.take() {
+            Some(text) => format!("{text}\n{because}"),
+            None => because,
+        });
+    }
+    told
+}
+
+/// Text, or that it is sealed.
+pub(super) fn opened<T: std::fmt::Display>(text: &Sealable<T>) -> String {
+    match text {
+        Sealable::Open(text) => text.to_string(),
+        Sealable::Sealed(_) => "(sealed)".to_owned(),
+    }
+}
+
+/// What an act happened to, for lines about many things.
+pub(super) fn subject(act: &Act) -> String {
+    match &act.subject {
+        Subject::Record => "record".to_owned(),
+        Subject::Alert(id) => format!("alert {}", short(*id)),
+        Subject::Heartbeat(name) => format!("heartbeat {name}"),
+        Subject::Key(name) => format!("key {name}"),
+        other => other.id(),
+    }
+}
+
+/// An alert's first eight digits: enough to name it.
+pub(super) fn short(id: AlertId) -> String {
+    id.to_string().chars().take(8).collect()
+}
+
+/// The role in words.
+pub(super) fn role(role: Role) -> &'static str {
+    match role {
+        Role::Commander => "commander",
+        Role::Operations => "operations",
+        Role::Communications => "communications",
+        Role::Planning => "planning",
+    }
+}
+
+/// The audience in words.
+pub(super) fn audience(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Insiders => "insiders",
+        Audience::Public => "the public",
+    }
+}
+
+/// The status in words.
+pub(super) fn status(status: Status) -> &'static str {
+    match status {
+        Status::Investigating => "investigating",
+        Status::Identified => "identified",
+        Status::Monitoring => "monitoring",
+        Status::Resolved => "resolved",
+    }
+}
+
+/// How an alert ended, in words.
+pub(super) fn ending(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Reported => "its source said so",
+        Ending::EndsAt => "its announced end passed",
+        Ending::TimedOut => "not heard of for too long: nobody knows",
+    }
+}
+
+fn plain(deed: impl Into<String>) -> Told {
+    Told { deed: deed.into(), text: None, style: Style::Plain }
+}
+
+fn said(deed: impl Into<String>, text: String) -> Told {
+    Told { deed: deed.into(), text: Some(text), style: Style::Plain }
+}
+
+fn of_incident(act: &Act) -> Option<Told> {
+    Some(match &act.body {
+        Body::IncidentDeclared(body) => {
+            let drill = if body.drill { ", a DRILL" } else { "" };
+            let private = if body.private { ", PRIVATE" } else { "" };
+            let service = body.service.as_ref().map(|it| format!(" of {it}")).unwrap_or_default();
+            let deed = format!("declared it {}{service}{drill}{private}", body.severity);
+            Told { style: Style::Bold, ..said(deed, opened(&body.title)) }
+        }
+        Body::IncidentAcknowledged(_) => plain("acknowledged it"),
+        Body::IncidentAssigned(body) => {
+            let replaced = body.replaces.as_ref().map(|it| format!(" instead of {it}"));
+            let deed = format!("made {} {}", body.person, role(body.role));
+            plain(deed + &replaced.unwrap_or_default())
+        }
+        Body::IncidentNoted(body) => said("noted", noted(body)),
+        Body::IncidentUpdated(body) => {
+            said(format!("told {}", audience(body.audience)), opened(&body.text))
+        }
+        Body::IncidentStatusChanged(body) => {
+            plain(format!("moved it from {} to {}", status(body.from), status(body.to)))
+        }
+        Body::IncidentSeverityChanged(body) => {
+            plain(format!("changed it from {} to {}", body.from, body.to))
+        }
+        Body::IncidentResolved(body) => Told {
+            text: body.summary.as_ref().map(opened),
+            style: Style::Good,
+            ..plain("resolved it")
+        },
+        Body::IncidentReopened(_) => Told { style: Style::Bold, ..plain("opened it again") },
+        Body::IncidentReminded(body) => Told {
+            style: Style::Warning,
+            ..plain(format!("reminded people: nobody has acknowledged it (no. {})", body.count))
+        },
+        Body::IncidentAlertAttached(body) => {
+            let from = body.moved_from.map(|from| format!(", which was on {from}"));
+            plain(format!("attached alert {}{}", short(body.alert), from.unwrap_or_default()))
+        }
+        _ => return None,
+    })
+}
+
+fn noted(body: &Noted) -> String {
+    let mut text = opened(&body.text);
+    for blob in &body.blobs {
+        let name = blob.name.as_ref().map_or("a file", |name| name.as_str());
+        text.push_str(&format!("\n[{name}, {} bytes, sha256 {}]", blob.bytes, blob.sha256));
+    }
+    text
+}
+
+fn of_alert(act: &Act) -> Option<Told> {
+    let until = |at: Timestamp| {
+        format!("until {} ({})", stamp(at), duration(at.ms_since(act.at)))
+    };
+    Some(match &act.body {
+        Body::AlertFired(body) => {
+            let drill = if body.drill { " (a DRILL)" } else { "" };
+            let deed = format!("{} fires{drill}", body.source);
+            Told { style: Style::Warning, ..said(deed, body.title.to_string()) }
+        }
+        Body::AlertResolved(body) => plain(format!("ended: {}", ending(body.ending))),
+        Body::AlertAcknowledged(_) => plain("was acknowledged at its source"),
+        Body::SilenceCreated(body) => said(
+            format!("silenced alerts {}", until(body.ends_at)),
+            labels(&body.matchers),
+        ),
+        Body::SilenceEnded(_) => plain("ended the silence"),
+        Body::MaintenanceScheduled(body) => said(
+            format!("planned work on {} from {} {}", body.service, stamp(body.starts_at), {
+                until(body.ends_at)
+            }),
+            body.title.to_string(),
+        ),
+        Body::MaintenanceEnded(_) => plain("ended the maintenance"),
+        Body::HeartbeatExpected(body) => plain(format!(
+            "expects it every {}, at most {} late",
+            span(body.interval_ms),
+            span(body.grace_ms)
+        )),
+        Body::HeartbeatForgotten(_) => plain("expects it no more"),
+        _ => return None,
+    })
+}
+
+fn of_record(act: &Act) -> Option<Told> {
+    Some(match &act.body {
+        Body::TokenIssued(body) => {
+            let scopes: Vec<_> = body.scopes.iter().map(|scope| scope.as_str()).collect();
+            plain(format!(
+                "issued a token to {} for {} until {}",
+                body.actor,
+                scopes.join(", "),
+                stamp(body.expires_at)
+            ))
+        }
+        Body::TokenRevoked(_) => plain("revoked the token"),
+        Body::KeyEnrolled(body) => plain(format!("enrolled the key for {}", body.person)),
+        Body::KeyRevoked(_) => plain("revoked the key"),
+        Body::LogOpened(body) => plain(format!("opened the record {}", body.origin)),
+        Body::LogRecovered(body) => Told {
+            style: Style::Warning,
+            ..plain(format!(
+                "set aside a torn end of {} bytes behind {} entries",
+                body.dropped_bytes, body.size
+            ))
+        },
+        Body::LogKeyRotated(_) => plain("changed the log's key"),
+        Body::LogAnchorAccepted(body) => Told {
+            style: Style::Bad,
+            ..plain(format!("went on with {} entries against the anchor", body.size))
+        },
+        _ => return None,
+    })
+}
+
+/// `alertname=HighLatency service=checkout`
+pub(super) fn labels(
+    labels: &std::collections::BTreeMap<Box<str>, Box<str>>,
+) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pairs.join(" ")
+}
+
+/// A length of time that came as milliseconds.
+pub(super) fn span(ms: u64) -> String {
+    duration(i64::try_from(ms).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

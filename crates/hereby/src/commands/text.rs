@@ -1,0 +1,105 @@
+//! Text and files that people hand over: from the command line, stdin, or disk.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::Path;
+
+use base::{Line, Prose};
+use bytes::Bytes;
+use hyper::Method;
+use record::hash;
+use record::kinds::incident::BlobRef;
+use serde::Deserialize;
+
+use super::Session;
+use crate::client::Ask;
+use crate::exit::{Exit, Failure};
+
+/// The longest text, in bytes (that of [`Prose`]).
+const TEXT_BYTES_MAX: usize = 16_384;
+
+/// The largest file kept with a note, in bytes.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// The most files one note takes.
+const FILES_MAX: usize = 16;
+
+impl Session<'_> {
+    /// The text that was given, or what stdin says when it is `-` or left out.
+    pub(super) fn prose(&self, given: Option<&str>, what: &str) -> Result<Prose, Failure> {
+        let text = match given {
+            Some(text) if text != "-" => text.to_owned(),
+            _ => self.stdin(what, TEXT_BYTES_MAX)?,
+        };
+        text.trim_end().parse().map_err(|error| {
+            Failure::usage(format!("the {what} can't be taken"))
+                .because(error)
+                .hint("keep long or binary things as a file: hereby note INC TEXT --file FILE")
+        })
+    }
+
+    /// All of stdin, if it is UTF-8 and no longer than that.
+    pub(super) fn stdin(&self, what: &str, bytes_max: usize) -> Result<String, Failure> {
+        let stdin = std::io::stdin();
+        if stdin.is_terminal() {
+            self.out.talk(format!("Write the {what}; Ctrl-D on a line of its own ends it."));
+        }
+        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+        let mut text = String::new();
+        stdin.lock().take(limit).read_to_string(&mut text).map_err(|error| {
+            Failure::usage(format!("cannot read the {what} from stdin")).because(error)
+        })?;
+        if text.len() > bytes_max {
+            return Err(Failure::usage(format!("the {what} is too long"))
+                .because(format!("at most {bytes_max} bytes are taken"))
+                .hint("keep it as a file: hereby note INC TEXT --file FILE"));
+        }
+        Ok(text)
+    }
+
+    /// Uploads files, so that a note can cite them. What is uploaded twice is kept once.
+    pub(super) async fn upload(&self, files: &[impl AsRef<Path>]) -> Result<Vec<BlobRef>, Failure> {
+        if files.len() > FILES_MAX {
+            return Err(Failure::usage(format!("a note takes at most {FILES_MAX} files")));
+        }
+        // All are read before the first is sent: a name that is wrong stops everything.
+        let read: Vec<(Option<Line>, Bytes)> =
+            files.iter().map(|path| read_file(path.as_ref())).collect::<Result<_, _>>()?;
+        let mut blobs = Vec::new();
+        for (name, bytes) in read {
+            let sha256 = hash::sha256(&[&bytes]);
+            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            let media_type = "application/octet-stream";
+            let ask = Ask::with_body(Method::PUT, "/api/v1/blobs", media_type, bytes);
+            let answer = self.client.answer(&ask).await?;
+            let kept: Kept = serde_json::from_slice(&answer.body)
+                .map_err(|error| Failure::from(anyhow::Error::new(error)))?;
+            if kept.sha256 != sha256 || kept.bytes != length {
+                return Err(Failure::new(Exit::Internal, "hereby kept another file than was sent"));
+            }
+            blobs.push(BlobRef { bytes: length, name, sha256 });
+        }
+        Ok(blobs)
+    }
+}
+
+#[derive(Deserialize)]
+struct Kept {
+    sha256: hash::Hash,
+    bytes: u64,
+}
+
+fn read_file(path: &Path) -> Result<(Option<Line>, Bytes), Failure> {
+    let cannot = |error: std::io::Error| {
+        Failure::usage(format!("cannot read {}", path.display())).because(error)
+    };
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(Failure::usage(format!("{} is too large", path.display()))
+            .because("a file kept with a note has at most 8 MiB")
+            .hint("keep the part that matters"));
+    }
+    let name = path.file_name().and_then(|name| Line::clean(&name.to_string_lossy()));
+    Ok((name.map(|(name, _)| name), bytes.into()))
+}

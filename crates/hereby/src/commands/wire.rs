@@ -1,0 +1,203 @@
+//! What hereby's answers look like (see the API's reference, "Reading"): the one place that knows.
+//!
+//! Members that this build does not use, or does not know yet, are ignored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{
+    Actor, AlertId, IncidentId, Line, Name, PersonName, ServiceName, Severity, Timestamp, TokenId,
+};
+use record::act::Act;
+use record::kinds::access::Scope;
+use record::kinds::alert::Ending;
+use record::kinds::incident::{Role, Status};
+use record::sealed::Sealable;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::tell::opened;
+use crate::exit::{Exit, Failure};
+
+/// One page of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    pub(super) items: Vec<Value>,
+    /// Where the next page begins.
+    #[serde(default)]
+    pub(super) next: Option<Value>,
+}
+
+/// What a list and the head of a page show of an incident.
+#[derive(Debug, Deserialize)]
+pub(super) struct Incident {
+    pub(super) id: IncidentId,
+    pub(super) title: Sealable<Line>,
+    pub(super) severity: Severity,
+    pub(super) status: Status,
+    #[serde(default)]
+    pub(super) service: Option<ServiceName>,
+    #[serde(default)]
+    pub(super) drill: bool,
+    #[serde(default)]
+    pub(super) private: bool,
+    pub(super) declared_at: Timestamp,
+    pub(super) declared_by: Actor,
+    #[serde(default)]
+    pub(super) acknowledged: Option<Acknowledged>,
+    #[serde(default)]
+    pub(super) impact_start: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) resolved_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) reopened_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) roles: BTreeMap<Role, BTreeSet<PersonName>>,
+}
+
+/// Who acknowledged an incident, and when.
+#[derive(Debug, Deserialize)]
+pub(super) struct Acknowledged {
+    pub(super) at: Timestamp,
+    pub(super) by: Actor,
+}
+
+impl Incident {
+    pub(super) fn title(&self) -> String {
+        opened(&self.title)
+    }
+
+    pub(super) fn commander(&self) -> Option<&PersonName> {
+        self.roles.get(&Role::Commander)?.first()
+    }
+}
+
+/// `GET /api/v1/incidents/{id}`
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct IncidentPage {
+    pub(super) incident: Value,
+    #[serde(default)]
+    pub(super) alerts: Vec<Value>,
+}
+
+/// One firing of an alert.
+#[derive(Debug, Deserialize)]
+pub(super) struct Alert {
+    pub(super) id: AlertId,
+    pub(super) title: Line,
+    pub(super) source: Name,
+    pub(super) starts_at: Timestamp,
+    #[serde(default)]
+    pub(super) ended_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) ending: Option<Ending>,
+    #[serde(default)]
+    pub(super) incident: Option<IncidentId>,
+    #[serde(default)]
+    pub(super) drill: bool,
+}
+
+/// A silence that holds.
+#[derive(Debug, Deserialize)]
+pub(super) struct Silence {
+    pub(super) silence: Name,
+    pub(super) ends_at: Timestamp,
+    pub(super) matchers: BTreeMap<Box<str>, Box<str>>,
+}
+
+/// A maintenance window.
+#[derive(Debug, Deserialize)]
+pub(super) struct Maintenance {
+    pub(super) maintenance: Name,
+    pub(super) service: ServiceName,
+    pub(super) starts_at: Timestamp,
+    pub(super) ends_at: Timestamp,
+    pub(super) title: Line,
+}
+
+/// An expected heartbeat.
+#[derive(Debug, Deserialize)]
+pub(super) struct Heartbeat {
+    pub(super) heartbeat: Name,
+    pub(super) interval_ms: u64,
+    pub(super) grace_ms: u64,
+    pub(super) expected_since: Timestamp,
+    #[serde(default)]
+    pub(super) service: Option<ServiceName>,
+    #[serde(default)]
+    pub(super) severity: Option<Severity>,
+    /// When one came last, if one came since hereby started.
+    #[serde(default)]
+    pub(super) last_at: Option<Timestamp>,
+}
+
+/// A token that works, without its secret.
+#[derive(Debug, Deserialize)]
+pub(super) struct Token {
+    pub(super) token: TokenId,
+    pub(super) actor: Actor,
+    pub(super) expires_at: Timestamp,
+    pub(super) scopes: BTreeSet<Scope>,
+}
+
+/// A key that may sign commands.
+#[derive(Debug, Deserialize)]
+pub(super) struct Key {
+    pub(super) key: Name,
+    pub(super) person: PersonName,
+    pub(super) vkey: String,
+}
+
+/// `GET /api/v1/status`
+#[derive(Debug, Deserialize)]
+pub(super) struct ServerStatus {
+    pub(super) version: String,
+    #[serde(default)]
+    pub(super) origin: Option<String>,
+    pub(super) size: u64,
+    pub(super) root: String,
+    #[serde(default)]
+    pub(super) vkey: Option<String>,
+    #[serde(default)]
+    pub(super) published_size: Option<u64>,
+    #[serde(default)]
+    pub(super) witnesses: Vec<Witness>,
+    #[serde(default)]
+    pub(super) disk_free_bytes: Option<u64>,
+    pub(super) started_at: Timestamp,
+}
+
+/// How far a witness has cosigned.
+#[derive(Debug, Deserialize)]
+pub(super) struct Witness {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) size: Option<u64>,
+    #[serde(default)]
+    pub(super) at: Option<Timestamp>,
+}
+
+/// An act and its place on the record.
+#[derive(Debug, Deserialize)]
+pub(super) struct Placed {
+    pub(super) index: u64,
+    act: Value,
+}
+
+impl Placed {
+    /// The act, as far as this build can read it.
+    pub(super) fn act(&self) -> Result<Act, Failure> {
+        Act::decode(self.act.to_string().as_bytes()).map_err(|error| {
+            Failure::new(Exit::Internal, format!("this build cannot read entry {}", self.index))
+                .because(error)
+                .hint("use the hereby that is as new as the one that answers")
+        })
+    }
+}
+
+/// An item of a list as its type.
+pub(super) fn typed<T: serde::de::DeserializeOwned>(items: &[Value]) -> Result<Vec<T>, Failure> {
+    let typed: Result<Vec<T>, _> = items.iter().map(T::deserialize).collect();
+    typed.map_err(|error| {
+        Failure::new(Exit::Internal, "this build cannot read hereby's answer").because(error)
+    })
+}

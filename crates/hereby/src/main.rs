@@ -1,0 +1,92 @@
+//! The one binary: reads the command line, does it, and ends with the code that says how it went.
+//!
+//! What can be said is in [`cli`], what each code means in [`exit`]. Nothing else ends the process.
+
+mod bundle;
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod exit;
+mod log;
+mod offline;
+mod place;
+mod rehearse;
+mod say;
+mod serve;
+mod station;
+mod witness;
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use cli::{Globals, Task};
+use exit::{Exit, Failure};
+use say::Out;
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let cli = match cli::parse(args.iter().cloned()) {
+        Ok(cli) => cli,
+        Err(error) => return wrong_line(&error, &args),
+    };
+    let globals = cli.globals;
+    let out = Out::of_process(globals.color, globals.json, globals.quiet);
+    // The panic's own message is on stderr already; the code must still be one of the table.
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(cli.task, &globals, &out)))
+        .unwrap_or_else(|_| Err(Failure::new(Exit::Internal, "this is a bug in hereby")));
+    end(&out, outcome)
+}
+
+fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    match task {
+        Task::Up(args) => serve::up(args, globals, out),
+        Task::Serve(args) => serve::serve(args, globals, out),
+        Task::Witness(args) => witness::run(args, globals, out),
+        Task::Verify(args) => offline::verify(args, globals, out),
+        Task::Prove(args) => offline::prove(args, globals, out),
+        Task::Export(args) => offline::export(args, globals, out),
+        Task::Rebuild(args) => offline::rebuild(args, globals, out),
+        Task::Record(args) => offline::record(args, globals, out),
+        Task::Doctor(args) => offline::doctor(args, globals, out),
+        Task::Completions(args) => commands::shell::completions(&args, out),
+        Task::Man(args) => commands::shell::man(&args, out),
+        Task::Reference => commands::shell::reference(out),
+        asking => commands::run(asking, globals, out),
+    }
+}
+
+fn end(out: &Out, outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::from(Exit::Done.code()),
+        Err(failure) => {
+            out.failure(&failure);
+            ExitCode::from(failure.exit.code())
+        }
+    }
+}
+
+/// What clap says about a command line it could not read, help and version included.
+fn wrong_line(error: &clap::Error, args: &[OsString]) -> ExitCode {
+    if !error.use_stderr() {
+        // `hereby --help | head`: a reader that left is no failure.
+        let _ = error.print();
+        return ExitCode::from(Exit::Done.code());
+    }
+    let globals = cli::globals_of_wrong_line(args.iter().cloned());
+    let out = Out::of_process(globals.color, globals.json, globals.quiet);
+    let hints = cli::lacks_incident(error)
+        .then(|| commands::open_incidents(&globals))
+        .unwrap_or_default();
+    if globals.json {
+        let mut failure = Failure::usage(error.render().to_string().trim_end());
+        failure.hints = hints;
+        return end(&out, Err(failure));
+    }
+    let _ = error.print();
+    for hint in hints {
+        out.talk(hint);
+    }
+    ExitCode::from(Exit::Usage.code())
+}
