@@ -1,0 +1,148 @@
+//! What the server needs beside the engine, handed in by the binary: the published record, keys,
+//! blobs, the disk, and the formats of monitoring tools.
+
+use std::io;
+
+use base::{IncidentId, KeyRef, Line, Timestamp};
+use incident::{AlertSignal, Refusal};
+use record::hash::Hash;
+use record::sealed::SubjectKey;
+use record::tile::TileId;
+use std::sync::Arc;
+
+/// Storage as the server sees it. Calls may block, except where it is said otherwise.
+pub trait Backstage: Send + Sync {
+    /// The newest published checkpoint. Kept in memory: this is called often, and never blocks.
+    fn published(&self) -> Option<Arc<Published>>;
+
+    /// Exactly this hash tile, if it is there.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn tile(&self, id: TileId) -> io::Result<Option<Vec<u8>>>;
+
+    /// The key that opens sealed text, if it was not erased.
+    ///
+    /// # Errors
+    /// When the keystore can't be read.
+    fn subject_key(&self, name: &KeyRef) -> io::Result<Option<SubjectKey>>;
+
+    /// Keeps a blob, durably, and answers its SHA-256.
+    ///
+    /// # Errors
+    /// See [`BlobRefused`].
+    fn put_blob(&self, bytes: &[u8]) -> Result<Hash, BlobRefused>;
+
+    /// The blob with this SHA-256, checked, if there is one.
+    ///
+    /// # Errors
+    /// When it can't be read, or is damaged.
+    fn blob(&self, sha256: &Hash) -> io::Result<Option<Vec<u8>>>;
+
+    /// Free bytes on the record's disk.
+    ///
+    /// # Errors
+    /// When the operating system does not say.
+    fn disk_free_bytes(&self) -> io::Result<u64>;
+
+    /// What each configured witness has cosigned. Never blocks.
+    fn witnesses(&self) -> Vec<Witness>;
+
+    /// Whether the record takes acts now.
+    ///
+    /// # Errors
+    /// Why not.
+    fn readiness(&self) -> Result<(), Refusal>;
+
+    /// One incident with its acts, blobs and proofs as a bundle; with the keys of its sealed text
+    /// if asked for. `None`: there is no such incident.
+    ///
+    /// # Errors
+    /// When something of it can't be read.
+    fn export(&self, incident: IncidentId, with_keys: bool) -> io::Result<Option<Vec<u8>>>;
+
+    /// How many violations of invariants the auditor has counted; `None`: nothing audits here.
+    /// Never blocks.
+    fn violations(&self) -> Option<u64>;
+}
+
+/// A checkpoint whose tiles are all readable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// How many entries it covers.
+    pub size: u64,
+    /// The signed note, with whatever witnesses have cosigned.
+    pub note: String,
+}
+
+/// A witness and what it has cosigned last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witness {
+    /// Its name.
+    pub name: String,
+    /// The size of the newest checkpoint it has cosigned; `None`: it has not answered yet.
+    pub size: Option<u64>,
+    /// When it did.
+    pub at: Option<Timestamp>,
+}
+
+/// Why a blob was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobRefused {
+    /// The disk is full; nothing was kept.
+    #[error("too little room is left on the disk for a blob")]
+    NoSpace,
+    /// It could not be made durable.
+    #[error("the blob could not be kept")]
+    Io(#[from] io::Error),
+}
+
+/// Readers of what monitoring tools send. Pure functions.
+#[derive(Clone, Copy)]
+pub struct AlertFormats {
+    /// Alertmanager's webhook, version 4.
+    pub alertmanager: fn(body: &[u8], now: Timestamp) -> Result<Delivery, Unreadable>,
+    /// Alertmanager's API v2, as Prometheus speaks it.
+    pub prometheus: fn(body: &[u8], now: Timestamp) -> Result<Delivery, Unreadable>,
+    /// PagerDuty's Events v2.
+    pub pagerduty: fn(body: &[u8]) -> Result<Event, Unreadable>,
+}
+
+/// What one request told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// The signals, in the order in which they were sent.
+    pub signals: Vec<AlertSignal>,
+    /// What was left out or changed: a reason and how often.
+    pub dropped: Vec<(&'static str, u64)>,
+    /// How many alerts the sender says it left out.
+    pub truncated: u64,
+}
+
+/// One event in PagerDuty's shape.
+pub struct Event {
+    /// What the sender authenticates with: a token.
+    pub token: String,
+    /// What it tells.
+    pub signal: AlertSignal,
+    /// What was left out or changed: a reason and how often.
+    pub dropped: Vec<(&'static str, u64)>,
+    /// The answer once it is durable, as JSON.
+    pub answer: String,
+}
+
+/// A body that is not of its format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What is wrong, and where; never a secret.
+    pub detail: String,
+    /// The answer that the format itself defines for this, as JSON.
+    pub answer: Option<String>,
+}
+
+impl Event {
+    /// What the alert says, for logs.
+    pub fn title(&self) -> &Line {
+        &self.signal.title
+    }
+}

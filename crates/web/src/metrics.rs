@@ -1,0 +1,259 @@
+//! What is counted: requests, refusals, connections, alerts, and how far the record, its readers
+//! and its publication are. In OpenMetrics text at `/metrics`.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use hyper::{Method, Response};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::call::Call;
+use crate::problem::Refused;
+use crate::rates::Class;
+use crate::reply::{Answer, Keep, with_type};
+use crate::route::{Access, Gives, Route, Takes};
+use crate::site::Site;
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the latency histogram, in seconds: 250 µs to 8 s.
+const LATENCIES_S: [f64; 14] = [
+    0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 8.0,
+];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    route: &'static str,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct At {
+    route: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct By {
+    listener: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Became {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Why {
+    reason: &'static str,
+}
+
+type Count = Counter<u64, AtomicU64>;
+
+/// All counts since the start.
+pub(crate) struct Metrics {
+    requests: Family<Answered, Count>,
+    latencies: Family<At, Histogram, fn() -> Histogram>,
+    refusals: Family<Why, Count>,
+    connections: Family<By, Gauge>,
+    connections_closed: Family<Why, Count>,
+    signals: Family<Became, Count>,
+    dropped: Family<Why, Count>,
+}
+
+fn latencies() -> Histogram {
+    Histogram::new(LATENCIES_S)
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Metrics {
+        Metrics {
+            requests: Family::default(),
+            latencies: Family::new_with_constructor(latencies),
+            refusals: Family::default(),
+            connections: Family::default(),
+            connections_closed: Family::default(),
+            signals: Family::default(),
+            dropped: Family::default(),
+        }
+    }
+
+    /// A request was answered.
+    pub(crate) fn answered<B>(
+        &self,
+        route: &'static str,
+        method: &Method,
+        answer: &Response<B>,
+        took: Duration,
+    ) {
+        let labels = Answered {
+            route,
+            method: method_word(method),
+            status: answer.status().as_u16(),
+        };
+        self.requests.get_or_create(&labels).inc();
+        let at = At { route };
+        self.latencies
+            .get_or_create(&at)
+            .observe(took.as_secs_f64());
+        if let Some(Refused(reason)) = answer.extensions().get() {
+            self.refusals.get_or_create(&Why { reason }).inc();
+        }
+    }
+
+    /// A connection began; it ended when what is answered is dropped.
+    pub(crate) fn connected(&self, listener: &'static str) -> Connected {
+        let gauge = self.connections.get_or_create(&By { listener }).clone();
+        gauge.inc();
+        Connected(gauge)
+    }
+
+    /// A connection was closed for this reason.
+    pub(crate) fn closed(&self, reason: &'static str) {
+        self.connections_closed.get_or_create(&Why { reason }).inc();
+    }
+
+    /// So many alerts came to this.
+    pub(crate) fn signals(&self, outcome: &'static str, count: u64) {
+        self.signals
+            .get_or_create(&Became { outcome })
+            .inc_by(count);
+    }
+
+    /// So much of what was sent was left out, for this reason.
+    pub(crate) fn dropped(&self, reason: &'static str, count: u64) {
+        self.dropped.get_or_create(&Why { reason }).inc_by(count);
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let requests = "Requests answered, by route, method and status";
+        registry.register("http_requests", requests, self.requests.clone());
+        let latencies = "Time from a request's head to its answer's head";
+        registry.register_with_unit(
+            "http_request",
+            latencies,
+            Unit::Seconds,
+            self.latencies.clone(),
+        );
+        let refusals = "Requests refused or of unknown outcome, by reason";
+        registry.register("refusals", refusals, self.refusals.clone());
+        let connections = "Connections now, by listener";
+        registry.register("connections", connections, self.connections.clone());
+        let closed = "Connections closed by hereby, by reason";
+        registry.register(
+            "connections_closed",
+            closed,
+            self.connections_closed.clone(),
+        );
+        let signals = "Alerts that tools sent, by what they came to";
+        registry.register("alert_signals", signals, self.signals.clone());
+        let dropped = "What was left out of alerts to fit the bounds, by reason";
+        registry.register("alert_dropped", dropped, self.dropped.clone());
+    }
+}
+
+/// A connection that is counted while it lasts.
+#[derive(Debug)]
+pub(crate) struct Connected(Gauge);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// The method as a label: a bounded set, whatever is sent.
+fn method_word(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        _ => "other",
+    }
+}
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![Route {
+        method: Method::GET,
+        path: "/metrics".to_owned(),
+        access: Access::Metrics,
+        class: Class::Read,
+        takes: Takes::Nothing,
+        parts: vec![],
+        query: vec![],
+        headers: vec![],
+        summary: "What is counted, as OpenMetrics text".to_owned(),
+        gives: Gives::other(OPENMETRICS, "The counts"),
+        fails: &[500],
+        handler: |call| Box::pin(metrics(call)),
+    }]
+}
+
+async fn metrics(call: Call) -> Answer {
+    let site = call.site.clone();
+    let text = site.blocking(|site| Ok(scrape(site))).await?;
+    let text = text.map_err(|error| {
+        crate::problem::Problem::internal("the counts can't be written", &error)
+    })?;
+    Ok(with_type(text, OPENMETRICS, Keep::Never))
+}
+
+/// Everything as text. What can't be measured now is left out: missing is not zero.
+fn scrape(site: &Site) -> Result<String, std::fmt::Error> {
+    let mut registry = Registry::with_prefix("hereby");
+    site.metrics.register(&mut registry);
+    let gauge = |registry: &mut Registry, name: &str, help: &str, value: u64| {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        registry.register(name, help, gauge);
+    };
+    let (durable, folded) = (
+        site.engine().entries().size(),
+        site.engine().view().head().size,
+    );
+    gauge(
+        &mut registry,
+        "record_entries",
+        "Acts on the record that are durable",
+        durable,
+    );
+    let lag = durable.saturating_sub(folded);
+    gauge(
+        &mut registry,
+        "fold_lag_entries",
+        "Durable acts that readers don't see yet",
+        lag,
+    );
+    if let Some(published) = site.backstage().published() {
+        let help = "Acts that the published checkpoint covers";
+        gauge(&mut registry, "published_entries", help, published.size);
+    }
+    if let Ok(bytes) = site.backstage().disk_free_bytes() {
+        gauge(
+            &mut registry,
+            "disk_free_bytes",
+            "Free bytes on the record's disk",
+            bytes,
+        );
+    }
+    if let Some(violations) = site.backstage().violations() {
+        let help = "Violations of invariants that the auditor found";
+        gauge(&mut registry, "invariant_violations", help, violations);
+    }
+    let streams = site.limits().event_streams_max - site.event_streams.available_permits();
+    gauge(
+        &mut registry,
+        "event_streams",
+        "Listeners to live events now",
+        streams as u64,
+    );
+    let mut out = String::new();
+    text::encode(&mut out, &registry)?;
+    Ok(out)
+}

@@ -1,0 +1,271 @@
+//! What each command takes: its summary, the schema of its arguments, and an example that works.
+
+use record::kinds::access::Scope;
+use serde_json::{Map, Value, json};
+
+use crate::route::reference;
+
+const RESPOND: &[Scope] = &[Scope::Respond];
+const ADMIN: &[Scope] = &[Scope::Admin];
+
+/// What the document says of a command.
+pub(crate) struct CommandForm {
+    pub(crate) name: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) scopes: &'static [Scope],
+    pub(crate) schema: Value,
+    pub(crate) example: Value,
+}
+
+/// An argument: its name, its schema, and whether it must be there.
+type Argument = (&'static str, Value, bool);
+
+/// The form of the command with this name.
+pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
+    let (summary, arguments, example) = incident(name)
+        .or_else(|| quiet(name))
+        .or_else(|| access(name))?;
+    let scopes = match name {
+        "token.issue" | "token.revoke" | "key.enroll" | "key.revoke" | "record.rotate_key" => ADMIN,
+        _ => RESPOND,
+    };
+    let required: Vec<&str> = arguments
+        .iter()
+        .filter(|(.., required)| *required)
+        .map(|(name, ..)| *name)
+        .collect();
+    let properties: Map<String, Value> = arguments
+        .iter()
+        .map(|(name, schema, _)| ((*name).to_owned(), schema.clone()))
+        .collect();
+    let schema = json!({
+        "type": "object",
+        "required": required,
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    Some(CommandForm {
+        name,
+        summary,
+        scopes,
+        schema,
+        example,
+    })
+}
+
+fn must(name: &'static str, schema: &str) -> Argument {
+    (name, reference(schema), true)
+}
+
+fn may(name: &'static str, schema: &str) -> Argument {
+    // Left out and `null` mean the same.
+    (
+        name,
+        json!({"anyOf": [reference(schema), {"type": "null"}]}),
+        false,
+    )
+}
+
+fn flag(name: &'static str) -> Argument {
+    (name, json!({"type": "boolean", "default": false}), false)
+}
+
+fn several(name: &'static str, schema: &str, max: usize) -> Argument {
+    (
+        name,
+        json!({"type": "array", "maxItems": max, "items": reference(schema)}),
+        false,
+    )
+}
+
+fn incident(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    let on = || must("incident", "IncidentId");
+    Some(match name {
+        "incident.declare" => (
+            "Declares an incident",
+            vec![
+                several("alerts", "AlertId", 64),
+                flag("drill"),
+                may("impact_start", "Timestamp"),
+                flag("private"),
+                may("service", "ServiceName"),
+                must("severity", "Severity"),
+                must("title", "Line"),
+            ],
+            json!({"title": "Checkout fails for one in five", "severity": 2, "service": "checkout"}),
+        ),
+        "incident.acknowledge" => (
+            "Says: I saw it, I am on it",
+            vec![on()],
+            json!({"incident": "INC-1"}),
+        ),
+        "incident.assign" => (
+            "Gives somebody a role",
+            vec![on(), must("person", "PersonName"), must("role", "Role")],
+            json!({"incident": "INC-1", "person": "sam", "role": "commander"}),
+        ),
+        "incident.note" => (
+            "Writes something down",
+            vec![several("blobs", "BlobRef", 16), on(), must("text", "Prose")],
+            json!({"incident": "INC-1", "text": "Rolled back the payment client."}),
+        ),
+        "incident.update" => (
+            "Tells an audience something",
+            vec![
+                must("audience", "Audience"),
+                on(),
+                may("status", "IncidentStatus"),
+                must("text", "Prose"),
+            ],
+            json!({
+                "incident": "INC-1",
+                "audience": "public",
+                "status": "identified",
+                "text": "Some payments fail. We know why and are putting it right.",
+            }),
+        ),
+        "incident.set_status" => (
+            "Moves the incident's status",
+            vec![on(), must("status", "IncidentStatus")],
+            json!({"incident": "INC-1", "status": "monitoring"}),
+        ),
+        "incident.set_severity" => (
+            "Says that it is worse or better than thought",
+            vec![on(), must("severity", "Severity")],
+            json!({"incident": "INC-1", "severity": 1}),
+        ),
+        _ => return ending(name),
+    })
+}
+
+/// How an incident ends, and what belongs to it.
+fn ending(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    let on = || must("incident", "IncidentId");
+    Some(match name {
+        "incident.resolve" => (
+            "Ends the incident",
+            vec![on(), may("summary", "Prose")],
+            json!({"incident": "INC-1", "summary": "The old payment client is back."}),
+        ),
+        "incident.reopen" => (
+            "Opens a resolved incident again",
+            vec![on()],
+            json!({"incident": "INC-1"}),
+        ),
+        "incident.attach" => (
+            "Says that an alert belongs to an incident",
+            vec![must("alert", "AlertId"), on()],
+            json!({"alert": "00112233445566778899aabbccddeeff", "incident": "INC-1"}),
+        ),
+        _ => return None,
+    })
+}
+
+/// Silences, maintenance windows, heartbeats: when alerts are expected, and when not.
+fn quiet(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    let (start, end) = ("2030-01-01T08:00:00.000Z", "2030-01-01T10:00:00.000Z");
+    Some(match name {
+        "alert.silence" => (
+            "Stops alerts with these labels from declaring or attaching for a while",
+            vec![must("ends_at", "Timestamp"), must("matchers", "Labels")],
+            json!({"ends_at": end, "matchers": {"service": "checkout"}}),
+        ),
+        "silence.end" => (
+            "Ends a silence early",
+            vec![must("silence", "Name")],
+            json!({"silence": "sil-1"}),
+        ),
+        "maintenance.schedule" => (
+            "Announces planned work on a service",
+            vec![
+                must("ends_at", "Timestamp"),
+                must("service", "ServiceName"),
+                must("starts_at", "Timestamp"),
+                must("title", "Line"),
+            ],
+            json!({
+                "service": "checkout",
+                "title": "New database",
+                "starts_at": start,
+                "ends_at": end,
+            }),
+        ),
+        "maintenance.end" => (
+            "Ends planned work early, or calls it off",
+            vec![must("maintenance", "Name")],
+            json!({"maintenance": "mw-1"}),
+        ),
+        "heartbeat.expect" => (
+            "Expects a sign of life from now on",
+            vec![
+                must("grace_ms", "Milliseconds"),
+                must("heartbeat", "Name"),
+                must("interval_ms", "Milliseconds"),
+                may("service", "ServiceName"),
+                may("severity", "Severity"),
+            ],
+            json!({"heartbeat": "backup", "interval_ms": 86_400_000, "grace_ms": 3_600_000}),
+        ),
+        "heartbeat.forget" => (
+            "Expects no sign of life any more",
+            vec![must("heartbeat", "Name")],
+            json!({"heartbeat": "backup"}),
+        ),
+        _ => return None,
+    })
+}
+
+/// Tokens and keys.
+fn access(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    // The SHA-256 of nothing, and a key that signs nothing.
+    let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let vkey = "sam+00000000+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    Some(match name {
+        "token.issue" => (
+            "Makes a bearer token known",
+            vec![
+                must("actor", "TokenHolder"),
+                must("expires_at", "Timestamp"),
+                must("hash", "Hash"),
+                (
+                    "scopes",
+                    json!({"type": "array", "items": reference("Scope"), "minItems": 1}),
+                    true,
+                ),
+                must("token", "TokenId"),
+            ],
+            json!({
+                "actor": {"type": "service", "id": "alertmanager"},
+                "expires_at": "2030-01-01T10:00:00.000Z",
+                "hash": hash,
+                "scopes": ["alerts"],
+                "token": "tok-e3b0c44298fc1c14",
+            }),
+        ),
+        "token.revoke" => (
+            "Stops a token from working",
+            vec![must("token", "TokenId")],
+            json!({"token": "tok-e3b0c44298fc1c14"}),
+        ),
+        "key.enroll" => (
+            "Lets a person's key sign commands",
+            vec![
+                must("key", "Name"),
+                must("person", "PersonName"),
+                must("vkey", "VerifierKey"),
+            ],
+            json!({"key": "sam-laptop", "person": "sam", "vkey": vkey}),
+        ),
+        "key.revoke" => (
+            "Stops a key from signing commands",
+            vec![must("key", "Name")],
+            json!({"key": "sam-laptop"}),
+        ),
+        "record.rotate_key" => (
+            "Makes a new key for the log and signs with it from the next checkpoint on",
+            vec![],
+            json!({}),
+        ),
+        _ => return None,
+    })
+}

@@ -1,0 +1,25 @@
+//! Every route there is: what can be reached follows from this table, and so does the OpenAPI
+//! document. Each file that answers something adds its lines.
+
+use std::sync::LazyLock;
+
+use crate::route::Route;
+use crate::{alerts, blobs, commands, events, health, metrics, openapi, read, records};
+
+/// The table.
+pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    [
+        commands::routes(),
+        read::routes(),
+        events::routes(),
+        blobs::routes(),
+        alerts::routes(),
+        records::routes(),
+        health::routes(),
+        metrics::routes(),
+        openapi::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+});

@@ -1,0 +1,180 @@
+//! Live events: they come as acts happen, resume where they stopped, and are few.
+
+use std::io::{Read as _, Write as _};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::wire::{Ask, Reply, read_until};
+use crate::world::World;
+
+/// A stream of events over TCP.
+fn listen(
+    world: &World,
+    token: &str,
+    query: &str,
+    headers: &[(&str, &str)],
+) -> std::net::TcpStream {
+    let mut ask = Ask::get(&format!("/api/v1/events{query}")).token(token);
+    for (name, value) in headers {
+        ask = ask.header(name, value);
+    }
+    let mut wire = world.tcp();
+    wire.write_all(&ask.bytes()).unwrap();
+    let head = read_until(&mut wire, "retry: 2000");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(
+        head.to_lowercase()
+            .contains("content-type: text/event-stream"),
+        "{head}"
+    );
+    wire
+}
+
+#[test]
+fn an_act_is_an_event_with_its_index_kind_and_json() {
+    let world = World::new();
+    let token = world.token(&["read"]);
+    let mut wire = listen(&world, &token, "", &[]);
+    world.declare("Checkout fails");
+    let text = read_until(&mut wire, "Checkout fails");
+    assert!(
+        text.contains("id: 2\nevent: incident.declared/1\ndata: {\"index\":2,\"act\":{"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("token.issued"),
+        "from now on, not from the beginning: {text}"
+    );
+}
+
+#[test]
+fn a_listener_resumes_where_it_stopped() {
+    let world = World::new();
+    let token = world.token(&["read"]);
+    for title in ["First", "Second", "Third"] {
+        world.declare(title);
+    }
+    let mut wire = listen(&world, &token, "?after=2", &[]);
+    let text = read_until(&mut wire, "Third");
+    assert!(text.contains("Second") && !text.contains("First"), "{text}");
+    // The header is stronger: it is what the browser saw last.
+    let mut wire = listen(&world, &token, "?after=0", &[("Last-Event-ID", "3")]);
+    let text = read_until(&mut wire, "Third");
+    assert!(!text.contains("Second"), "{text}");
+    world.declare("Fourth");
+    read_until(&mut wire, "Fourth");
+}
+
+#[test]
+fn a_listener_to_one_incident_hears_of_nothing_else() {
+    let world = World::new();
+    let token = world.token(&["read"]);
+    let (one, other) = (world.declare("One"), world.declare("Other"));
+    let mut wire = listen(&world, &token, &format!("?after=0&incident={one}"), &[]);
+    for number in 0..200 {
+        for incident in [&one, &other] {
+            let args = json!({"incident": incident, "text": format!("{incident} note {number}.")});
+            world.done("incident.note", &format!("{incident}/{number}"), &args);
+        }
+    }
+    let text = read_until(&mut wire, "note 199.");
+    assert_eq!(text.matches("event: ").count(), 201, "each act on it once");
+    assert!(!text.contains(&format!("{other} note")));
+}
+
+#[test]
+fn a_long_record_comes_whole_and_in_order() {
+    let world = World::new();
+    let token = world.token(&["read"]);
+    for number in 0..400 {
+        world.declare(&format!("Number {number}."));
+    }
+    let mut wire = listen(&world, &token, "?after=0", &[]);
+    let text = read_until(&mut wire, "Number 399.");
+    let ids: Vec<u64> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("id: ")?.parse().ok())
+        .collect();
+    assert_eq!(ids, (1..=401).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_quiet_stream_shows_that_it_lives_and_ends_with_the_server() {
+    let mut world = World::limited(|limits| limits.event_heartbeat = Duration::from_millis(50));
+    let token = world.token(&["read"]);
+    let mut wire = listen(&world, &token, "", &[]);
+    read_until(&mut wire, ":\n\n");
+    let begun = Instant::now();
+    world.stop();
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    let mut rest = Vec::new();
+    let _ = wire.read_to_end(&mut rest);
+}
+
+#[test]
+fn listeners_are_few_and_places_are_given_back() {
+    let world = World::limited(|limits| limits.event_streams_max = 2);
+    let token = world.token(&["read"]);
+    let first = listen(&world, &token, "", &[]);
+    let _second = listen(&world, &token, "", &[]);
+    let ask = Ask::get("/api/v1/events").token(&token);
+    world.remote(&ask).refused(503, "overloaded");
+    drop(first);
+    let late = Instant::now();
+    loop {
+        let mut wire = world.tcp();
+        wire.write_all(&ask.bytes()).unwrap();
+        let mut piece = [0; 1024];
+        let count = wire.read(&mut piece).unwrap();
+        if Reply::parse(&piece[..count]).is_some_and(|reply| reply.status == 200) {
+            break;
+        }
+        assert!(
+            late.elapsed() < Duration::from_secs(5),
+            "the place was not given back"
+        );
+    }
+}
+
+#[test]
+fn a_listener_that_takes_nothing_is_cut() {
+    let world = World::limited(|limits| {
+        limits.write_stall_max = Duration::from_millis(300);
+        limits.event_streams_max = 1;
+    });
+    let token = world.token(&["read"]);
+    let incident = world.declare("Much to say");
+    let _deaf = listen(&world, &token, "?after=0", &[]);
+    // More than the kernel's buffers and ours hold.
+    let text = "x".repeat(16_000);
+    for number in 0..700 {
+        let args = json!({"incident": incident, "text": text});
+        world.done("incident.note", &format!("n/{number}"), &args);
+    }
+    let late = Instant::now();
+    while world.engine.view().head().size < 700 || places(&world, &token) != 0 {
+        assert!(
+            late.elapsed() < Duration::from_secs(10),
+            "the deaf listener is still there"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// How many listeners there are.
+fn places(world: &World, token: &str) -> u64 {
+    let text = world
+        .remote(&Ask::get("/metrics").token(token))
+        .expect(200)
+        .text();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("hereby_event_streams "))
+        .unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}

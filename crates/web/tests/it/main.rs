@@ -1,0 +1,21 @@
+//! The server from outside: over real sockets, on a record in memory.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod alerts;
+mod bounds;
+mod commands;
+mod events;
+mod memory;
+mod reading;
+mod schema;
+mod secure;
+mod table;
+mod tokens;
+mod wire;
+mod world;

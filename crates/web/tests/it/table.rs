@@ -1,0 +1,246 @@
+//! Every route of the table answers as the document says: when all is well, without a token, with
+//! a method or a parameter it does not know.
+
+use serde_json::{Value, json};
+use web::RouteLine;
+
+use crate::schema::check;
+use crate::wire::{Ask, Reply};
+use crate::world::World;
+
+/// A path with its parts filled in so that something is there.
+fn filled(path: &str) -> String {
+    path.replace("{id}", "INC-1")
+        .replace("{act}", "1")
+        .replace("{sha256}", &"0".repeat(64))
+        .replace("{name}", "backup")
+        .replace("{level}", "0")
+        .replace("{index}", "000.p/2")
+}
+
+/// What each command is sent, so that one after the other can happen.
+fn arguments(world: &World, name: &str, alert: &str) -> Value {
+    let hash = record::hash::sha256(&[&[9; 32]]);
+    let token = crate::world::token_id(&[9; 32]);
+    let key = crate::memory::signer(99).verifier().to_string();
+    match name {
+        "incident.declare" => json!({"title": "Checkout fails", "severity": 2}),
+        "incident.assign" => json!({"incident": "INC-1", "person": "sam", "role": "commander"}),
+        "incident.note" => json!({"incident": "INC-1", "text": "Rolled back."}),
+        "incident.update" => {
+            json!({"incident": "INC-1", "audience": "public", "text": "Some payments fail."})
+        }
+        "incident.set_status" => json!({"incident": "INC-1", "status": "monitoring"}),
+        "incident.set_severity" => json!({"incident": "INC-1", "severity": 1}),
+        "incident.resolve" => json!({"incident": "INC-1", "summary": "It is back."}),
+        "incident.attach" => json!({"incident": "INC-1", "alert": alert}),
+        "alert.silence" => {
+            json!({"ends_at": world.in_ms(3_600_000), "matchers": {"service": "checkout"}})
+        }
+        "silence.end" => json!({"silence": "sil-1"}),
+        "maintenance.schedule" => json!({
+            "service": "checkout", "title": "New database",
+            "starts_at": world.in_ms(60_000), "ends_at": world.in_ms(3_600_000),
+        }),
+        "maintenance.end" => json!({"maintenance": "mw-1"}),
+        "heartbeat.expect" => {
+            json!({"heartbeat": "backup", "interval_ms": 60_000, "grace_ms": 60_000})
+        }
+        "heartbeat.forget" => json!({"heartbeat": "backup"}),
+        "token.issue" => json!({
+            "actor": {"type": "service", "id": "robot"}, "expires_at": world.in_ms(60_000),
+            "hash": hash, "scopes": ["alerts"], "token": token,
+        }),
+        "token.revoke" => json!({"token": token}),
+        "key.enroll" => json!({"key": "sam-laptop", "person": "sam", "vkey": key}),
+        "key.revoke" => json!({"key": "sam-laptop"}),
+        "record.rotate_key" => json!({}),
+        _ => json!({"incident": "INC-1"}),
+    }
+}
+
+fn alert_body() -> Value {
+    json!([{"labels": {"alertname": "DiskFull", "host": "db1"}, "annotations": {}}])
+}
+
+/// Sends what the route takes when all is well.
+fn good(world: &World, route: &RouteLine, alert: &str, robot: &str) -> Reply {
+    let mut path = filled(&route.path);
+    if let Some(name) = path.strip_prefix("/api/v1/commands/") {
+        let args = arguments(world, name, alert);
+        return world.local(&Ask::command(name, &format!("walk/{name}"), &args));
+    }
+    if path.starts_with("/api/v1/blobs/") {
+        let stored = world
+            .local(&Ask::new("PUT", "/api/v1/blobs").body("a graph"))
+            .expect(200);
+        path = format!("/api/v1/blobs/{}", stored.json()["hex"].as_str().unwrap());
+    }
+    if path == "/record/tile/0/000.p/2" {
+        // The partial tile of the present size.
+        let size = world.local(&Ask::get("/api/v1/status")).json()["published_size"].take();
+        path = format!("/record/tile/0/000.p/{size}");
+    }
+    match path.as_str() {
+        "/api/v1/alertmanager" => {
+            let mut alert = alert_body()[0].clone();
+            alert["status"] = json!("firing");
+            alert["startsAt"] = json!(world.in_ms(0));
+            let body = json!({"version": "4", "status": "firing", "alerts": [alert]});
+            world.local(&Ask::post(&path, &body))
+        }
+        "/api/v2/alerts" => world.local(&Ask::post(&path, &alert_body())),
+        "/v2/enqueue" => world.local(&Ask::post(&path, &event(robot))),
+        "/api/v1/heartbeats/backup" => {
+            let args = arguments(world, "heartbeat.expect", alert);
+            let id = format!("beat/{}", world.memory.size());
+            world.local(&Ask::command("heartbeat.expect", &id, &args));
+            world.local(&Ask::new("POST", &path))
+        }
+        "/api/v1/blobs" => world.local(&Ask::new("PUT", &path).body("a graph")),
+        _ => world.local(&Ask::get(&path)),
+    }
+}
+
+pub(crate) fn event(token: &str) -> Value {
+    json!({
+        "routing_key": token,
+        "event_action": "trigger",
+        "dedup_key": "disk",
+        "payload": {"summary": "Disk full", "source": "db1", "severity": "warning"},
+    })
+}
+
+/// An alert that nothing has declared an incident for.
+fn loose_alert(world: &World) -> String {
+    world
+        .local(&Ask::post("/api/v2/alerts", &alert_body()))
+        .expect(200);
+    let alerts = world.local(&Ask::get("/api/v1/alerts")).json();
+    alerts["items"][0]["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_route_succeeds_as_documented() {
+    let world = World::new();
+    let alert = loose_alert(&world);
+    let robot = world.token_for(&["alerts"], &json!({"type": "service", "id": "pager"}));
+    for route in web::routes() {
+        if route.path == "/api/v1/events" {
+            continue; // Has no end; see events.rs.
+        }
+        let reply = good(&world, &route, &alert, &robot);
+        check(&route.method, &route.path, &reply);
+        assert!(
+            reply.status < 300,
+            "{} {}: {}",
+            route.method,
+            route.path,
+            reply.text()
+        );
+        assert_eq!(
+            reply.header("x-content-type-options"),
+            Some("nosniff"),
+            "{}",
+            route.path
+        );
+        let cache = reply.header("cache-control").unwrap();
+        let kept = route.path.contains("/tile/") || route.path.contains("/blobs/");
+        assert_eq!(cache.contains("immutable"), kept, "{}", route.path);
+        if route.method == "GET" {
+            let path = if kept { continue } else { filled(&route.path) };
+            let head = world.local(&Ask::new("HEAD", &path));
+            assert_eq!(head.status, reply.status, "HEAD {path}");
+        }
+    }
+}
+
+#[test]
+fn every_route_refuses_strangers_and_what_it_does_not_know() {
+    let world = World::new();
+    world.declare("Checkout fails");
+    for route in web::routes() {
+        let path = filled(&route.path);
+        let open = route.scopes.is_empty();
+        let in_body = route.path == "/v2/enqueue";
+        let ask = Ask::new(&route.method, &path);
+
+        let stranger = world.remote(&ask);
+        check(&route.method, &route.path, &stranger);
+        assert_eq!(stranger.status == 401, !open && !in_body, "{path}");
+        if stranger.status == 401 {
+            assert!(
+                stranger
+                    .header("www-authenticate")
+                    .unwrap()
+                    .starts_with("Bearer"),
+                "{path}"
+            );
+        }
+
+        let wrong = world
+            .local(&Ask::new("DELETE", &path))
+            .refused(405, "method_not_allowed");
+        assert!(
+            wrong.header("allow").unwrap().contains(&route.method),
+            "{path}"
+        );
+
+        let asked = Ask::new(&route.method, &format!("{path}?nobody=knows"));
+        let unknown = world.local(&asked).refused(400, "bad_request");
+        check(&route.method, &route.path, &unknown);
+
+        let twice = Ask::new(&route.method, &format!("{path}?%"));
+        world.local(&twice).refused(400, "bad_request");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_a_problem_too() {
+    let world = World::new();
+    for path in [
+        "/",
+        "/api/v1/commands/incident.forget",
+        "/api/v1/incidents/",
+        "/../etc/passwd",
+    ] {
+        let reply = world.local(&Ask::get(path)).refused(404, "not_found");
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+    }
+    for path in [
+        "/api/v1/incidents/INC-99",
+        "/api/v1/incidents/nonsense",
+        "/api/v1/incidents/INC-1%ff",
+        "/api/v1/incidents/INC-99/timeline",
+        "/api/v1/incidents/INC-99/export",
+        "/api/v1/acts/999",
+        "/api/v1/acts/ffffffffffffffffffffffffffffffff",
+        "/api/v1/acts/FFFF",
+        "/api/v1/acts/999/proof",
+        "/api/v1/blobs/0000",
+        "/record/tile/0/999",
+        "/record/tile/0/x1",
+        "/record/tile/7/000",
+        "/record/tile/entries/999",
+        "/record/tile/entries/000.p/0",
+    ] {
+        world.local(&Ask::get(path)).refused(404, "not_found");
+    }
+}
+
+#[test]
+fn the_served_document_is_the_one_that_was_checked() {
+    let world = World::new();
+    let served = world
+        .remote(&Ask::get("/api/v1/openapi.json"))
+        .expect(200)
+        .json();
+    assert_eq!(served, *crate::schema::DOCUMENT);
+    let operations: usize = served["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|path| path.as_object().unwrap().len())
+        .sum();
+    assert_eq!(operations, web::routes().len());
+}
