@@ -93,12 +93,12 @@ pub(crate) struct Verified {
     pub(crate) root: Hash,
 }
 
-/// Writes the bundle of an incident.
+/// Writes the bundle of an incident; `None` when there is no such incident.
 pub(crate) fn write<T: TileReader>(
     source: &Source<'_, T>,
     incident: IncidentId,
     with_keys: bool,
-) -> io::Result<Vec<u8>> {
+) -> io::Result<Option<Vec<u8>>> {
     let other = |what: String| io::Error::other(what);
     let tree = TiledTree::new(source.size, source.tiles);
     let mut bundle = Bundle {
@@ -124,6 +124,9 @@ pub(crate) fn write<T: TileReader>(
         let entry = String::from_utf8(entry).map_err(|error| other(error.to_string()))?;
         bundle.acts.push(BundledAct { entry, inclusion, index });
     }
+    if bundle.acts.is_empty() {
+        return Ok(None);
+    }
     for sha256 in blobs {
         let bytes = source.blobs.open(&sha256)?;
         let bytes = bytes.ok_or_else(|| other(format!("blob {sha256} is not there")))?;
@@ -140,7 +143,31 @@ pub(crate) fn write<T: TileReader>(
     }
     let mut json = serde_json::to_vec(&bundle)?;
     json.push(b'\n');
-    Ok(json)
+    Ok(Some(json))
+}
+
+/// What is in a bundle, in lines for a person.
+pub(crate) fn contents(json: &[u8]) -> Result<Vec<String>, serde_json::Error> {
+    let bundle: Bundle = serde_json::from_slice(json)?;
+    let mut lines = vec![format!(
+        "{} acts and {} blobs, with proofs in the checkpoint of {}",
+        bundle.acts.len(),
+        bundle.blobs.len(),
+        bundle.origin
+    )];
+    let names: Vec<String> = bundle.sealed.keys.iter().map(ToString::to_string).collect();
+    lines.push(match (bundle.sealed.fields, &bundle.keys) {
+        (0, _) => "nothing in it is sealed".to_owned(),
+        (fields, None) => format!(
+            "{fields} sealed fields stay closed: their keys ({}) are not in it",
+            names.join(", ")
+        ),
+        (fields, Some(keys)) => format!(
+            "{fields} sealed fields; it opens those under {}: keep it as safe as they were",
+            keys.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ),
+    });
+    Ok(lines)
 }
 
 fn indexes(entries: &dyn Entries, incident: IncidentId, size: u64) -> io::Result<Vec<u64>> {

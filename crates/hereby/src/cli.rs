@@ -42,29 +42,29 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
     /// Where hereby keeps everything, and where its socket is
-    #[arg(long, global = true, env = "HEREBY_DATA_DIR", hide_env_values = true, value_name = "DIR")]
+    #[arg(long, global = true, env = "HEREBY_DATA_DIR", hide_env = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Ask the hereby there instead of the one on this machine
-    #[arg(long, global = true, env = "HEREBY_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, global = true, env = "HEREBY_URL", hide_env = true, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// File with the token to show there, or set HEREBY_TOKEN
     #[arg(
         long,
         global = true,
         env = "HEREBY_TOKEN_FILE",
-        hide_env_values = true,
+        hide_env = true,
         value_name = "FILE"
     )]
     pub(crate) token_file: Option<PathBuf>,
     /// Trust certificates signed by those in this PEM file
-    #[arg(long, global = true, env = "HEREBY_CA_FILE", hide_env_values = true, value_name = "FILE")]
+    #[arg(long, global = true, env = "HEREBY_CA_FILE", hide_env = true, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Trust the certificate with this fingerprint, or what it signed
     #[arg(
         long,
         global = true,
         env = "HEREBY_PIN",
-        hide_env_values = true,
+        hide_env = true,
         value_name = "sha256:HEX",
         conflicts_with = "ca_file"
     )]
@@ -79,7 +79,7 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "ID")]
     pub(crate) id: Option<CommandId>,
     /// Sign the command with this key of yours
-    #[arg(long, global = true, env = "HEREBY_SIGN", hide_env_values = true, value_name = "KEY")]
+    #[arg(long, global = true, env = "HEREBY_SIGN", hide_env = true, value_name = "KEY")]
     pub(crate) sign: Option<Name>,
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
@@ -145,9 +145,8 @@ pub(crate) enum Task {
 impl Globals {
     /// What was said on the command line goes before what the environment says: a data directory
     /// named there means the hereby of that directory, whatever `HEREBY_URL` is.
-    fn settle(mut self, matches: &clap::ArgMatches) -> Result<Globals, clap::Error> {
-        let said = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
-        match (said("data_dir"), said("url")) {
+    fn settle(mut self, dir_said: bool, url_said: bool) -> Result<Globals, clap::Error> {
+        match (dir_said, url_said) {
             (true, true) => Err(command().error(
                 clap::error::ErrorKind::ArgumentConflict,
                 "--data-dir asks the hereby on this machine, --url another one: give one of them",
@@ -159,6 +158,11 @@ impl Globals {
             _ => Ok(self),
         }
     }
+
+    fn of_matches(matches: &clap::ArgMatches) -> Result<Globals, clap::Error> {
+        let said = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        Globals::from_arg_matches(matches)?.settle(said("data_dir"), said("url"))
+    }
 }
 
 /// The command line as clap sees it, with the overview of subcommands in groups.
@@ -166,9 +170,12 @@ pub(crate) fn command() -> clap::Command {
     let command = Cli::command();
     let overview = groups::overview(&command);
     command.help_template(format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{overview}\n{{options}}{{after-help}}"
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{overview}\nGlobal options:\n{{options}}\n\n{ENVIRONMENT}"
     ))
 }
+
+const ENVIRONMENT: &str = "HEREBY_DATA_DIR, HEREBY_URL, HEREBY_TOKEN_FILE, HEREBY_CA_FILE, \
+HEREBY_PIN and HEREBY_SIGN\nin the environment stand for the options of these names.";
 
 /// Reads the command line.
 ///
@@ -176,9 +183,8 @@ pub(crate) fn command() -> clap::Command {
 /// What clap says about it; `--help` and `--version` count as such.
 pub(crate) fn parse(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, clap::Error> {
     let matches = command().try_get_matches_from(args)?;
-    let mut cli = Cli::from_arg_matches(&matches)?;
-    cli.globals = cli.globals.settle(&matches)?;
-    Ok(cli)
+    let globals = Globals::of_matches(&matches)?;
+    Ok(Cli { globals, ..Cli::from_arg_matches(&matches)? })
 }
 
 /// The global options of a command line that is wrong elsewhere, as far as they can be read.
@@ -186,11 +192,7 @@ pub(crate) fn globals_of_wrong_line(
     args: impl IntoIterator<Item = std::ffi::OsString>,
 ) -> Globals {
     let lenient = command().ignore_errors(true).try_get_matches_from(args);
-    let globals = lenient.as_ref().map_err(drop).and_then(|matches| {
-        let globals = Globals::from_arg_matches(matches).map_err(drop)?;
-        globals.settle(matches).map_err(drop)
-    });
-    globals.unwrap_or_default()
+    lenient.and_then(|matches| Globals::of_matches(&matches)).unwrap_or_default()
 }
 
 /// Whether the mistake is about which incident: left out, or no incident.

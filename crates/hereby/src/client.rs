@@ -38,14 +38,35 @@ const ANSWER_BYTES_MAX: usize = 80 * 1024 * 1024;
 /// How long an answer may take. hereby itself answers a command within 10 s.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
-/// How often a reading is tried anew, and how long after the last try.
-const READ_RETRIES: u32 = 2;
-const READ_PAUSE: Duration = Duration::from_millis(300);
-
 /// A hereby to ask.
 pub(crate) struct Client {
     target: Target,
     token: Option<Secret>,
+    patience: Patience,
+}
+
+/// How long it is tried again.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// The pauses before each retry of a command.
+    pauses: [Duration; 3],
+    /// How long after the first sending the last retry begins.
+    budget: Duration,
+    /// The pauses before each retry of a reading.
+    reading: [Duration; 2],
+    /// The first pause before a lost stream of events is taken up; doubled each time.
+    stream: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            pauses: [200, 800, 3_000].map(Duration::from_millis),
+            budget: Duration::from_secs(10),
+            reading: [300, 700].map(Duration::from_millis),
+            stream: Duration::from_millis(500),
+        }
+    }
 }
 
 /// An answer, whatever it says.
@@ -108,13 +129,14 @@ impl Client {
     /// # Errors
     /// When they don't name one, or a file they name can't be read.
     pub(crate) fn new(globals: &Globals) -> Result<Client, Failure> {
-        match &globals.url {
-            Some(url) => Ok(Client {
-                target: Target::remote(url, globals)?,
-                token: Secret::of_caller(globals.token_file.as_deref())?,
-            }),
-            None => Ok(Client { target: Target::local(&globals.data_dir()?)?, token: None }),
-        }
+        let (target, token) = match &globals.url {
+            Some(url) => {
+                let token = Secret::of_caller(globals.token_file.as_deref())?;
+                (Target::remote(url, globals)?, token)
+            }
+            None => (Target::local(&globals.data_dir()?)?, None),
+        };
+        Ok(Client { target, token, patience: Patience::default() })
     }
 
     /// What listens at the URL that the options name, asked without a token: a witness.
@@ -123,13 +145,8 @@ impl Client {
     /// When the URL is not one.
     pub(crate) fn without_token(globals: &Globals) -> Result<Client, Failure> {
         let url = globals.url.as_deref().unwrap_or_default();
-        Ok(Client { target: Target::remote(url, globals)?, token: None })
-    }
-
-    /// The hereby behind this socket.
-    #[cfg(test)]
-    pub(crate) fn of_socket(socket: std::path::PathBuf) -> Client {
-        Client { target: Target::Local(socket), token: None }
+        let target = Target::remote(url, globals)?;
+        Ok(Client { target, token: None, patience: Patience::default() })
     }
 
     /// The clock that relative times are resolved with.
@@ -155,16 +172,15 @@ impl Client {
     /// # Errors
     /// When hereby can't be reached, or says no.
     pub(crate) async fn answer(&self, ask: &Ask) -> Result<Answer, Failure> {
-        let mut tries = 0;
+        let mut pauses = self.patience.reading.iter();
         loop {
             let outcome = self.once(ask).await;
             let passing = match &outcome {
                 Ok(answer) => answer.status == StatusCode::SERVICE_UNAVAILABLE,
                 Err(trouble) => !self.target.is_absent(trouble),
             };
-            if passing && tries < READ_RETRIES {
-                tries += 1;
-                tokio::time::sleep(READ_PAUSE).await;
+            if passing && let Some(pause) = pauses.next() {
+                tokio::time::sleep(*pause).await;
                 continue;
             }
             return match outcome {

@@ -59,6 +59,15 @@ pub(crate) fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failur
     runtime()?.block_on(session.run(task))
 }
 
+/// Sends one command with what the command line says for all of them, and no more.
+///
+/// # Errors
+/// See [`Failure`].
+pub(crate) fn submit_alone(verb: Verb, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    let session = Session { client: Client::new(globals)?, globals, out, now: Client::now() };
+    runtime()?.block_on(session.send(verb)).map(drop)
+}
+
 /// Open incidents, as hints for somebody who named none. Empty when hereby does not answer.
 pub(crate) fn open_incidents(globals: &Globals) -> Vec<String> {
     let ask = async {
@@ -135,7 +144,7 @@ impl Session<'_> {
 
     async fn submit(&self, verb: Verb) -> Result<(CommandId, Done), Failure> {
         let signer: Option<(Name, Ed25519KeyPair)> = match &self.globals.sign {
-            Some(name) => Some((name.clone(), keyfile::load(name)?)),
+            Some(name) => Some((name.clone(), keyfile::Keys::of_user()?.signer(name)?)),
             None => None,
         };
         let id = match &self.globals.id {

@@ -82,7 +82,7 @@ fn run_station(run: Run<'_>, globals: &Globals, out: &Out) -> Result<(), Failure
         data_dir: &data_dir,
         config: &run.config,
         runs: run.runs,
-        accept_anchor: false,
+        accept_anchor: None,
         progress: progress(out),
         on_fatal: Box::new(end_process),
     })?;
@@ -240,7 +240,7 @@ fn keep_anchor(anchor: &store::AnchorSync) {
 }
 
 /// The record can't be written any more: what is on the disk is unknown until the next start looks.
-fn end_process(error: AppendError) {
+pub(crate) fn end_process(error: AppendError) {
     let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     tracing::error!(%error, cause, "hereby ends: the record can't be written");
     let mut stderr = std::io::stderr().lock();

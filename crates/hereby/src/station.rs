@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use base::{Actor, Timestamp};
+use base::{Actor, Prose, Timestamp};
 use engine::ports::{AppendError, Clock, SignedHead};
 use engine::{CannotStart, Engine, Growth, Options};
 use incident::{Deed, Draft};
@@ -45,8 +45,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) config: &'a Config,
     /// What this process runs, for whoever finds the directory held.
     pub(crate) runs: &'a str,
-    /// A person said to go on although the anchor does not agree.
-    pub(crate) accept_anchor: bool,
+    /// A person said to go on although the anchor does not agree, and why.
+    pub(crate) accept_anchor: Option<Prose>,
     /// Told how many acts were folded, of how many.
     pub(crate) progress: Box<dyn FnMut(u64, u64)>,
     /// Called when the record can't be written any more.
@@ -64,9 +64,9 @@ impl Station {
         let mut options = store::Options::new(origin.clone(), anchor_path(config, &origin)?);
         options.segment_bytes_max = config.record.segment_mib << 20;
         options.low_water_bytes = config.record.free_min_mib << 20;
-        options.accept_anchor = accept_anchor;
+        options.accept_anchor = accept_anchor.is_some();
         let opened = Log::open(dir, &options).map_err(unopened)?;
-        let boot = first_acts(&opened, clock.now());
+        let boot = first_acts(&opened, accept_anchor, clock.now());
         let digest_key = store::digest_key(&paths).map_err(|error| {
             Failure::new(Exit::Internal, "the digest key can't be used").because(error)
         })?;
@@ -136,15 +136,15 @@ pub(crate) fn anchor_path(config: &Config, origin: &str) -> Result<PathBuf, Fail
 }
 
 /// The acts that opening the record amounts to.
-fn first_acts(opened: &store::Opened, now: Timestamp) -> Vec<Deed> {
-    let deed = |id: String, draft: Draft| {
-        Some(Deed {
-            id: id.parse().ok()?,
-            actor: Actor::System { id: "recovery".parse().ok()? },
-            cause: None,
-            why: None,
-            drafts: vec![draft],
-        })
+fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec<Deed> {
+    let uid = rustix::process::geteuid().as_raw();
+    let deed = |id: String, why: Option<Prose>, draft: Draft| {
+        let actor = match &why {
+            // Somebody gave the reason: it was theirs to decide.
+            Some(_) => Actor::Uid { id: uid, on_behalf_of: None },
+            None => Actor::System { id: "recovery".parse().ok()? },
+        };
+        Some(Deed { id: id.parse().ok()?, actor, cause: None, why, drafts: vec![draft] })
     };
     let on_record = |body: record::kinds::Body| Draft { subject: Subject::Record, body };
     let mut deeds = Vec::new();
@@ -154,7 +154,7 @@ fn first_acts(opened: &store::Opened, now: Timestamp) -> Vec<Deed> {
             origin: opened.log.origin().into(),
             vkey: opened.log.vkey().into(),
         };
-        deeds.extend(deed("record:opened".to_owned(), on_record(body.into())));
+        deeds.extend(deed("record:opened".to_owned(), None, on_record(body.into())));
     }
     if let Some(torn) = &opened.torn {
         let body = Recovered {
@@ -163,7 +163,7 @@ fn first_acts(opened: &store::Opened, now: Timestamp) -> Vec<Deed> {
             size: torn.size,
         };
         let id = format!("record:recovered:{}:{}", torn.size, now.as_ms());
-        deeds.extend(deed(id, on_record(body.into())));
+        deeds.extend(deed(id, None, on_record(body.into())));
     }
     if let Some(standing) = &opened.accepted {
         let anchor = match standing {
@@ -173,7 +173,7 @@ fn first_acts(opened: &store::Opened, now: Timestamp) -> Vec<Deed> {
             Standing::Agrees | Standing::Missing | Standing::Damaged(_) => None,
         };
         let id = format!("record:anchor-accepted:{size}:{}", now.as_ms());
-        deeds.extend(deed(id, on_record(AnchorAccepted { anchor, size }.into())));
+        deeds.extend(deed(id, why, on_record(AnchorAccepted { anchor, size }.into())));
     }
     deeds
 }
@@ -200,7 +200,7 @@ fn locked(error: CannotLock) -> Failure {
     }
 }
 
-fn unopened(error: CannotOpen) -> Failure {
+pub(crate) fn unopened(error: CannotOpen) -> Failure {
     match &error {
         CannotOpen::Corrupt(_) => Failure::new(Exit::Untrusted, &error)
             .because("nothing is written to a record that can't be trusted")

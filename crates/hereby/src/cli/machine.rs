@@ -80,9 +80,9 @@ pub(crate) struct VerifyArgs {
     /// Check a bundle that `hereby export` wrote
     #[arg(long, value_name = "FILE", requires = "vkey")]
     pub(crate) bundle: Option<PathBuf>,
-    /// A witness's directory to compare with; may be repeated
+    /// A witness's directory to compare with
     #[arg(long, value_name = "DIR")]
-    pub(crate) witness: Vec<PathBuf>,
+    pub(crate) witness: Option<PathBuf>,
     /// Where archived segments went; may be repeated
     #[arg(long, value_name = "DIR")]
     pub(crate) archive: Vec<PathBuf>,

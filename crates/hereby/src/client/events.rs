@@ -19,8 +19,7 @@ const LINE_BYTES_MAX: usize = 256 * 1024;
 /// hereby sends a comment every 15 s; after three missed ones the connection is taken for dead.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 
-/// The pause before connecting anew; doubled each time up to the second value.
-const PAUSE_FIRST: Duration = Duration::from_millis(500);
+/// The longest pause before connecting anew.
 const PAUSE_MAX: Duration = Duration::from_secs(8);
 
 /// One event.
@@ -115,7 +114,7 @@ impl Client {
             body: None,
             parser: Parser::default(),
             waiting: std::collections::VecDeque::new(),
-            pause: PAUSE_FIRST,
+            pause: self.patience.stream,
         };
         events.connect().await.map_err(|stop| match stop {
             Stop::Refused(failure) => failure,
@@ -170,7 +169,7 @@ impl Events<'_> {
             match self.chunk().await {
                 Ok(bytes) => {
                     // What is read proves the connection good: the next loss starts afresh.
-                    self.pause = PAUSE_FIRST;
+                    self.pause = self.client.patience.stream;
                     let events = self.parser.push(&bytes).map_err(|TooLong| {
                         Failure::new(Exit::Internal, "an event is longer than any act can be")
                     })?;

@@ -20,14 +20,6 @@ use tokio::time::{Instant, sleep};
 use super::{Answer, Ask, Client, Problem, Trouble, exit_of, percent_encoded, with_hint_for};
 use crate::exit::{Exit, Failure};
 
-/// How often a command is sent again, and how long after the first sending at the latest.
-const RETRIES: usize = 3;
-const RETRY_BUDGET: Duration = Duration::from_secs(10);
-
-/// The pauses before each; a longer `Retry-After` is heeded if it fits the budget.
-const PAUSES: [Duration; RETRIES] =
-    [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(3)];
-
 /// A command as it is sent.
 pub(crate) struct Sending<'a> {
     pub(crate) id: CommandId,
@@ -111,9 +103,9 @@ impl Verdict {
         Verdict::InDoubt(problem.sentence(answer.status))
     }
 
-    /// Whether the same command may fare better in a moment, and when.
-    fn pause(&self, retry: usize) -> Option<Duration> {
-        let usual = *PAUSES.get(retry)?;
+    /// Whether the same command may fare better in a moment, and when: after the usual pause, or
+    /// when hereby says.
+    fn pause(&self, usual: Duration) -> Option<Duration> {
         match self {
             Verdict::Refused { status, retry_after, .. } => {
                 let passing = *status == StatusCode::SERVICE_UNAVAILABLE;
@@ -150,20 +142,19 @@ impl Client {
     async fn settle(&self, ask: &Ask) -> Result<Done, Failure> {
         let began = Instant::now();
         let mut doubt: Option<String> = None;
-        let mut retry = 0;
+        let mut pauses = self.patience.pauses.iter();
         loop {
             let outcome = self.once(ask).await;
             let absent = outcome.as_ref().is_err_and(|trouble| self.target.is_absent(trouble));
             let verdict = Verdict::of(outcome);
-            let pause = verdict.pause(retry).filter(|pause| {
-                !absent && began.elapsed().saturating_add(*pause) < RETRY_BUDGET
+            let pause = pauses.next().and_then(|usual| verdict.pause(*usual)).filter(|pause| {
+                !absent && began.elapsed().saturating_add(*pause) < self.patience.budget
             });
             if let Verdict::InDoubt(why) = &verdict {
                 doubt = Some(why.clone());
             }
             let Some(pause) = pause else { return self.conclude(verdict, doubt) };
             sleep(pause).await;
-            retry += 1;
         }
     }
 

@@ -11,7 +11,8 @@ use record::hash::Hash;
 use record::kinds::access::Scope;
 use serde_json::json;
 
-use super::{Session, keyfile, wire};
+use super::keyfile::{self, Keys};
+use super::{Session, wire};
 use crate::cli::access::{KeyArgs, KeyVerb, SendArgs, TokenArgs, TokenVerb};
 use crate::client::Secret;
 use crate::exit::{Exit, Failure};
@@ -20,7 +21,7 @@ use crate::say::{Line, Out, Style, duration, stamp, table};
 /// What needs no running hereby: making a key. Gives the rest back.
 pub(super) fn local(args: KeyArgs, out: &Out) -> Result<Option<KeyArgs>, Failure> {
     let KeyVerb::New { key } = &args.verb else { return Ok(Some(args)) };
-    let (path, vkey) = keyfile::make(key)?;
+    let (path, vkey) = Keys::of_user()?.make(key)?;
     if out.is_json() {
         out.json(&json!({ "key": key, "vkey": vkey.to_string(), "file": path }))?;
         return Ok(None);
@@ -148,7 +149,7 @@ impl Session<'_> {
             KeyVerb::Enroll { key, person, vkey } => {
                 let vkey = match vkey {
                     Some(vkey) => vkey,
-                    None => keyfile::verifier(&key)?,
+                    None => Keys::of_user()?.verifier(&key)?,
                 };
                 let said = format!("{key} signs for {person}.");
                 let verb = EnrollKey { key: key.clone(), person, vkey: vkey.to_string().into() };

@@ -83,11 +83,6 @@ impl Line {
         self.spans.iter().map(|(_, text)| super::wrap::columns(&escaped(text))).sum()
     }
 
-    /// The words without their styles.
-    pub(crate) fn plain(&self) -> String {
-        self.spans.iter().map(|(_, text)| text.as_str()).collect()
-    }
-
     /// The text with a line feed, escaped, with colours if they are wanted.
     pub(crate) fn render(&self, color: bool) -> String {
         let mut rendered = String::new();

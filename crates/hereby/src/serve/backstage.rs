@@ -96,7 +96,7 @@ impl Backstage for Storage {
             note: &note,
             vkeys: vkeys.into_iter().map(|(_, vkey)| vkey).collect(),
         };
-        bundle::write(&source, incident, with_keys).map(Some)
+        bundle::write(&source, incident, with_keys)
     }
 
     fn violations(&self) -> Option<u64> {

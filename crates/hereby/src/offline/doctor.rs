@@ -1,0 +1,253 @@
+//! `hereby doctor`: looks for what is wrong with this installation, and says what to do about it.
+//!
+//! Reads only. What it can't find out it says so: a missing measurement is not health.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use base::Timestamp;
+use engine::ports::Clock as _;
+use serde::Serialize;
+use serde_json::Value;
+use store::{DataDir, Paths};
+
+use super::{Files, runtime};
+use crate::cli::Globals;
+use crate::cli::machine::DoctorArgs;
+use crate::client::{Ask, Client};
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::say::{Line, Out, Style};
+use crate::station::{SystemClock, anchor_path};
+
+/// How one thing stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Health {
+    Good,
+    /// It works; it could be safer.
+    Advice,
+    Bad,
+    /// It could not be found out.
+    Unknown,
+}
+
+/// One finding.
+#[derive(Debug, Serialize)]
+struct Finding {
+    health: Health,
+    what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, health: Health, what: impl Into<String>, next: Option<&str>) {
+        self.0.push(Finding { health, what: what.into(), next: next.map(str::to_owned) });
+    }
+    fn good(&mut self, what: impl Into<String>) {
+        self.add(Health::Good, what, None);
+    }
+    fn advice(&mut self, what: impl Into<String>, next: &str) {
+        self.add(Health::Advice, what, Some(next));
+    }
+    fn bad(&mut self, what: impl Into<String>, next: &str) {
+        self.add(Health::Bad, what, Some(next));
+    }
+    fn unknown(&mut self, what: impl Into<String>, next: &str) {
+        self.add(Health::Unknown, what, Some(next));
+    }
+}
+
+pub(crate) fn doctor(_: DoctorArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    let data_dir = globals.data_dir()?;
+    let paths = Paths::new(&data_dir);
+    let mut found = Findings::default();
+    let config = look_at_config(&data_dir, &mut found);
+    if data_dir.is_dir() {
+        look_at_files(&paths, &mut found);
+        look_at_disk(&data_dir, &config, &mut found);
+        look_at_anchor(globals, &paths, &config, &mut found);
+        look_at_record(globals, &mut found);
+        look_at_server(&data_dir, globals, &mut found);
+    } else {
+        found.bad(format!("there is no {}", data_dir.display()), "hereby up makes it");
+    }
+    if config.record.witness.is_empty() {
+        found.advice(
+            "no witness cosigns this record",
+            "run `hereby witness` on another machine: only then a thief of the log's key is caught",
+        );
+    }
+    say(&found.0, out)?;
+    let bad = found.0.iter().filter(|finding| finding.health == Health::Bad).count();
+    if bad == 0 {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Refused, format!("{bad} things are wrong with this installation")))
+}
+
+fn look_at_config(data_dir: &Path, found: &mut Findings) -> Config {
+    match Config::load(None, data_dir) {
+        Ok(config) => {
+            found.good("the configuration can be read");
+            config
+        }
+        Err(error) => {
+            found.bad(error.to_string(), "docs/reference/hereby.toml shows every key");
+            Config::default()
+        }
+    }
+}
+
+fn look_at_files(paths: &Paths, found: &mut Findings) {
+    let private = [
+        paths.root().to_owned(),
+        paths.keys(),
+        paths.log_key(),
+        paths.digest_key(),
+        paths.keystore(),
+    ];
+    let mut closed = true;
+    for path in private {
+        let Ok(metadata) = std::fs::metadata(&path) else { continue };
+        if metadata.permissions().mode() & 0o077 != 0 {
+            closed = false;
+            found.bad(format!("{} can be read by others", path.display()), "chmod go= that path");
+        }
+    }
+    if closed {
+        found.good("keys and data are closed to other users");
+    }
+    if !paths.log_key().exists() {
+        found.bad("the log's key is missing", "restore keys/log.key from its backup");
+    }
+    if paths.keystore().exists() {
+        found.advice(
+            "the keystore lies in the data directory",
+            "set record.keystore, and back it up apart from the record: else erasure is a fiction",
+        );
+    }
+}
+
+fn look_at_disk(data_dir: &Path, config: &Config, found: &mut Findings) {
+    match rustix::fs::statvfs(data_dir) {
+        Ok(disk) => {
+            let free_mib = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
+            let kept = config.record.free_min_mib;
+            if free_mib < kept {
+                found.bad(
+                    format!("{free_mib} MiB are free on the record's disk, {kept} are kept free"),
+                    "make room: until then acts are refused",
+                );
+            } else if free_mib < kept.saturating_mul(8) {
+                found.advice(format!("{free_mib} MiB are free on the record's disk"), "make room");
+            } else {
+                found.good(format!("{free_mib} MiB are free on the record's disk"));
+            }
+        }
+        Err(error) => found.unknown(format!("free space is unknown: {error}"), "look at the disk"),
+    }
+}
+
+fn look_at_anchor(globals: &Globals, paths: &Paths, config: &Config, found: &mut Findings) {
+    let origin = match store::origin_of(paths) {
+        Ok(Some(origin)) => origin,
+        Ok(None) => return found.unknown("there is no record yet", "hereby up makes one"),
+        Err(error) => return found.bad(error.to_string(), "hereby verify says more"),
+    };
+    let _ = globals;
+    let Ok(path) = anchor_path(config, &origin) else {
+        return found.unknown("where the anchor is can't be told", "set record.anchor");
+    };
+    match (std::fs::metadata(&path), std::fs::metadata(paths.root())) {
+        (Err(error), _) => found.bad(
+            format!("the anchor {}: {error}", path.display()),
+            "without it an older copy of the record can't be told from the newest",
+        ),
+        (Ok(anchor), Ok(data)) if anchor.dev() == data.dev() => found.advice(
+            "the anchor is on the same disk as the record",
+            "set record.anchor to a path on another disk",
+        ),
+        _ => found.good(format!("the anchor is apart: {}", path.display())),
+    }
+}
+
+fn look_at_record(globals: &Globals, found: &mut Findings) {
+    use engine::ports::Entries as _;
+    let files = match Files::open(globals) {
+        Ok(files) => files,
+        Err(failure) => {
+            return found.bad(failure.what, "hereby verify says more");
+        }
+    };
+    let size = files.reader.size();
+    found.good(format!("the record can be read: {size} acts"));
+    match files.published() {
+        Ok((_, published, _)) if published + 1_000 < size => found.bad(
+            format!("the published checkpoint covers {published} of {size} acts"),
+            "look at hereby's log: publishing fails",
+        ),
+        Ok(_) => found.good("the published checkpoint is up to date"),
+        Err(failure) => found.unknown(failure.what, "start hereby once"),
+    }
+    let last = size.checked_sub(1).and_then(|last| files.entry(last).ok());
+    let last_at = last
+        .and_then(|entry| serde_json::from_slice::<Value>(&entry).ok())
+        .and_then(|act| act.get("at")?.as_str()?.parse::<Timestamp>().ok());
+    if let Some(last_at) = last_at {
+        let ahead_ms = last_at.ms_since(SystemClock.now());
+        if ahead_ms > 1_000 {
+            found.bad(
+                format!("the clock is {ahead_ms} ms behind the last act on the record"),
+                "look at time synchronisation (chronyc tracking): acts can't be dated right",
+            );
+        } else {
+            found.good("the clock is not behind the record");
+        }
+    }
+}
+
+fn look_at_server(data_dir: &Path, globals: &Globals, found: &mut Findings) {
+    match DataDir::holder(data_dir) {
+        Ok(Some(Some(holder))) => {
+            found.good(format!("process {} (`{}`) serves it", holder.pid, holder.runs));
+        }
+        Ok(Some(None)) => found.good("a process serves it"),
+        Ok(None) => return found.advice("no process serves it", "hereby up"),
+        Err(error) => return found.unknown(error.to_string(), "look at the data directory"),
+    }
+    let ask = |path: &str| {
+        let client = Client::new(globals)?;
+        runtime()?.block_on(client.answer(&Ask::get(path)))
+    };
+    match ask("/readyz") {
+        Ok(_) => found.good("it takes acts"),
+        Err(failure) => found.bad(
+            format!("it does not take acts: {}", failure.why.unwrap_or(failure.what)),
+            "look at its log",
+        ),
+    }
+}
+
+fn say(findings: &[Finding], out: &Out) -> Result<(), Failure> {
+    if out.is_json() {
+        return out.json(&serde_json::json!({ "findings": findings }));
+    }
+    for finding in findings {
+        let (style, mark) = match finding.health {
+            Health::Good => (Style::Good, "ok      "),
+            Health::Advice => (Style::Warning, "advice  "),
+            Health::Bad => (Style::Bad, "wrong   "),
+            Health::Unknown => (Style::Warning, "unknown "),
+        };
+        out.data(Line::new().styled(style, mark).text(finding.what.as_str()))?;
+        if let Some(next) = &finding.next {
+            out.data(Line::new().styled(Style::Dim, format!("        next: {next}")))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,241 @@
+//! `hereby record`: look at the record, and tend it.
+
+use base::Timestamp;
+use engine::ports::{Entries as _, Keystore as _};
+use record::act::{Act, Subject};
+use record::command::{RotateLogKey, Verb};
+use record::kinds::Body;
+use serde_json::{Value, json};
+use store::Keystore;
+
+use super::{Files, fetch, remote, unreadable};
+use crate::cli::Globals;
+use crate::cli::machine::{RecordArgs, RecordVerb};
+use crate::exit::{Exit, Failure};
+use crate::say::{Line, Out, Style, stamp};
+use crate::serve::configuration;
+use crate::station::{Opening, Station};
+
+/// The most acts that `tail` prints.
+const TAIL_MAX: u64 = 1_000;
+
+pub(crate) fn record(args: RecordArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    match args.verb {
+        RecordVerb::Tail { count } => tail(count, globals, out),
+        RecordVerb::Show { act } => show(&act, globals, out),
+        RecordVerb::Keys => keys(globals, out),
+        RecordVerb::Rotate => {
+            crate::commands::submit_alone(Verb::from(RotateLogKey {}), globals, out)?;
+            out.talk("The log signs with a new key. Give it to everyone who verifies:");
+            out.talk("  hereby record keys");
+            Ok(())
+        }
+        RecordVerb::Archive { dir, keep } => archive(&dir, keep, globals, out),
+        RecordVerb::AcceptAnchor => accept_anchor(globals, out),
+    }
+}
+
+fn tail(count: u64, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    let count = count.min(TAIL_MAX);
+    let acts: Vec<(u64, Value)> = match remote(globals)? {
+        Some(client) => {
+            let status = json_of(&fetch(&client, "/api/v1/status".to_owned())?)?;
+            let size = status.get("size").and_then(Value::as_u64).unwrap_or(0);
+            let after = match size.checked_sub(count + 1) {
+                Some(after) => format!("after={after}&"),
+                None => String::new(),
+            };
+            let page = fetch(&client, format!("/api/v1/acts?{after}limit={}", count.max(1)))?;
+            let page = json_of(&page)?;
+            let items = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+            items
+                .into_iter()
+                .filter_map(|mut item| {
+                    let index = item.get("index")?.as_u64()?;
+                    Some((index, item.get_mut("act")?.take()))
+                })
+                .collect()
+        }
+        None => {
+            let files = Files::open(globals)?;
+            let size = files.reader.size();
+            let from = size.saturating_sub(count);
+            let mut acts = Vec::new();
+            let mut bad = None;
+            files
+                .reader
+                .scan(from, &mut |index, entry| {
+                    match json_of(entry) {
+                        Ok(act) => acts.push((index, act)),
+                        Err(failure) => bad = Some(failure),
+                    }
+                    bad.is_none()
+                })
+                .map_err(unreadable)?;
+            if let Some(failure) = bad {
+                return Err(failure);
+            }
+            acts
+        }
+    };
+    if out.is_json() {
+        let items: Vec<Value> =
+            acts.iter().map(|(index, act)| json!({ "index": index, "act": act })).collect();
+        return out.json(&json!({ "items": items }));
+    }
+    for (index, act) in &acts {
+        out.data(act_line(*index, act))?;
+    }
+    Ok(())
+}
+
+/// One act on one line.
+fn act_line(index: u64, act: &Value) -> Line {
+    let text = |pointer: &str| act.pointer(pointer).and_then(Value::as_str).unwrap_or("");
+    let at = text("/at").parse::<Timestamp>().map(stamp).unwrap_or_default();
+    let who = match act.pointer("/actor/id") {
+        Some(Value::String(name)) => name.clone(),
+        Some(Value::Number(uid)) => match act.pointer("/actor/for").and_then(Value::as_str) {
+            Some(person) => format!("{person} (uid {uid})"),
+            None => format!("uid {uid}"),
+        },
+        _ => String::new(),
+    };
+    let said = ["/body/title", "/body/text", "/body/summary", "/why"]
+        .iter()
+        .find_map(|pointer| act.pointer(pointer))
+        .map(|value| value.as_str().unwrap_or("(sealed)"))
+        .unwrap_or("");
+    Line::new()
+        .styled(Style::Dim, format!("{index:>8}  {at}  "))
+        .styled(Style::Bold, format!("{:<28}", text("/kind")))
+        .text(format!(" {:<10} {who}", text("/subject/id").chars().take(10).collect::<String>()))
+        .styled(Style::Dim, if said.is_empty() { String::new() } else { format!("  {said}") })
+}
+
+fn show(act: &str, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    let (index, entry) = match remote(globals)? {
+        Some(client) => {
+            let found = json_of(&fetch(&client, format!("/api/v1/acts/{act}"))?)?;
+            let index = found.get("index").and_then(Value::as_u64).unwrap_or(0);
+            let entry = found.get("entry").and_then(Value::as_str).unwrap_or("").to_owned();
+            (index, entry.into_bytes())
+        }
+        None => {
+            let files = Files::open(globals)?;
+            let index = files.index_of(act)?;
+            (index, files.entry(index)?)
+        }
+    };
+    let leaf = record::hash::leaf(&entry);
+    let value = json_of(&entry)?;
+    if out.is_json() {
+        let exact = String::from_utf8_lossy(&entry);
+        return out.json(&json!({ "index": index, "leaf": leaf, "act": value, "entry": exact }));
+    }
+    out.talk(format!("entry {index}, {} bytes, leaf hash {leaf}", entry.len()));
+    let pretty = serde_json::to_string_pretty(&value).unwrap_or_default();
+    for line in pretty.lines() {
+        out.data(line)?;
+    }
+    out.talk(format!("prove it: hereby prove {index} -o {index}.tlog-proof"));
+    Ok(())
+}
+
+/// Every key that signed the record, oldest first, with the index from which on it did.
+pub(super) fn vkeys(files: &Files) -> Result<Vec<(u64, Box<str>)>, Failure> {
+    let mut keys = Vec::new();
+    let indexes = files.reader.of_subject(&Subject::Record, 0, 10_000).map_err(unreadable)?;
+    for index in indexes {
+        let act = Act::decode(&files.entry(index)?).map_err(|error| {
+            Failure::new(Exit::Untrusted, format!("entry {index}")).because(error)
+        })?;
+        match act.body {
+            Body::LogOpened(opened) => keys.push((0, opened.vkey)),
+            Body::LogKeyRotated(rotated) => keys.push((index + 1, rotated.to)),
+            _ => {}
+        }
+    }
+    Ok(keys)
+}
+
+fn keys(globals: &Globals, out: &Out) -> Result<(), Failure> {
+    if let Some(client) = remote(globals)? {
+        let vkey = fetch(&client, "/record/vkey".to_owned())?;
+        return out.data(String::from_utf8_lossy(&vkey).trim_end().to_owned());
+    }
+    let files = Files::open(globals)?;
+    let keys = vkeys(&files)?;
+    let sealing = Keystore::new(&files.paths);
+    let names = sealing.list().map_err(|error| {
+        Failure::new(Exit::Internal, "the keystore can't be read").because(error)
+    })?;
+    if out.is_json() {
+        let log: Vec<Value> =
+            keys.iter().map(|(from, vkey)| json!({ "from_index": from, "vkey": vkey })).collect();
+        return out.json(&json!({ "log": log, "sealing": names }));
+    }
+    out.talk("The log's keys, the present one last:");
+    for (from, vkey) in &keys {
+        out.data(format!("{vkey}"))?;
+        out.talk(format!("  signs from entry {from} on"));
+    }
+    if names.is_empty() {
+        out.talk("No key seals anything: there is no private incident.");
+        return Ok(());
+    }
+    out.talk("Keys that open sealed text (back them up apart from the record):");
+    for name in names {
+        let there = sealing.find(&name).ok().flatten().is_some();
+        out.talk(format!("  {name}{}", if there { "" } else { " (can't be read)" }));
+    }
+    Ok(())
+}
+
+fn archive(dir: &std::path::Path, keep: u64, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    let files = Files::open(globals)?;
+    let full = store::archivable(&files.paths).map_err(|error| {
+        Failure::new(Exit::Internal, "the segments can't be listed").because(error)
+    })?;
+    let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+    let moved = full.len().saturating_sub(keep);
+    if moved == 0 {
+        out.talk(format!("Nothing to archive: {} full segments are here, {keep} stay.", full.len()));
+        return Ok(());
+    }
+    for first in full.into_iter().take(moved) {
+        let stub = store::archive(&files.paths, first, dir).map_err(|error| {
+            Failure::new(Exit::Internal, format!("the segment from entry {first} on stays"))
+                .because(error)
+        })?;
+        out.talk(format!("archived the segment from entry {first} on: {}", stub.to));
+    }
+    out.talk("A running hereby finds them after its next start; verify takes --archive.");
+    Ok(())
+}
+
+fn accept_anchor(globals: &Globals, out: &Out) -> Result<(), Failure> {
+    let Some(why) = globals.why.clone() else {
+        return Err(Failure::usage("say why the anchor is accepted")
+            .because("it stands on the record for ever that the history may have a gap here")
+            .hint("hereby record accept-anchor -m \"restored from the backup of Monday\""));
+    };
+    let config = configuration(None, globals)?;
+    let station = Station::open(Opening {
+        data_dir: &globals.data_dir()?,
+        config: &config,
+        runs: "hereby record accept-anchor",
+        accept_anchor: Some(why),
+        progress: crate::serve::progress(out),
+        on_fatal: Box::new(crate::serve::end_process),
+    })?;
+    let size = station.engine.view().head().size;
+    station.engine.stop();
+    out.talk(format!("Accepted and recorded. The record has {size} acts; hereby up starts it."));
+    Ok(())
+}
+
+fn json_of(bytes: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Failure::new(Exit::Internal, "this is not JSON").because(error))
+}
