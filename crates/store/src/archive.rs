@@ -108,8 +108,8 @@ fn check_whole(path: &Path, first: u64, end: u64) -> Result<Hash, CannotArchive>
     };
     match scan::scan(path, None) {
         Ok(Start::Whole(scan)) => {
-            if let Some((at, why)) = scan.tail.stopped {
-                return Err(damaged(at, why));
+            if let Some(stopped) = scan.stopped {
+                return Err(damaged(stopped.at, stopped.why));
             }
             let size = scan.replay.kept().size();
             if size != end || scan.kept_bytes != scan.file_bytes || !scan.replay.is_signed() {

@@ -10,8 +10,10 @@ mod archive;
 mod blob;
 mod catalog;
 mod durable;
+mod found;
 mod index;
 mod keystore;
+mod known;
 mod layout;
 mod lines;
 mod live;
@@ -25,7 +27,9 @@ mod segment;
 mod shared;
 mod snapshot;
 mod space;
+mod tail;
 mod tiles;
+mod verify;
 
 pub use anchor::{Anchor, AnchorSync, Slot, Standing, file_name as anchor_file_name};
 pub use archive::{CannotArchive, archivable, archive};
@@ -40,6 +44,7 @@ pub use read::Reader;
 pub use recover::{CannotOpen, Corruption, Opened, Torn, origin_of};
 pub use snapshot::Snapshots;
 pub use tiles::{CannotProve, CannotPublish, Published, TilePublisher, forget_tiles};
+pub use verify::{Problem, Progress, Report, VerifyOptions, verify};
 
 #[cfg(test)]
 mod tests;

@@ -10,27 +10,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::ports::{AppendError, Log as _, SignedHead};
-use record::checkpoint::SignedCheckpoint;
 use record::hash::{EMPTY_ROOT, Hash};
 use record::note::{Note, SignerKey, VerifierKey};
 use record::tree::Frontier;
 
 use crate::anchor::{self, Anchor, Slot, Standing};
-use crate::catalog::{self, Listed, Place};
-use crate::durable::{self, FileError};
+use crate::catalog::{self, Listed};
+use crate::durable::FileError;
+use crate::found::{Found, at, find, set_aside};
 use crate::keystore::{self, CannotLoadKey};
+use crate::known::{check_known, published};
 use crate::layout::Paths;
 use crate::live::Table;
 use crate::lock::DataDir;
 use crate::log::{Log, Options, Segment, make_segment};
 use crate::read::Reader;
-use crate::scan::{self, Scan, ScanError, Start};
-use crate::segment::{Header, VERSION, is_origin};
+use crate::scan::{self, Scan};
+use crate::segment::{EPOCH, Header, VERSION, is_origin};
 use crate::shared::{Live, Shared};
 use crate::space::Space;
-
-/// The longest published checkpoint that is read.
-const CHECKPOINT_BYTES_MAX: u64 = record::note::NOTE_BYTES_MAX as u64;
 
 /// A record that is open for writing.
 #[derive(Debug)]
@@ -151,30 +149,6 @@ pub fn origin_of(paths: &Paths) -> Result<Option<String>, CannotOpen> {
     Ok(None)
 }
 
-/// Says which file an error is about.
-fn at(path: &Path, entry: u64) -> impl FnOnce(ScanError) -> CannotOpen {
-    let path = path.to_owned();
-    move |error| match error {
-        ScanError::File(error) => error.into(),
-        ScanError::Damaged { at, what } => Corruption {
-            path,
-            at,
-            entry,
-            what,
-        }
-        .into(),
-    }
-}
-
-/// The newest segment and the ones before it.
-struct Found {
-    older: Vec<Listed>,
-    last: PathBuf,
-    scan: Box<Scan>,
-    /// A segment that was being made when the process ended.
-    unmade: Option<PathBuf>,
-}
-
 impl Log {
     /// Opens the record for writing; makes it if there is none.
     ///
@@ -199,14 +173,7 @@ impl Log {
         };
         let signer = signer.ok_or(CannotLoadKey::Missing(key_path.clone()))?;
         let origin = found.scan.replay.origin().to_owned();
-        if signer.verifier().name() != origin {
-            let found = signer.verifier().name().to_owned();
-            return Err(CannotOpen::OtherKey {
-                path: key_path,
-                found,
-                expected: origin,
-            });
-        }
+        check_key(&signer, &key_path, &origin)?;
         let keys = with_rotated(keys, &found.scan);
         let accepted = check_known(&found, dir.paths(), options, &keys)?;
         let torn = set_aside(&found, dir.paths())?;
@@ -225,284 +192,6 @@ fn with_rotated(mut keys: Vec<VerifierKey>, scan: &Scan) -> Vec<VerifierKey> {
     keys
 }
 
-/// Finds the newest segment with a header, and reads it.
-fn find(
-    paths: &Paths,
-    archives: &[PathBuf],
-    keys: Option<&[VerifierKey]>,
-) -> Result<Option<Found>, CannotOpen> {
-    let mut older = catalog::list(paths, archives)?;
-    let mut unmade = None;
-    while let Some(last) = older.pop() {
-        let Place::Here(path) = &last.place else {
-            let what = "the newest segment is archived".to_owned();
-            let path = paths.stub(last.first);
-            return Err(Corruption {
-                path,
-                at: 0,
-                entry: last.first,
-                what,
-            }
-            .into());
-        };
-        let path = path.clone();
-        match scan::scan(&path, keys).map_err(at(&path, last.first))? {
-            Start::Whole(scan) => {
-                check_name(&scan.header, last.first, &path)?;
-                check_older(&older, &scan)?;
-                return Ok(Some(Found {
-                    older,
-                    last: path,
-                    scan,
-                    unmade,
-                }));
-            }
-            // Only the very newest can be unmade: a segment is begun when the one before is whole.
-            Start::Torn if unmade.is_none() => unmade = Some(path),
-            Start::Torn => {
-                let what = "the segment has no header".to_owned();
-                return Err(Corruption {
-                    path,
-                    at: 0,
-                    entry: last.first,
-                    what,
-                }
-                .into());
-            }
-        }
-    }
-    Ok(None)
-}
-
-fn check_name(header: &Header, first: u64, path: &Path) -> Result<(), CannotOpen> {
-    if header.first == first {
-        return Ok(());
-    }
-    let what = format!("the segment begins at entry {}", header.first);
-    Err(Corruption {
-        path: path.to_owned(),
-        at: 0,
-        entry: first,
-        what,
-    }
-    .into())
-}
-
-/// The older segments follow each other, and the newest follows the last of them.
-fn check_older(older: &[Listed], scan: &Scan) -> Result<(), CannotOpen> {
-    let corrupt = |path: &Path, entry, what: &str| Corruption {
-        path: path.to_owned(),
-        at: 0,
-        entry,
-        what: what.to_owned(),
-    };
-    let mut next = 0;
-    for (at_hand, listed) in older.iter().enumerate() {
-        let end = older
-            .get(at_hand + 1)
-            .map_or(scan.header.first, |next| next.first);
-        if at_hand == 0 && listed.first != 0 || end <= listed.first {
-            let path = listed.path().unwrap_or(Path::new("the archive"));
-            return Err(corrupt(path, next, "segments before it are missing").into());
-        }
-        match &listed.place {
-            Place::Archived(stub, _) if stub.size != end => {
-                let path = PathBuf::from(&stub.to);
-                return Err(corrupt(&path, end, "the archived segment ends elsewhere").into());
-            }
-            Place::Archived(..) => {}
-            Place::Here(path) => {
-                let header = scan::read_header(path).map_err(at(path, listed.first))?;
-                let header =
-                    header.ok_or_else(|| corrupt(path, listed.first, "it has no header"))?;
-                check_name(&header, listed.first, path)?;
-                if header.origin != scan.header.origin {
-                    return Err(corrupt(path, listed.first, "it is of another log").into());
-                }
-            }
-        }
-        next = end;
-    }
-    if scan.header.first == next {
-        return Ok(());
-    }
-    let what = "the segments before the newest are missing";
-    Err(corrupt(Path::new("record/segments"), next, what).into())
-}
-
-/// The root at an earlier size, from whatever segment has it.
-fn root_at(found: &Found, size: u64) -> Result<Hash, CannotOpen> {
-    let replay = &found.scan.replay;
-    if size == replay.kept().size() {
-        return Ok(replay.root());
-    }
-    if size == 0 {
-        return Ok(EMPTY_ROOT);
-    }
-    let corrupt = |path: &Path, what: &str| {
-        let what = what.to_owned();
-        CannotOpen::from(Corruption {
-            path: path.to_owned(),
-            at: 0,
-            entry: size,
-            what,
-        })
-    };
-    let older = found.older.iter().rev().find(|listed| listed.first <= size);
-    let path = match older {
-        Some(listed) if size < found.scan.header.first => match (&listed.place, listed.path()) {
-            (Place::Archived(stub, _), _) if stub.size == size => return Ok(stub.root),
-            (_, Some(path)) => path,
-            (Place::Archived(stub, _), None) => {
-                let what = "the segment with the anchor's size is archived and not at hand";
-                return Err(corrupt(Path::new(&stub.to), what));
-            }
-            (Place::Here(path), None) => path,
-        },
-        _ => &found.last,
-    };
-    let root = scan::root_at(path, size).map_err(at(path, size))?;
-    root.ok_or_else(|| corrupt(path, "entries are missing"))
-}
-
-/// Holds what is whole against every checkpoint that is known: rule 3.
-fn check_known(
-    found: &Found,
-    paths: &Paths,
-    options: &Options,
-    keys: &[VerifierKey],
-) -> Result<Option<Standing>, CannotOpen> {
-    let (scan, size) = (&found.scan, found.scan.replay.kept().size());
-    let corrupt = |at: u64, what: String| {
-        CannotOpen::from(Corruption {
-            path: found.last.clone(),
-            at,
-            entry: size,
-            what,
-        })
-    };
-    let stopped = scan
-        .tail
-        .stopped
-        .as_ref()
-        .map(|(_, why)| format!(" ({why})"));
-    if let Some((at, claimed)) = scan.tail.claims {
-        let (at, why) = scan.tail.stopped.clone().unwrap_or((at, String::new()));
-        let what = format!("a signature covers {claimed} entries, and {size} are whole: {why}");
-        return Err(corrupt(at, what));
-    }
-    if let Some((at, what)) = &scan.tail.damaged {
-        return Err(corrupt(*at, what.clone()));
-    }
-    let torn = scan.file_bytes > scan.kept_bytes;
-    let slots = anchor::read(&options.anchor, keys)?;
-    let mut standing = anchor::compare(slots.as_deref(), size, |size| root_at(found, size))?;
-    if standing == Standing::Missing && size == 0 {
-        standing = Standing::Agrees;
-    }
-    if standing == Standing::Agrees
-        && let Some(published) = published(paths, keys)?
-    {
-        standing = compare_published(found, &published)?;
-    }
-    match standing {
-        Standing::Agrees => Ok(None),
-        standing if options.accept_anchor => Ok(Some(standing)),
-        Standing::Ahead { size: covered, .. } if torn => {
-            let why = stopped.unwrap_or_default();
-            Err(corrupt(
-                scan.kept_bytes,
-                format!("a known checkpoint covers {covered} entries, and {size} are whole{why}"),
-            ))
-        }
-        standing => Err(CannotOpen::Anchor {
-            path: options.anchor.clone(),
-            standing,
-        }),
-    }
-}
-
-fn compare_published(found: &Found, published: &SignedCheckpoint) -> Result<Standing, CannotOpen> {
-    let slot = Slot::Signed {
-        checkpoint: published.checkpoint().clone(),
-        note: published.to_string(),
-    };
-    let size = found.scan.replay.kept().size();
-    anchor::compare(Some(&[slot]), size, |size| root_at(found, size))
-}
-
-/// The published checkpoint, if it is there and one of the keys has signed it. It is derived: a
-/// damaged one is published again.
-fn published(paths: &Paths, keys: &[VerifierKey]) -> Result<Option<SignedCheckpoint>, CannotOpen> {
-    let path = paths.checkpoint();
-    let Some(text) = durable::read_bounded(&path, CHECKPOINT_BYTES_MAX)? else {
-        return Ok(None);
-    };
-    let opened = Note::parse(&text).ok().and_then(|note| {
-        let open = |key: &VerifierKey| SignedCheckpoint::from_note(note.clone(), key).ok();
-        keys.iter().find_map(open)
-    });
-    if opened.is_none() {
-        tracing::warn!(path = %path.display(), "the published checkpoint can't be used");
-    }
-    Ok(opened)
-}
-
-/// Moves what is no whole batch out of the way: rule 2.
-fn set_aside(found: &Found, paths: &Paths) -> Result<Option<Torn>, CannotOpen> {
-    if let Some(path) = &found.unmade {
-        std::fs::remove_file(path).map_err(FileError::new("remove", path))?;
-        durable::sync_dir(&paths.segments())?;
-    }
-    let scan = &found.scan;
-    if scan.file_bytes == scan.kept_bytes {
-        return Ok(None);
-    }
-    let path = &found.last;
-    let file = OpenOptions::new().read(true).write(true).open(path);
-    let file = file.map_err(FileError::new("open", path))?;
-    let kept_in = copy_tail(&file, scan, paths)?;
-    file.set_len(scan.kept_bytes)
-        .map_err(FileError::new("cut", path))?;
-    file.sync_all().map_err(FileError::new("sync", path))?;
-    let bytes = scan.file_bytes - scan.kept_bytes;
-    let size = scan.replay.kept().size();
-    tracing::warn!(bytes, size, kept_in, "a torn batch was set aside");
-    Ok(Some(Torn {
-        bytes,
-        kept_in,
-        size,
-    }))
-}
-
-/// Copies the tail to `torn/`, durably; returns the copy's name.
-fn copy_tail(file: &std::fs::File, scan: &Scan, paths: &Paths) -> Result<String, CannotOpen> {
-    use std::io::{Seek as _, SeekFrom, copy};
-    let first = scan.header.first;
-    let mut attempt = 0_u32;
-    let (path, mut kept) = loop {
-        let again = if attempt == 0 {
-            String::new()
-        } else {
-            format!("-{attempt}")
-        };
-        let name = format!("{first:020}-{}{again}.bin", scan.kept_bytes);
-        let path = paths.torn().join(name);
-        match durable::create(&path) {
-            Ok(kept) => break (path, kept),
-            Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => attempt += 1,
-            Err(error) => return Err(error.into()),
-        }
-    };
-    let mut from = file;
-    from.seek(SeekFrom::Start(scan.kept_bytes))
-        .and_then(|_| copy(&mut from, &mut kept))
-        .and_then(|_| kept.sync_all())
-        .map_err(FileError::new("write", &path))?;
-    durable::sync_dir(&paths.torn())?;
-    Ok(paths.relative(&path))
-}
-
 /// Makes a new record: its key, its first segment, its anchor.
 fn create(
     dir: DataDir,
@@ -512,42 +201,17 @@ fn create(
     if !is_origin(&options.origin) {
         return Err(CannotOpen::Origin(options.origin.clone()));
     }
+    let key_path = dir.paths().log_key();
+    if let Some(signer) = &signer {
+        check_key(signer, &key_path, &options.origin)?;
+    }
+    let accepted = check_new(dir.paths(), options, signer.as_ref())?;
     let signer = match signer {
-        Some(signer) if signer.verifier().name() != options.origin => {
-            return Err(CannotOpen::OtherKey {
-                path: dir.paths().log_key(),
-                found: signer.verifier().name().to_owned(),
-                expected: options.origin.clone(),
-            });
-        }
         Some(signer) => signer,
-        None => keystore::make_log_key(&dir.paths().log_key(), &options.origin)?,
-    };
-    let keys = [signer.verifier().clone()];
-    let known = published(dir.paths(), &keys)?.map(|known| Slot::Signed {
-        checkpoint: known.checkpoint().clone(),
-        note: known.to_string(),
-    });
-    let anchored = anchor::read(&options.anchor, &keys)?;
-    let slots: Vec<Slot> = anchored.iter().flatten().cloned().chain(known).collect();
-    // An anchor of a record that is gone: beginning anew would fork it.
-    let empty = |_| Ok::<Hash, CannotOpen>(EMPTY_ROOT);
-    let standing = match slots.is_empty() {
-        true => Standing::Agrees,
-        false => anchor::compare(Some(&slots), 0, empty)?,
-    };
-    let accepted = match standing {
-        Standing::Agrees => None,
-        standing if options.accept_anchor => Some(standing),
-        standing => {
-            return Err(CannotOpen::Anchor {
-                path: options.anchor.clone(),
-                standing,
-            });
-        }
+        None => keystore::make_log_key(&key_path, &options.origin)?,
     };
     let header = Header {
-        epoch: 1,
+        epoch: EPOCH,
         first: 0,
         frontier: Vec::new(),
         origin: options.origin.clone(),
@@ -581,6 +245,48 @@ fn create(
         unsigned_tail: false,
         is_new: true,
         accepted,
+    })
+}
+
+/// Refuses to begin anew where checkpoints of a record are left that is gone: it would be a fork.
+/// Returns what a person has accepted instead.
+fn check_new(
+    paths: &Paths,
+    options: &Options,
+    signer: Option<&SignerKey>,
+) -> Result<Option<Standing>, CannotOpen> {
+    let keys: Vec<VerifierKey> = signer
+        .map(|key| key.verifier().clone())
+        .into_iter()
+        .collect();
+    let known = published(paths, &keys)?.map(|known| Slot::Signed {
+        checkpoint: known.checkpoint().clone(),
+        note: known.to_string(),
+    });
+    let anchored = anchor::read(&options.anchor, &keys)?;
+    let slots: Vec<Slot> = anchored.into_iter().flatten().chain(known).collect();
+    if slots.is_empty() {
+        return Ok(None);
+    }
+    match anchor::compare(Some(&slots), 0, |_| Ok::<Hash, CannotOpen>(EMPTY_ROOT))? {
+        Standing::Agrees => Ok(None),
+        standing if options.accept_anchor => Ok(Some(standing)),
+        standing => Err(CannotOpen::Anchor {
+            path: options.anchor.clone(),
+            standing,
+        }),
+    }
+}
+
+fn check_key(key: &SignerKey, path: &Path, origin: &str) -> Result<(), CannotOpen> {
+    let found = key.verifier().name();
+    if found == origin {
+        return Ok(());
+    }
+    Err(CannotOpen::OtherKey {
+        path: path.to_owned(),
+        found: found.to_owned(),
+        expected: origin.to_owned(),
     })
 }
 

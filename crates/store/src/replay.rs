@@ -94,6 +94,11 @@ impl Replay {
         self.root
     }
 
+    /// The root with the entries of the batch that has not ended yet.
+    pub(crate) fn ahead_root(&self) -> Hash {
+        self.ahead.root()
+    }
+
     /// The index the next entry has.
     pub(crate) fn next_index(&self) -> u64 {
         self.ahead.size()

@@ -1,8 +1,6 @@
-//! Reads the segment that was being written, and judges what stands behind its last whole batch.
+//! Reads a segment to its last whole batch, and computes roots from segments.
 //!
-//! Bytes that are no whole batch are a torn tail or damage. A torn tail is what a power failure
-//! leaves of writes that were not synced: lines that end early, and zeroes where sectors never
-//! arrived. A complete signature line that is wrong is neither, and is damage.
+//! What stands behind that batch is judged in `tail`; what follows is decided in `recover`.
 
 use std::fs::File;
 use std::io;
@@ -19,7 +17,8 @@ use crate::durable::FileError;
 use crate::lines::Lines;
 use crate::live::{Keys, Span, Table, keys_of};
 use crate::replay::{Mismatch, Replay};
-use crate::segment::{self, Header, Line, SIGNED};
+use crate::segment::{self, Header, Line};
+use crate::tail::{self, Stopped, Tail};
 
 /// How a segment's first line is.
 pub(crate) enum Start {
@@ -43,22 +42,10 @@ pub(crate) struct Scan {
     pub(crate) note: Option<String>,
     /// The last change of the log's key in it.
     pub(crate) rotated: Option<KeyRotated>,
+    /// Why reading stopped before the end of the file.
+    pub(crate) stopped: Option<Stopped>,
+    /// What is there behind the last whole batch.
     pub(crate) tail: Tail,
-}
-
-/// What stands behind the last whole batch and its signature.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tail {
-    /// Why reading stopped: offset and reason.
-    pub(crate) stopped: Option<(u64, String)>,
-    /// Whether that was the file's end within a line.
-    cut: bool,
-    /// The largest tree that a signature in it covers, and its offset.
-    pub(crate) claims: Option<(u64, u64)>,
-    /// What no interrupted write leaves: offset and reason.
-    pub(crate) damaged: Option<(u64, String)>,
-    /// What recovery may set aside and a clean stop does not leave: offset and reason.
-    pub(crate) odd: Option<(u64, String)>,
 }
 
 /// Why a segment can't be read.
@@ -136,6 +123,7 @@ fn scan_with(path: &Path, keys: Option<&[VerifierKey]>) -> Result<(Start, bool),
         file_bytes,
         note: None,
         rotated: None,
+        stopped: None,
         tail: Tail::default(),
     };
     let mut unknown_key = false;
@@ -144,12 +132,17 @@ fn scan_with(path: &Path, keys: Option<&[VerifierKey]>) -> Result<(Start, bool),
         .map_err(FileError::new("read", path))?
     {
         unknown_key = matches!(stop, Stop::Mismatch(Mismatch::Key(_)));
-        scan.tail.cut = matches!(stop, Stop::Cut);
-        scan.tail.stopped = Some((at, stop.to_string()));
+        let cut = matches!(stop, Stop::Cut);
+        scan.stopped = Some(Stopped {
+            at,
+            why: stop.to_string(),
+            cut,
+        });
     }
     scan.replay.drop_unfinished();
     if scan.kept_bytes < file_bytes {
-        scan.judge_tail(path, keys.is_some())?;
+        let (size, origin) = (scan.replay.kept().size(), scan.replay.origin().to_owned());
+        scan.tail = tail::judge(path, scan.kept_bytes, size, &origin, scan.stopped.as_ref())?;
     }
     Ok((Start::Whole(Box::new(scan)), unknown_key))
 }
@@ -214,40 +207,6 @@ impl Scan {
         }
         Ok(Ok(()))
     }
-
-    fn judge_tail(&mut self, path: &Path, checked: bool) -> Result<(), ScanError> {
-        let file = File::open(path).map_err(FileError::new("open", path))?;
-        let lines = Lines::new(file, self.kept_bytes);
-        let mut lines = lines.map_err(FileError::new("read", path))?;
-        let origin = self.replay.origin().to_owned();
-        let mut zeroes = false;
-        while let Some(line) = lines.next().map_err(FileError::new("read", path))? {
-            let at = line.at;
-            zeroes |= line.bytes.contains(&0);
-            if let Some(size) = signature_in(line.bytes)
-                && size > self.replay.kept().size()
-                && self.tail.claims.is_none_or(|(_, most)| size > most)
-            {
-                self.tail.claims = Some((at, size));
-            }
-            let found = judge_line(line.bytes, line.ended, &origin);
-            let (place, what) = match found {
-                Found::Plausible => continue,
-                Found::Odd(what) => (&mut self.tail.odd, what),
-                Found::Damaged(what) if checked => (&mut self.tail.damaged, what),
-                Found::Damaged(what) => (&mut self.tail.odd, what),
-            };
-            place.get_or_insert((at, what.to_owned()));
-        }
-        // Nothing is missing, and still it is no batch: a byte has changed.
-        if let Some((at, why)) = &self.tail.stopped
-            && !self.tail.cut
-            && !zeroes
-        {
-            self.tail.odd.get_or_insert((*at, why.clone()));
-        }
-        Ok(())
-    }
 }
 
 fn span(at: u64, entry: &[u8]) -> io::Result<Span> {
@@ -256,52 +215,6 @@ fn span(at: u64, entry: &[u8]) -> io::Result<Span> {
         at: u32::try_from(at).map_err(large)?,
         length: u16::try_from(entry.len()).map_err(large)?,
     })
-}
-
-/// What a line behind the last whole batch is.
-enum Found {
-    /// What an interrupted write leaves.
-    Plausible,
-    Odd(&'static str),
-    Damaged(&'static str),
-}
-
-fn judge_line(line: &[u8], ended: bool, origin: &str) -> Found {
-    let zeroes = line.iter().filter(|byte| **byte == 0).count();
-    if zeroes > 0 {
-        // Sectors are lost whole, bytes are not.
-        return if zeroes == 1 {
-            Found::Odd("one byte is zero")
-        } else {
-            Found::Plausible
-        };
-    }
-    if line.starts_with(SIGNED) {
-        return match (ended, segment::parse(line)) {
-            (true, Ok(Line::Signed(_))) => {
-                Found::Damaged("a signature is not the log's over the entries before it")
-            }
-            (true, _) => Found::Damaged("a signature line is not of its form"),
-            (false, _) if segment::begins_signed(line, origin) => Found::Plausible,
-            (false, _) => Found::Damaged("a signature line is neither whole nor cut"),
-        };
-    }
-    if ended && segment::parse(line).is_err() {
-        return Found::Odd("a line is none of entry, batch and signed");
-    }
-    Found::Plausible
-}
-
-/// The size that a signature line says, wherever in this line it begins. Entries can't hold one:
-/// within a string its quotes would be escaped, and no act has such a member.
-fn signature_in(line: &[u8]) -> Option<u64> {
-    let at = line
-        .windows(SIGNED.len())
-        .position(|window| window == SIGNED)?;
-    match segment::parse(line.get(at..)?) {
-        Ok(Line::Signed(signed)) => Some(signed.size),
-        _ => None,
-    }
 }
 
 fn rotation(entry: &[u8]) -> Option<KeyRotated> {

@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 /// The version of the segment's form, `v`.
 pub(crate) const VERSION: u32 = 1;
 
+/// The epoch of every log until there is succession: no other can be right.
+pub(crate) const EPOCH: u64 = 1;
+
 /// The longest line, without its line feed: an entry's. A header with its 63 hashes is shorter.
 pub(crate) const LINE_BYTES_MAX: usize = ENTRY_BYTES_MAX;
 
@@ -123,6 +126,9 @@ fn parse_header(line: &[u8]) -> Result<Header, BadLine> {
     let header = header.segment;
     if header.v != VERSION {
         return Err(BadLine::Version(header.v));
+    }
+    if header.epoch != EPOCH {
+        return Err(bad(&"it is of another epoch than the first"));
     }
     if !is_origin(&header.origin) {
         return Err(bad(&"its origin can't be a log's name"));
@@ -260,15 +266,6 @@ impl Signed {
         let checkpoint = Checkpoint::new(origin, self.size, root).ok()?;
         Note::new(checkpoint.to_text(), vec![signature]).ok()
     }
-}
-
-/// What the bytes behind the last whole batch look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Remains {
-    /// The beginning of lines, as a write leaves it that did not finish.
-    Cut,
-    /// Zeroes where bytes should be: sectors that never reached the disk.
-    Zeroes,
 }
 
 /// Whether bytes that end without a line feed may be the beginning of a signed line.

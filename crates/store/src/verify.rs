@@ -1,0 +1,175 @@
+//! Checks a whole data directory, believing nothing in it.
+//!
+//! Read-only, for a stopped server or a copy. Every line of every segment, every entry, root,
+//! signature and tile, and every checkpoint that is known elsewhere. One pass in bounded memory;
+//! what is wrong is collected, the first bad entry first. Nothing is repaired here.
+
+use std::path::{Path, PathBuf};
+
+use record::hash::{EMPTY_ROOT, Hash};
+use record::note::VerifierKey;
+
+use crate::catalog;
+use crate::durable::FileError;
+use crate::layout::Paths;
+
+mod acts;
+mod checkpoints;
+mod signatures;
+mod tiles;
+mod unique;
+mod walk;
+mod witness;
+
+/// More problems than this are only counted.
+const PROBLEMS_MAX: usize = 1_000;
+
+/// What is checked beside the directory itself.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOptions {
+    /// Directories to look for archived segments in.
+    pub archives: Vec<PathBuf>,
+    /// The log's first key, if the caller knows it. Otherwise the record's own word is taken.
+    pub vkey: Option<VerifierKey>,
+    /// The anchor's file.
+    pub anchor: Option<PathBuf>,
+    /// Checkpoints from elsewhere: where each is from, and the signed note.
+    pub checkpoints: Vec<(PathBuf, Vec<u8>)>,
+    /// The directory of a witness, whose copy of the entries is compared with ours.
+    pub witness: Option<PathBuf>,
+}
+
+/// How far a check is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries checked.
+    pub entries: u64,
+    /// Bytes of segments read.
+    pub bytes: u64,
+    /// Bytes of all segments at hand.
+    pub bytes_total: u64,
+}
+
+/// Where something is wrong, and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub path: PathBuf,
+    /// The line in it, from 1.
+    pub line: Option<u64>,
+    /// The offset of that line.
+    pub byte: Option<u64>,
+    /// The index of the entry.
+    pub entry: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        if let Some(byte) = self.byte {
+            write!(f, ", byte {byte}")?;
+        }
+        if let Some(entry) = self.entry {
+            write!(f, ", entry {entry}")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Entries in whole batches.
+    pub entries: u64,
+    /// The tree's root over them.
+    pub root: Hash,
+    /// The log's name.
+    pub origin: Option<String>,
+    /// The log's keys, the first one first.
+    pub vkeys: Vec<String>,
+    /// Signed checkpoints in the segments.
+    pub signatures: u64,
+    /// What is wrong. Empty if and only if nothing is.
+    pub problems: Vec<Problem>,
+    /// How many more problems there are than are listed.
+    pub problems_more: u64,
+    /// What a reader should know and what is no problem.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// The lowest entry that is named by a problem.
+    pub fn first_bad_entry(&self) -> Option<u64> {
+        self.problems
+            .iter()
+            .filter_map(|problem| problem.entry)
+            .min()
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem);
+        } else {
+            self.problems_more += 1;
+        }
+    }
+
+    /// Something is wrong with a file as a whole.
+    fn wrong(&mut self, path: &Path, what: impl Into<String>) {
+        self.problem(Problem {
+            path: path.to_owned(),
+            line: None,
+            byte: None,
+            entry: None,
+            what: what.into(),
+        });
+    }
+}
+
+/// Checks everything in a data directory.
+///
+/// # Errors
+/// When a file can't be read at all, or not every check could be made. What is read and wrong is
+/// in the report.
+pub fn verify(
+    paths: &Paths,
+    options: &VerifyOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, FileError> {
+    let mut report = Report {
+        entries: 0,
+        root: EMPTY_ROOT,
+        origin: None,
+        vkeys: Vec::new(),
+        signatures: 0,
+        problems: Vec::new(),
+        problems_more: 0,
+        notes: Vec::new(),
+    };
+    let listed = catalog::list(paths, &options.archives)?;
+    if listed.is_empty() {
+        report.wrong(&paths.segments(), "there is no record here");
+        return Ok(report);
+    }
+    let mut known = checkpoints::gather(paths, options, &mut report)?;
+    let walked = walk::walk(paths, options, &listed, &mut known, &mut report, progress)?;
+    checkpoints::check(known, &walked, options, &mut report)?;
+    // Threads report as they finish; a person reads from the top.
+    report
+        .problems
+        .sort_by_key(|problem| (problem.entry.is_none(), problem.entry));
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests;

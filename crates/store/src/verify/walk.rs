@@ -1,0 +1,652 @@
+//! One pass over every segment, line by line.
+
+use std::path::{Path, PathBuf};
+
+use record::hash::{self, Hash};
+use record::note::Note;
+
+use super::acts::{Acts, LogKeys, Spot};
+use super::checkpoints::Known;
+use super::signatures::{Checker, Job, with_checker};
+use super::tiles::Tiles;
+use super::witness::Witness;
+use super::{Problem, Progress, Report, VerifyOptions};
+use crate::archive;
+use crate::catalog::{Listed, Place, Stub};
+use crate::durable::FileError;
+use crate::layout::Paths;
+use crate::lines::Lines;
+use crate::replay::Replay;
+use crate::segment::{self, Header, Line, Signed};
+use crate::tail::{self, Stopped};
+
+/// How often progress is told, in entries.
+const PROGRESS_EVERY: u64 = 16_384;
+
+/// What the walk has found.
+pub(super) struct Walked {
+    pub(super) origin: Option<String>,
+    pub(super) keys: LogKeys,
+    pub(super) size: u64,
+    /// The newest segment is damaged behind these entries.
+    pub(super) cut: bool,
+}
+
+/// An entry of the batch that has not ended yet.
+struct Pending {
+    leaf: Hash,
+    line: u64,
+    byte: u64,
+}
+
+struct Walk<'a> {
+    report: &'a mut Report,
+    known: &'a mut Known,
+    checker: &'a mut Checker,
+    progress: &'a mut dyn FnMut(Progress),
+    done: Progress,
+    acts: Acts,
+    tiles: Option<Tiles>,
+    witness: Option<Witness>,
+    replay: Option<Replay>,
+    batch: Vec<Pending>,
+    /// What is wrong with entries of that batch: a torn one is judged as a whole.
+    suspects: Vec<Problem>,
+    /// The newest segment is damaged: what would come behind is known to be missing.
+    cut: bool,
+}
+
+/// Where reading a segment stopped before its end.
+struct Stop {
+    line: u64,
+    stopped: Stopped,
+}
+
+pub(super) fn walk(
+    paths: &Paths,
+    options: &VerifyOptions,
+    listed: &[Listed],
+    known: &mut Known,
+    report: &mut Report,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Walked, FileError> {
+    let mut acts = Acts::default();
+    if let Some(pinned) = &options.vkey {
+        acts.keys.begin(pinned.clone());
+    }
+    let length = |listed: &Listed| listed.path().and_then(|path| path.metadata().ok());
+    let bytes_total = listed
+        .iter()
+        .filter_map(length)
+        .map(|found| found.len())
+        .sum();
+    let tiles = Some(Tiles::new(paths, report)?);
+    let witness = options.witness.as_deref().map(Witness::new);
+    let (walked, problems) = with_checker(|checker| {
+        let mut walk = Walk {
+            report,
+            known,
+            checker,
+            progress,
+            done: Progress {
+                entries: 0,
+                bytes: 0,
+                bytes_total,
+            },
+            acts,
+            tiles,
+            witness,
+            replay: None,
+            batch: Vec::new(),
+            suspects: Vec::new(),
+            cut: false,
+        };
+        walk.segments(listed)?;
+        walk.finish(listed)
+    });
+    problems
+        .into_iter()
+        .for_each(|problem| report.problem(problem));
+    walked
+}
+
+impl Walk<'_> {
+    fn segments(&mut self, listed: &[Listed]) -> Result<(), FileError> {
+        for (at, segment) in listed.iter().enumerate() {
+            let next = listed.get(at + 1).map(|next| next.first);
+            if let Place::Archived(stub, found) = &segment.place {
+                match found {
+                    Some(path) => self.check_archived(stub, path)?,
+                    None => {
+                        self.archived(stub);
+                        continue;
+                    }
+                }
+            }
+            let Some(path) = segment.path() else { continue };
+            self.segment(path, segment.first, next)?;
+            self.check_end(path, next);
+        }
+        Ok(())
+    }
+
+    fn wrong(&mut self, spot: Spot<'_>, entry: Option<u64>, what: impl Into<String>) {
+        self.report.problem(problem(spot, entry, what));
+    }
+
+    /// Where the entries end that were checked.
+    fn size(&self) -> u64 {
+        self.replay
+            .as_ref()
+            .map_or(0, |replay| replay.kept().size())
+    }
+
+    /// The archived file must be the one that went.
+    fn check_archived(&mut self, stub: &Stub, path: &Path) -> Result<(), FileError> {
+        if archive::digest(path)? != stub.sha256 {
+            self.report.wrong(
+                path,
+                "the archived segment is not the one that was archived",
+            );
+        }
+        Ok(())
+    }
+
+    /// A segment is not at hand: its root is believed, and held against what follows.
+    fn archived(&mut self, stub: &Stub) {
+        self.report.notes.push(format!(
+            "entries {} to {} are archived in {} and were not checked; name the directory to check \
+             them",
+            stub.first,
+            stub.size.saturating_sub(1),
+            stub.to
+        ));
+        self.leave_out(stub.size);
+    }
+
+    /// Goes on behind entries that could not be checked. What the tiles have for them is held
+    /// against the next frontier.
+    fn leave_out(&mut self, size: u64) {
+        self.acts.gap = true;
+        self.replay = None;
+        self.known.skip_to(size);
+        while let Some(tiles) = self.tiles.as_mut().filter(|tiles| tiles.size() < size) {
+            let leaf = tiles.leaf(tiles.size());
+            let appended = leaf.map(|leaf| tiles.append(leaf, self.report));
+            if !matches!(appended, Some(Ok(()))) {
+                self.report.notes.push(format!(
+                    "tiles behind entry {} were not checked",
+                    tiles.size()
+                ));
+                self.tiles = None;
+            }
+        }
+    }
+
+    /// Reads one segment.
+    fn segment(&mut self, path: &Path, first: u64, next: Option<u64>) -> Result<(), FileError> {
+        let file = std::fs::File::open(path).map_err(FileError::new("open", path))?;
+        let length = file
+            .metadata()
+            .map_err(FileError::new("look at", path))?
+            .len();
+        let mut lines = Lines::new(file, 0).map_err(FileError::new("read", path))?;
+        let spot = Spot {
+            path,
+            line: 1,
+            byte: 0,
+        };
+        let header = match lines.next().map_err(FileError::new("read", path))? {
+            Some(line) if line.ended => segment::parse(line.bytes).map_err(|bad| bad.to_string()),
+            _ => Err("it has no header".to_owned()),
+        };
+        let header = match header {
+            Ok(Line::Header(header)) => header,
+            Ok(_) => return self.no_header(spot, first, next, length, "it has no header"),
+            Err(what) => return self.no_header(spot, first, next, length, &what),
+        };
+        if !self.begin(&header, first, spot) {
+            return Ok(());
+        }
+        let mut kept = lines.offset();
+        let stop = self.lines(&mut lines, path, &mut kept)?;
+        self.done.bytes += length;
+        if let Some(stop) = stop {
+            self.stopped(path, next, kept, length, stop)?;
+        } else if kept < length {
+            self.unended(path, next, kept, length)?;
+        }
+        self.batch.clear();
+        self.suspects.clear();
+        if let Some(replay) = &mut self.replay {
+            replay.drop_unfinished();
+        }
+        Ok(())
+    }
+
+    /// The newest segment may have been in the making when the process ended.
+    fn no_header(
+        &mut self,
+        spot: Spot<'_>,
+        first: u64,
+        next: Option<u64>,
+        length: u64,
+        what: &str,
+    ) -> Result<(), FileError> {
+        let header = crate::scan::read_header(spot.path);
+        if next.is_none() && matches!(header, Ok(None)) && first == self.size() {
+            self.report.notes.push(format!(
+                "{} was being made when the process ended ({length} bytes); the next start makes \
+                 it again",
+                spot.path.display()
+            ));
+            return Ok(());
+        }
+        self.wrong(spot, Some(first), what);
+        if let Some(next) = next {
+            self.leave_out(next);
+        }
+        Ok(())
+    }
+
+    /// Checks a header against what is before it; says whether the segment can be read on.
+    fn begin(&mut self, header: &Header, first: u64, spot: Spot<'_>) -> bool {
+        if header.first != first {
+            self.wrong(
+                spot,
+                Some(first),
+                format!("it says it begins at entry {}", header.first),
+            );
+            return false;
+        }
+        let known = self
+            .report
+            .origin
+            .get_or_insert_with(|| header.origin.clone())
+            .clone();
+        if known != header.origin {
+            self.wrong(
+                spot,
+                Some(first),
+                format!("it is of the log {}", header.origin),
+            );
+        }
+        if let Some(replay) = &self.replay {
+            if let Err(mismatch) = replay.header(header) {
+                self.wrong(spot, Some(first), mismatch.to_string());
+                self.leave_out(header.first);
+            }
+        } else if first > 0 && !self.acts.gap {
+            self.wrong(spot, Some(0), "the segments before it are missing");
+            self.leave_out(header.first);
+        }
+        if self.replay.is_none() {
+            if let Some(tiles) = &self.tiles
+                && !tiles.frontier_is(&header.frontier)
+            {
+                let what = "its frontier is not that of the tiles: one of them has changed";
+                self.wrong(spot, Some(first), what);
+                self.tiles = None;
+            }
+            self.replay = Replay::from_header(header);
+        }
+        self.replay.is_some()
+    }
+
+    /// Reads the lines behind the header. `kept` is where the last whole batch ends.
+    fn lines(
+        &mut self,
+        lines: &mut Lines,
+        path: &Path,
+        kept: &mut u64,
+    ) -> Result<Option<Stop>, FileError> {
+        let mut number = 1;
+        while let Some(raw) = lines.next().map_err(FileError::new("read", path))? {
+            number += 1;
+            let (at, end) = (raw.at, raw.at + raw.bytes.len() as u64 + 1);
+            let spot = Spot {
+                path,
+                line: number,
+                byte: at,
+            };
+            let stop = |why: String, cut| {
+                Ok(Some(Stop {
+                    line: number,
+                    stopped: Stopped { at, why, cut },
+                }))
+            };
+            if !raw.ended {
+                return stop("the file ends within a line".to_owned(), true);
+            }
+            let line = match segment::parse(raw.bytes) {
+                Ok(line) => line,
+                Err(error) => return stop(error.to_string(), false),
+            };
+            let ends = matches!(line, Line::Batch(_));
+            let fits = match line {
+                Line::Entry(entry) => {
+                    self.entry(entry, spot)?;
+                    continue;
+                }
+                Line::Batch(batch) => self.replay_mut().map_or(Ok(()), |replay| {
+                    replay
+                        .batch(&batch)
+                        .map_err(|mismatch| mismatch.to_string())
+                }),
+                Line::Signed(signed) => self.signed(&signed, spot),
+                Line::Header(_) => Err("a second header stands in the segment".to_owned()),
+            };
+            if let Err(why) = fits {
+                return stop(why, false);
+            }
+            if ends {
+                self.batch_ended()?;
+            }
+            *kept = end;
+        }
+        Ok(None)
+    }
+
+    fn replay_mut(&mut self) -> Option<&mut Replay> {
+        self.replay.as_mut()
+    }
+
+    fn entry(&mut self, entry: &[u8], spot: Spot<'_>) -> Result<(), FileError> {
+        let Some(replay) = &mut self.replay else {
+            return Ok(());
+        };
+        let (index, leaf) = (replay.next_index(), hash::leaf(entry));
+        replay.entry(leaf);
+        self.batch.push(Pending {
+            leaf,
+            line: spot.line,
+            byte: spot.byte,
+        });
+        if self.known.wants(index + 1) {
+            let root = replay.ahead_root();
+            self.known.reached(index + 1, root);
+        }
+        let judged = self.acts.entry(index, entry, spot, self.checker);
+        let judged = judged.map_err(FileError::new("use a temporary file beside", spot.path))?;
+        if let Err(what) = judged {
+            self.suspects.push(problem(spot, Some(index), what));
+        }
+        if let Some(witness) = &mut self.witness {
+            witness.compare(index, entry, spot.path, self.report)?;
+        }
+        Ok(())
+    }
+
+    fn batch_ended(&mut self) -> Result<(), FileError> {
+        let size = self.size();
+        self.acts.keys.batch(size);
+        let entries = self.batch.len() as u64;
+        for pending in self.batch.drain(..) {
+            if let Some(tiles) = &mut self.tiles {
+                tiles.append(pending.leaf, self.report)?;
+            }
+        }
+        self.suspects
+            .drain(..)
+            .for_each(|problem| self.report.problem(problem));
+        let before = self.done.entries;
+        self.done.entries += entries;
+        if before / PROGRESS_EVERY != self.done.entries / PROGRESS_EVERY {
+            (self.progress)(self.done);
+        }
+        Ok(())
+    }
+
+    /// A signature line: the key is checked here, the signature on another thread.
+    fn signed(&mut self, signed: &Signed, spot: Spot<'_>) -> Result<(), String> {
+        let Some(replay) = &mut self.replay else {
+            return Ok(());
+        };
+        let note = replay
+            .signed(signed, None)
+            .map_err(|mismatch| mismatch.to_string())?;
+        let key = self.acts.keys.signer(&signed.key, signed.size);
+        let key = key.ok_or_else(|| {
+            format!(
+                "the key {} signs, and is not the log's at that place",
+                signed.key
+            )
+        })?;
+        let note = Note::parse(note.as_bytes()).map_err(|error| error.to_string())?;
+        self.report.signatures += 1;
+        self.checker.check(Job {
+            public: *key.public_key(),
+            message: note.text().as_bytes().to_vec(),
+            signature: signed.signature.to_vec(),
+            path: spot.path.to_owned(),
+            line: spot.line,
+            byte: spot.byte,
+            entry: None,
+            what: format!(
+                "the log's signature over {} entries is not valid",
+                signed.size
+            ),
+        });
+        Ok(())
+    }
+
+    /// A line that does not fit: damage, or, in the newest segment, a torn tail.
+    fn stopped(
+        &mut self,
+        path: &Path,
+        next: Option<u64>,
+        kept: u64,
+        length: u64,
+        stop: Stop,
+    ) -> Result<(), FileError> {
+        if next.is_none() && !self.is_damaged(path, kept, length, Some(&stop.stopped))? {
+            return Ok(());
+        }
+        let spot = Spot {
+            path,
+            line: stop.line,
+            byte: stop.stopped.at,
+        };
+        self.blame(spot, stop.stopped.why);
+        if let Some(next) = next {
+            self.leave_out(next);
+        }
+        Ok(())
+    }
+
+    /// Says what is wrong, and with which entry of the unfinished batch if that can be told.
+    fn blame(&mut self, spot: Spot<'_>, why: String) {
+        let size = self.size();
+        let changed = match &mut self.tiles {
+            None => None,
+            Some(tiles) => (size..).zip(&self.batch).find(|(index, pending)| {
+                tiles.leaf(*index).is_some_and(|leaf| leaf != pending.leaf)
+            }),
+        };
+        if let Some((index, pending)) = changed {
+            let spot = Spot {
+                line: pending.line,
+                byte: pending.byte,
+                ..spot
+            };
+            let what = "the entry is not the one whose hash was published";
+            self.report.problem(problem(spot, Some(index), what));
+        }
+        let next = size + self.batch.len() as u64;
+        let entry = if self.batch.is_empty() { next } else { size };
+        self.suspects
+            .drain(..)
+            .for_each(|problem| self.report.problem(problem));
+        let what = match self.batch.len() {
+            0 => why,
+            count => format!(
+                "{why} (in the batch of entries {size} to {})",
+                size + count as u64 - 1
+            ),
+        };
+        // A later entry of the batch is the bad one when that is known.
+        let known = changed_or_suspect(self.report, size, next);
+        self.wrong(spot, Some(known.unwrap_or(entry)), what);
+    }
+
+    /// Entries without the end of their batch at the end of the file.
+    fn unended(
+        &mut self,
+        path: &Path,
+        next: Option<u64>,
+        kept: u64,
+        length: u64,
+    ) -> Result<(), FileError> {
+        let why = "the batch does not end";
+        if next.is_none() && !self.is_damaged(path, kept, length, None)? {
+            return Ok(());
+        }
+        let line = self.batch.last().map_or(1, |pending| pending.line);
+        self.blame(
+            Spot {
+                path,
+                line,
+                byte: kept,
+            },
+            why.to_owned(),
+        );
+        if let Some(next) = next {
+            self.leave_out(next);
+        }
+        Ok(())
+    }
+
+    /// Whether what stands behind the last whole batch is more than a torn tail.
+    fn is_damaged(
+        &mut self,
+        path: &Path,
+        kept: u64,
+        length: u64,
+        stopped: Option<&Stopped>,
+    ) -> Result<bool, FileError> {
+        let (size, origin) = match &self.replay {
+            Some(replay) => (replay.kept().size(), replay.origin().to_owned()),
+            None => return Ok(true),
+        };
+        let found = tail::judge(path, kept, size, &origin, stopped)?;
+        if let Some((at, covered)) = found.claims {
+            let spot = Spot {
+                path,
+                line: 0,
+                byte: at,
+            };
+            let what = format!("a signature covers {covered} entries, and {size} are whole");
+            self.report.problem(Problem {
+                line: None,
+                ..problem(spot, None, what)
+            });
+            self.cut = true;
+            return Ok(true);
+        }
+        if found.damaged.is_some() || found.odd.is_some() {
+            self.cut = true;
+            return Ok(true);
+        }
+        let bytes = length - kept;
+        self.report.notes.push(format!(
+            "a torn tail: {bytes} bytes behind entry {} of {} are no whole batch and no signature \
+             covers them; the next start sets them aside",
+            size.saturating_sub(1),
+            path.display()
+        ));
+        Ok(false)
+    }
+
+    /// A closed segment ends with a signature, where the next begins.
+    fn check_end(&mut self, path: &Path, next: Option<u64>) {
+        let Some(replay) = &self.replay else { return };
+        let (size, signed) = (replay.kept().size(), replay.is_signed());
+        match next {
+            Some(next) if size != next => {
+                let what = format!("it ends at {size} entries, and the next begins at {next}");
+                self.report.wrong(path, what);
+                self.leave_out(next);
+            }
+            Some(_) if !signed => self.report.wrong(path, "its last batch is not signed"),
+            None if !signed => self
+                .report
+                .notes
+                .push("the last batch has no signature; the next start signs it".to_owned()),
+            Some(_) | None => {}
+        }
+    }
+
+    fn finish(mut self, listed: &[Listed]) -> Result<Walked, FileError> {
+        let size = self.size();
+        let last = listed
+            .last()
+            .and_then(Listed::path)
+            .map_or_else(PathBuf::new, Path::to_owned);
+        self.report.entries = size;
+        if let Some(replay) = &self.replay {
+            self.report.root = replay.root();
+        }
+        if size == 0 && self.known.wants(0) {
+            self.known.reached(0, hash::EMPTY_ROOT);
+        }
+        match self.tiles.take() {
+            Some(tiles) if !self.cut => tiles.finish(self.report)?,
+            Some(_) | None => {}
+        }
+        if let Some(mut witness) = self.witness.take() {
+            witness.finish(size, &last, self.report)?;
+        }
+        let Acts {
+            keys,
+            ids,
+            sealed,
+            unknown,
+            ..
+        } = self.acts;
+        let repeated = ids
+            .repeated()
+            .map_err(FileError::new("use a temporary file beside", &last))?;
+        for (later, earlier) in repeated {
+            self.report.problem(Problem {
+                path: last.clone(),
+                line: None,
+                byte: None,
+                entry: Some(later),
+                what: format!("the act's id is that of entry {earlier} as well"),
+            });
+        }
+        if sealed > 0 {
+            let note =
+                format!("{sealed} signed commands are sealed: their signatures need the keys");
+            self.report.notes.push(note);
+        }
+        if unknown > 0 {
+            let note = format!("{unknown} signatures are by keys enrolled in archived entries");
+            self.report.notes.push(note);
+        }
+        self.report.vkeys = keys.all().iter().map(ToString::to_string).collect();
+        (self.progress)(self.done);
+        Ok(Walked {
+            origin: self.report.origin.clone(),
+            keys,
+            size,
+            cut: self.cut,
+        })
+    }
+}
+
+fn problem(spot: Spot<'_>, entry: Option<u64>, what: impl Into<String>) -> Problem {
+    Problem {
+        path: spot.path.to_owned(),
+        line: Some(spot.line),
+        byte: Some(spot.byte),
+        entry,
+        what: what.into(),
+    }
+}
+
+/// The lowest entry of the range that a problem names already.
+fn changed_or_suspect(report: &Report, from: u64, to: u64) -> Option<u64> {
+    let named = report.problems.iter().filter_map(|problem| problem.entry);
+    named.filter(|entry| (from..to).contains(entry)).min()
+}
