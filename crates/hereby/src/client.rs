@@ -333,4 +333,4 @@ pub(crate) fn percent_encoded(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -55,7 +55,7 @@ pub(crate) fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failur
         },
         other => other,
     };
-    let session = Session { client: Client::new(globals)?, globals, out, now: Client::now() };
+    let session = Session::new(globals, out)?;
     runtime()?.block_on(session.run(task))
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failur
 /// # Errors
 /// See [`Failure`].
 pub(crate) fn submit_alone(verb: Verb, globals: &Globals, out: &Out) -> Result<(), Failure> {
-    let session = Session { client: Client::new(globals)?, globals, out, now: Client::now() };
+    let session = Session::new(globals, out)?;
     runtime()?.block_on(session.send(verb)).map(drop)
 }
 
@@ -74,8 +74,7 @@ pub(crate) fn open_incidents(globals: &Globals) -> Vec<String> {
         let client = Client::new(globals).ok()?;
         let path = "/api/v1/incidents?status=open&limit=20";
         let open: wire::Page = client.read(path).await.ok()?;
-        let open = open.items.into_iter().filter_map(|item| serde_json::from_value(item).ok());
-        Some(open.collect::<Vec<wire::Incident>>())
+        wire::typed::<wire::Incident>(&open.items).ok()
     };
     let asked = async { tokio::time::timeout(HINT_TIME, ask).await.ok().flatten() };
     let open = runtime().ok().and_then(|runtime| runtime.block_on(asked)).unwrap_or_default();
@@ -89,6 +88,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::from(anyhow::Error::new(error).context("cannot start")))
+}
+
+impl<'a> Session<'a> {
+    fn new(globals: &'a Globals, out: &'a Out) -> Result<Session<'a>, Failure> {
+        Ok(Session { client: Client::new(globals)?, globals, out, now: Client::now() })
+    }
 }
 
 impl Session<'_> {
@@ -235,3 +240,6 @@ fn next_line(command: &str, incident: IncidentId, rest: &str) -> Line {
     let gap = if rest.is_empty() { "" } else { " " };
     Line::new().styled(Style::Dim, "  next: ").text(format!("hereby {command} {incident}{gap}{rest}"))
 }
+
+#[cfg(test)]
+mod tests;

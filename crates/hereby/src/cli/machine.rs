@@ -152,7 +152,7 @@ pub(crate) enum RecordVerb {
         #[arg(long, value_name = "COUNT", default_value_t = 1)]
         keep: u64,
     },
-    /// Go on although the anchor is missing or ahead; the record says so for ever
+    /// Go on although the anchor is missing or ahead; that is recorded
     AcceptAnchor,
 }
 

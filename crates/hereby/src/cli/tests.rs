@@ -93,7 +93,7 @@ fn every_example_in_the_help_is_taken() {
     let mut seen = 0;
     for command in all(&command()) {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let help = help.replace("\\\n", " ").replace("$(cat log.vkey)", &vkey);
+        let help = help.replace("\\\n    ", "").replace("$(cat log.vkey)", &vkey);
         for line in help.lines().filter(|line| line.starts_with("  ")) {
             let Some(at) = line.find("hereby ") else { continue };
             // Behind the command: where its output goes, or what it shows.

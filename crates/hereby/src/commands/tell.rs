@@ -239,5 +239,3 @@ pub(super) fn span(ms: u64) -> String {
     duration(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 
-#[cfg(test)]
-mod tests;

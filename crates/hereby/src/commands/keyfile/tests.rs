@@ -45,7 +45,7 @@ fn a_key_that_others_can_read_is_refused() {
     let (_home, keys) = keys();
     let name = "sam".parse().unwrap();
     let (path, _) = keys.make(&name).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     let failure = keys.signer(&name).map(drop).unwrap_err();
     assert_eq!(failure.exit, Exit::Usage);
     assert!(failure.hints[0].contains("chmod 600"), "{failure:?}");

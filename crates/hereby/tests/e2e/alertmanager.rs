@@ -1,0 +1,1 @@
+//! The real Alertmanager and Prometheus send alerts.

@@ -1,0 +1,1 @@
+//! Go's sumdb packages read what hereby publishes.

@@ -1,0 +1,1 @@
+//! hereby is killed at any moment, again and again.

@@ -1,0 +1,9 @@
+//! hereby as its users meet it: the real binary, real peers, real disks.
+
+mod alertmanager;
+mod faults;
+mod go_verifier;
+mod harness;
+mod kill;
+mod story;
+mod witness;

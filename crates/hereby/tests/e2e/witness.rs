@@ -1,0 +1,1 @@
+//! A witness cosigns, keeps a copy, and catches whoever rewrites history.
