@@ -136,18 +136,13 @@ fn command(call: &Call) -> Result<Command, Problem> {
         BadCommand::Unknown(_) => Problem::not_found(error.to_string()),
         other => Problem::bad_request(other.to_string()),
     })?;
-    let command = Command {
+    Ok(Command {
         id,
         claimed_at: call.header_as::<Timestamp>("Hereby-Claimed-At")?,
         on_behalf_of: call.header_as::<PersonName>("Hereby-On-Behalf-Of")?,
         verb,
         why,
-    };
-    match command.to_canonical() {
-        Ok(_) => Ok(command),
-        Err(BadCommand::TooLong(_)) => Err(Problem::too_large(COMMAND_BYTES_MAX)),
-        Err(error) => Err(Problem::bad_request(error.to_string())),
-    }
+    })
 }
 
 /// Reads `key=NAME, sig=BASE64`.

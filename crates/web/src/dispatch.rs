@@ -114,7 +114,7 @@ pub(crate) async fn exchange(
 }
 
 /// Whether a request is let in at all.
-fn may_pass(peer: &Peer, placed: bool, request: &Request<Incoming>) -> Result<(), Problem> {
+fn may_pass<B>(peer: &Peer, placed: bool, request: &Request<B>) -> Result<(), Problem> {
     if !placed {
         return Err(Problem::overloaded("too many requests are in progress", 1));
     }
@@ -149,20 +149,24 @@ async fn finish(
         held.ticket.never_ends();
         held.place = None;
     }
-    let bytes = answer.body().size_hint().exact();
-    let memory = site.memory_to_send(bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or(0));
-    match memory.await {
-        Ok(memory) => held.memory = memory,
-        Err(problem) => answer = problem.into_response(),
+    // Answers to commands are short, and what happened must never be answered with "too much".
+    if matches!(*method, Method::GET | Method::HEAD) {
+        let bytes = answer.body().size_hint().exact();
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or(0);
+        match site.memory_to_send(bytes).await {
+            Ok(memory) => held.memory = memory,
+            Err(problem) => answer = problem.into_response(),
+        }
     }
     if *method == Method::HEAD {
+        // The router has emptied its own answers already, and said how long they would be.
         if let Some(bytes) = answer.body().size_hint().exact() {
-            answer.headers_mut().insert(CONTENT_LENGTH, bytes.into());
+            answer
+                .headers_mut()
+                .entry(CONTENT_LENGTH)
+                .or_insert(bytes.into());
         }
-        // HTTP/1.1 leaves the body out by itself, and counts its bytes for the length.
-        if version == Version::HTTP_2 {
-            *answer.body_mut() = Body::empty();
-        }
+        *answer.body_mut() = Body::empty();
     }
     let headers = answer.headers_mut();
     headers.insert(NOSNIFF, HeaderValue::from_static("nosniff"));
@@ -239,7 +243,16 @@ async fn answer(
         .iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
+    let stranger = match route.access {
+        Access::TokenInBody(_) => {
+            let place = site.strangers.clone().try_acquire_owned();
+            let crowded = |_| Problem::overloaded("too many events are being received", 1);
+            Some(place.map_err(crowded)?)
+        }
+        _ => None,
+    };
     let (body, memory) = receive(&site, route, &head.headers, body).await?;
+    drop(stranger);
     let headers = head.headers;
     (route.handler)(Call {
         site,
@@ -325,3 +338,6 @@ fn is_json(headers: &HeaderMap) -> bool {
         .unwrap_or_default();
     media.trim().eq_ignore_ascii_case("application/json")
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,8 @@ pub struct Limits {
     pub requests_max: usize,
     /// Bytes of bodies held at once, received and to be sent.
     pub body_bytes_total_max: usize,
+    /// Bodies being received at once from senders who are known only once their body was read.
+    pub strangers_max: usize,
     /// Readers at the disk at once.
     pub readers_max: usize,
     /// Listeners to live events at once.
@@ -81,6 +83,7 @@ impl Default for Limits {
             header_lines_max: 100,
             requests_max: 2_048,
             body_bytes_total_max: 128 << 20,
+            strangers_max: 64,
             readers_max: 16,
             event_streams_max: 256,
             event_heartbeat: Duration::from_secs(15),

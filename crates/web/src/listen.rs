@@ -211,7 +211,7 @@ async fn receive(house: Arc<House>, arrival: Arrival, slot: Slot) {
         Arrival::Tcp(stream, from, tls) => {
             // Answers are short; waiting for more to send with them only delays them.
             let _ = stream.set_nodelay(true);
-            let address = from.ip().to_canonical();
+            let address = peer_key(from.ip());
             let Some(tls) = tls else {
                 return converse(&house, stream, Peer::Plain(address), slot).await;
             };

@@ -52,6 +52,8 @@ pub(crate) struct Site {
     pub(crate) openapi: Bytes,
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) event_streams: Arc<Semaphore>,
+    /// Places for bodies of senders who are not known yet.
+    pub(crate) strangers: Arc<Semaphore>,
     /// True once the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
     memory: Arc<Semaphore>,
@@ -67,6 +69,7 @@ impl Site {
             openapi: crate::openapi::document(options.version).to_string().into(),
             requests: Arc::new(Semaphore::new(limits.requests_max)),
             event_streams: Arc::new(Semaphore::new(limits.event_streams_max)),
+            strangers: Arc::new(Semaphore::new(limits.strangers_max)),
             memory: Arc::new(Semaphore::new(limits.body_bytes_total_max / PIECE_BYTES)),
             readers: Arc::new(Semaphore::new(limits.readers_max)),
             stopping,

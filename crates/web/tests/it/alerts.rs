@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::schema::check;
 use crate::table::event;
-use crate::wire::{Ask, Reply};
+use crate::wire::{Ask, Reply, again_until_done};
 use crate::world::{Setup, World};
 
 fn firing(world: &World, names: &[&str], severity: &str) -> Value {
@@ -68,7 +68,7 @@ fn an_answer_comes_only_when_what_followed_is_durable() {
     );
     assert_eq!(world.memory.size(), before);
     drop(held);
-    webhook(&world, &body).expect(200);
+    again_until_done(|| webhook(&world, &body));
     let incidents = world.local(&Ask::get("/api/v1/incidents")).json();
     assert_eq!(incidents["items"].as_array().unwrap().len(), 1);
 }

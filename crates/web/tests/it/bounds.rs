@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::wire::{Ask, Reply, to_end};
+use crate::wire::{Ask, Reading, Reply, to_end};
 use crate::world::World;
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -197,26 +197,30 @@ fn large_heads_are_431() {
     assert_eq!(world.local(&many).status, 431);
 }
 
+/// A delivery of so many bytes whose body has begun to be received, and does not come.
+fn half_sent(world: &World, token: &str, length: usize) -> TcpStream {
+    let mut wire = world.tcp();
+    let head = format!(
+        "POST /api/v2/alerts HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n\
+         Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+    );
+    wire.write_all(head.as_bytes()).unwrap();
+    let mut reading = Reading::new(wire);
+    let told = reading.until("\r\n\r\n");
+    assert!(told.starts_with("HTTP/1.1 100 "), "{told}");
+    reading.wire.write_all(b"[").unwrap();
+    reading.wire
+}
+
 #[test]
 fn bodies_share_a_bounded_memory() {
     let world = World::limited(|limits| limits.body_bytes_total_max = 256 << 10);
     let token = world.token(&["alerts"]);
-    let mut slow = world.tcp();
-    let head = format!(
-        "POST /api/v2/alerts HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n\
-         Content-Length: 200000\r\n\r\n["
-    );
-    slow.write_all(head.as_bytes()).unwrap();
+    let slow = half_sent(&world, &token, 200_000);
     let another = Ask::new("POST", "/api/v2/alerts")
         .token(&token)
         .body(vec![b' '; 100_000]);
-    let late = Instant::now();
-    while world.remote(&another).status != 503 {
-        assert!(
-            late.elapsed() < Duration::from_secs(5),
-            "memory is not counted"
-        );
-    }
+    world.remote(&another).refused(503, "overloaded");
     drop(slow);
     let late = Instant::now();
     while world.remote(&another).status == 503 {
@@ -231,23 +235,18 @@ fn bodies_share_a_bounded_memory() {
 fn requests_in_progress_are_bounded() {
     let world = World::limited(|limits| limits.requests_max = 1);
     let token = world.token(&["alerts"]);
-    let mut slow = world.tcp();
-    let head = format!(
-        "POST /api/v2/alerts HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n\
-         Content-Length: 10\r\n\r\n["
-    );
-    slow.write_all(head.as_bytes()).unwrap();
+    let mut slow = half_sent(&world, &token, 2);
+    world
+        .local(&Ask::get("/healthz"))
+        .refused(503, "overloaded");
+    slow.write_all(b"]").unwrap();
     let late = Instant::now();
-    while world.local(&Ask::get("/healthz")).status != 503 {
+    while world.local(&Ask::get("/healthz")).status != 200 {
         assert!(
             late.elapsed() < Duration::from_secs(5),
-            "requests are not counted"
+            "the place was not given back"
         );
     }
-    slow.write_all(b"         ").unwrap();
-    let mut piece = [0; 512];
-    assert!(slow.read(&mut piece).unwrap() > 0);
-    world.local(&Ask::get("/healthz")).expect(200);
 }
 
 #[test]
@@ -302,6 +301,55 @@ fn one_host_and_no_smuggling() {
         "POST /api/v2/alerts HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
     );
     assert!(!String::from_utf8(bytes).unwrap().contains(" 200 "));
+}
+
+#[test]
+fn strangers_bodies_are_few_and_lock_out_nobody_else() {
+    let world = World::limited(|limits| limits.strangers_max = 1);
+    let mut slow = Reading::new(world.tcp());
+    let head = b"POST /v2/enqueue HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n\
+        Content-Length: 9\r\n\r\n";
+    slow.wire.write_all(head).unwrap();
+    slow.until("\r\n\r\n");
+    let event = Ask::new("POST", "/v2/enqueue").body("{}");
+    world.remote(&event).refused(503, "overloaded");
+    world
+        .local(&Ask::post("/api/v2/alerts", &json!([])))
+        .expect(200);
+    drop(slow);
+    let late = Instant::now();
+    while world.remote(&event).status != 400 {
+        assert!(
+            late.elapsed() < Duration::from_secs(5),
+            "the place was not given back"
+        );
+    }
+}
+
+#[test]
+fn odd_methods_and_targets_are_answered() {
+    let world = World::new();
+    for line in [
+        "OPTIONS * HTTP/1.1",
+        "CONNECT a:1 HTTP/1.1",
+        "TRACE /healthz HTTP/1.1",
+        "BREW /healthz HTTP/1.1",
+        "GET http://other/nowhere HTTP/1.1",
+        "PATCH //healthz HTTP/1.1",
+        "GET /api/v1/acts/%2e%2e%2f HTTP/1.1",
+        "GET /healthz?a=%00 HTTP/1.1",
+    ] {
+        let mut wire = world.socket();
+        let text = format!("{line}\r\nHost: test\r\nConnection: close\r\n\r\n");
+        wire.write_all(text.as_bytes()).unwrap();
+        let reply = Reply::parse(&to_end(&mut wire)).unwrap();
+        assert!(
+            matches!(reply.status, 400 | 404 | 405),
+            "{line}: {}",
+            reply.status
+        );
+        reply.reason();
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use record::{hash, tree};
 use serde_json::{Value, json};
 
 use crate::memory::signer;
-use crate::wire::Ask;
+use crate::wire::{Ask, again_until_done};
 use crate::world::World;
 
 fn declare(id: &str, title: &str) -> Ask {
@@ -185,10 +185,7 @@ fn what_takes_too_long_is_unknown_and_the_same_id_tells_later() {
         (&json!("unknown"), &json!("unknown"))
     );
     drop(held);
-    let done = world
-        .local(&declare("d/slow", "Slow disk"))
-        .expect(200)
-        .json();
+    let done = again_until_done(|| world.local(&declare("d/slow", "Slow disk"))).json();
     assert_eq!(done["receipts"][0]["subject"]["id"], "INC-1");
     world
         .local(&Ask::get("/api/v1/incidents/INC-2"))

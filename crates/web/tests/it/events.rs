@@ -5,23 +5,19 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::wire::{Ask, Reply, read_until};
+use crate::wire::{Ask, Reading, Reply};
 use crate::world::World;
 
 /// A stream of events over TCP.
-fn listen(
-    world: &World,
-    token: &str,
-    query: &str,
-    headers: &[(&str, &str)],
-) -> std::net::TcpStream {
+fn listen(world: &World, token: &str, query: &str, headers: &[(&str, &str)]) -> Reading {
     let mut ask = Ask::get(&format!("/api/v1/events{query}")).token(token);
     for (name, value) in headers {
         ask = ask.header(name, value);
     }
     let mut wire = world.tcp();
     wire.write_all(&ask.bytes()).unwrap();
-    let head = read_until(&mut wire, "retry: 2000");
+    let mut wire = Reading::new(wire);
+    let head = wire.until("retry: 2000");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(
         head.to_lowercase()
@@ -37,7 +33,7 @@ fn an_act_is_an_event_with_its_index_kind_and_json() {
     let token = world.token(&["read"]);
     let mut wire = listen(&world, &token, "", &[]);
     world.declare("Checkout fails");
-    let text = read_until(&mut wire, "Checkout fails");
+    let text = wire.until("Checkout fails");
     assert!(
         text.contains("id: 2\nevent: incident.declared/1\ndata: {\"index\":2,\"act\":{"),
         "{text}"
@@ -56,14 +52,14 @@ fn a_listener_resumes_where_it_stopped() {
         world.declare(title);
     }
     let mut wire = listen(&world, &token, "?after=2", &[]);
-    let text = read_until(&mut wire, "Third");
+    let text = wire.until("Third");
     assert!(text.contains("Second") && !text.contains("First"), "{text}");
     // The header is stronger: it is what the browser saw last.
     let mut wire = listen(&world, &token, "?after=0", &[("Last-Event-ID", "3")]);
-    let text = read_until(&mut wire, "Third");
+    let text = wire.until("Third");
     assert!(!text.contains("Second"), "{text}");
     world.declare("Fourth");
-    read_until(&mut wire, "Fourth");
+    wire.until("Fourth");
 }
 
 #[test]
@@ -78,7 +74,7 @@ fn a_listener_to_one_incident_hears_of_nothing_else() {
             world.done("incident.note", &format!("{incident}/{number}"), &args);
         }
     }
-    let text = read_until(&mut wire, "note 199.");
+    let text = wire.until("note 199.");
     assert_eq!(text.matches("event: ").count(), 201, "each act on it once");
     assert!(!text.contains(&format!("{other} note")));
 }
@@ -91,7 +87,7 @@ fn a_long_record_comes_whole_and_in_order() {
         world.declare(&format!("Number {number}."));
     }
     let mut wire = listen(&world, &token, "?after=0", &[]);
-    let text = read_until(&mut wire, "Number 399.");
+    let text = wire.until("Number 399.");
     let ids: Vec<u64> = text
         .lines()
         .filter_map(|line| line.strip_prefix("id: ")?.parse().ok())
@@ -104,7 +100,7 @@ fn a_quiet_stream_shows_that_it_lives_and_ends_with_the_server() {
     let mut world = World::limited(|limits| limits.event_heartbeat = Duration::from_millis(50));
     let token = world.token(&["read"]);
     let mut wire = listen(&world, &token, "", &[]);
-    read_until(&mut wire, ":\n\n");
+    wire.until(":\n\n");
     let begun = Instant::now();
     world.stop();
     assert!(
@@ -113,7 +109,7 @@ fn a_quiet_stream_shows_that_it_lives_and_ends_with_the_server() {
         begun.elapsed()
     );
     let mut rest = Vec::new();
-    let _ = wire.read_to_end(&mut rest);
+    let _ = wire.wire.read_to_end(&mut rest);
 }
 
 #[test]

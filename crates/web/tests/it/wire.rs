@@ -196,15 +196,48 @@ impl Reply {
     }
 }
 
-/// Reads until `wanted` is there, within a few seconds.
-pub(crate) fn read_until(wire: &mut TcpStream, wanted: &str) -> String {
-    wire.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    let mut text = String::new();
-    let mut piece = [0; 4096];
-    while !text.contains(wanted) {
-        let count = wire.read(&mut piece).unwrap_or(0);
-        assert!(count > 0, "the stream ended before {wanted:?}: {text}");
-        text.push_str(std::str::from_utf8(&piece[..count]).unwrap());
+/// Sends again what is of unknown outcome, as a sender does, until it is known.
+pub(crate) fn again_until_done(send: impl Fn() -> Reply) -> Reply {
+    for _ in 0..50 {
+        let reply = send();
+        if reply.status != 504 {
+            return reply.expect(200);
+        }
     }
-    text
+    panic!("still unknown");
+}
+
+/// A connection that is read piece by piece, and all that was read.
+pub(crate) struct Reading {
+    pub(crate) wire: TcpStream,
+    pub(crate) text: String,
+}
+
+impl Reading {
+    pub(crate) fn new(wire: TcpStream) -> Reading {
+        wire.set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        Reading {
+            wire,
+            text: String::new(),
+        }
+    }
+
+    /// Reads until `wanted` is there; everything that came so far.
+    #[track_caller]
+    pub(crate) fn until(&mut self, wanted: &str) -> &str {
+        let mut piece = [0; 4096];
+        let mut bytes = std::mem::take(&mut self.text).into_bytes();
+        while !bytes
+            .windows(wanted.len())
+            .any(|some| some == wanted.as_bytes())
+        {
+            let count = self.wire.read(&mut piece).unwrap_or(0);
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(count > 0, "it ended before {wanted:?}: {text}");
+            bytes.extend_from_slice(&piece[..count]);
+        }
+        self.text = String::from_utf8_lossy(&bytes).into_owned();
+        &self.text
+    }
 }

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base::{Actor, Timestamp};
 use base64::Engine as _;
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use web::{AlertFormats, Delivery, Event, Limits, Listener, Options, Unreadable};
+use web::{AlertFormats, Backstage as _, Delivery, Event, Limits, Listener, Options, Unreadable};
 
 use crate::memory::{Memory, MemoryLog, MemoryPublisher, MovedClock, ORIGIN, signer};
 use crate::wire::{Ask, Reply};
@@ -229,6 +229,14 @@ impl World {
             });
         });
         let (plain, tls) = addresses.recv().unwrap();
+        let begun = Instant::now();
+        while memory.published().is_none() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(10),
+                "nothing is published"
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
         World {
             memory,
             clock,
