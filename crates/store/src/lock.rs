@@ -185,3 +185,6 @@ fn read_holder(mut file: &File) -> Option<Holder> {
         .ok()?;
     serde_json::from_slice(&text).ok()
 }
+
+#[cfg(test)]
+mod tests;

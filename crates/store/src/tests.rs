@@ -66,8 +66,14 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Place {
+        // In memory where there is such a place: thousands of syncs cost minutes on a disk.
+        let memory = Path::new("/dev/shm");
+        let temporary = match memory.is_dir() {
+            true => tempfile::tempdir_in(memory),
+            false => tempfile::tempdir(),
+        };
         Place {
-            temporary: tempfile::tempdir().unwrap(),
+            temporary: temporary.unwrap(),
         }
     }
 

@@ -124,8 +124,8 @@ fn any_byte_of_the_last_batch_is_missed_by_nobody() {
         .map(|(at, _)| at)
         .collect();
     let begin = lines[lines.len() - 6] + 1;
-    for at in begin..text.len() {
-        for mask in [1, 0x80, text[at], text[at] ^ b'\n'] {
+    for (at, byte) in text.iter().enumerate().skip(begin) {
+        for mask in [1, 0x80, *byte, byte ^ b'\n'] {
             if mask == 0 {
                 continue;
             }
@@ -150,7 +150,7 @@ fn the_entry_that_was_changed_is_named() {
         let mut at = 0;
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             if line.starts_with(b"{\"actor") {
-                if index % 13 == 0 && index > 0 {
+                if index.is_multiple_of(13) && index > 0 {
                     let needle = format!("note number {index}").into_bytes();
                     let within = line
                         .windows(needle.len())

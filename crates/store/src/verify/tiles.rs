@@ -55,7 +55,7 @@ impl Tiles {
     /// Takes the next entry's leaf hash.
     pub(super) fn append(&mut self, leaf: Hash, report: &mut Report) -> Result<(), FileError> {
         self.builder.append(leaf);
-        if self.builder.size() % u64::from(TILE_WIDTH) == 0 && !self.absent {
+        if self.builder.size().is_multiple_of(u64::from(TILE_WIDTH)) && !self.absent {
             for (id, bytes) in self.builder.take_tiles() {
                 if id.is_full() {
                     self.compare_position(id, &bytes, report)?;
