@@ -1,0 +1,187 @@
+//! Acts: the record from an index on, one of them, its proof.
+
+use std::fmt::Display;
+
+use base::ActId;
+use engine::ports::Entries;
+use record::note::Note;
+use record::proof::ActProof;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::{AFTER, LIMIT, Page, get, part};
+use crate::call::Call;
+use crate::problem::Problem;
+use crate::reply::{self, Answer, Keep, TEXT, with_type};
+use crate::route::{Form, Gives, Parameter, Route};
+use crate::site::Site;
+use crate::{prove, render};
+
+/// A page of acts ends once their entries have so many bytes.
+pub(super) const PAGE_BYTES_MAX: usize = 4 << 20;
+
+const ACT: Parameter = part(
+    "act",
+    Form::Pattern("^([0-9a-f]{32}|0|[1-9][0-9]{0,15})$"),
+    "The act's id, or its index",
+);
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route {
+            query: vec![AFTER, LIMIT],
+            ..get(
+                "/api/v1/acts",
+                "Lists the record's acts, in order",
+                Gives::list("PlacedAct", "A page; `next` goes into `after`"),
+                |call| Box::pin(acts(call)),
+            )
+        },
+        Route {
+            parts: vec![ACT],
+            ..get(
+                "/api/v1/acts/{act}",
+                "Shows one act, and the exact bytes of its entry",
+                Gives::json("ActWithEntry", "The act"),
+                |call| Box::pin(one_act(call)),
+            )
+        },
+        Route {
+            parts: vec![ACT],
+            ..get(
+                "/api/v1/acts/{act}/proof",
+                "Proves that an act is on the record: a C2SP tlog-proof",
+                Gives::other(TEXT, "The proof, with the entry in its `extra` line"),
+                |call| Box::pin(proof(call)),
+            )
+        },
+    ]
+}
+
+/// An act and its place.
+#[derive(Serialize)]
+pub(super) struct PlacedAct {
+    index: u64,
+    act: Box<RawValue>,
+}
+
+async fn acts(call: Call) -> Answer {
+    let (from, limit, open) = (
+        call.first_index()?,
+        call.limit()?,
+        call.caller.opens_sealed(),
+    );
+    let page = call.site.blocking(move |site| {
+        let (found, bytes) = entries_from(site.engine().entries().as_ref(), from, limit + 1)?;
+        placed(site, found, limit, bytes, open)
+    });
+    reply::json(&page.await?)
+}
+
+/// Entries with their indexes.
+pub(crate) type Placed = Vec<(u64, Vec<u8>)>;
+
+/// At most `count` entries from `from` on, and how many bytes they have: a little more than a
+/// page's at most.
+pub(crate) fn entries_from(
+    entries: &dyn Entries,
+    from: u64,
+    count: usize,
+) -> Result<(Placed, usize), Problem> {
+    let mut found = Placed::new();
+    let mut bytes = 0;
+    if from < entries.size() {
+        entries.scan(from, &mut |index, entry| {
+            bytes += entry.len();
+            found.push((index, entry.to_vec()));
+            found.len() < count && bytes <= PAGE_BYTES_MAX
+        })?;
+    }
+    Ok((found, bytes))
+}
+
+/// A page of acts: `limit` of them, or as many as fit.
+pub(super) fn placed(
+    site: &Site,
+    mut found: Placed,
+    limit: usize,
+    bytes: usize,
+    open: bool,
+) -> Result<Page<PlacedAct>, Problem> {
+    let more = found.len() > limit || bytes > PAGE_BYTES_MAX;
+    found.truncate(limit);
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map_or(Value::Null, |(index, _)| json!(index));
+    let items: Result<Vec<PlacedAct>, Problem> = found
+        .iter()
+        .map(|(index, entry)| {
+            Ok(PlacedAct {
+                index: *index,
+                act: render::act(site, entry, open)?,
+            })
+        })
+        .collect();
+    Ok(Page {
+        items: items?,
+        next,
+    })
+}
+
+/// Where an act is: by its index, or by its id.
+fn find(site: &Site, act: &str) -> Result<(u64, Vec<u8>), Problem> {
+    let missing = || Problem::not_found(format!("there is no act {}", act.escape_debug()));
+    let entries = site.engine().entries();
+    let index = if act.len() == 32 {
+        let id: ActId = act.parse().map_err(|_| missing())?;
+        entries.find_act(&id)?.ok_or_else(missing)?
+    } else {
+        act.parse().map_err(|_| missing())?
+    };
+    let entry = entries.entry(index)?.ok_or_else(missing)?;
+    Ok((index, entry))
+}
+
+/// An act, with its entry byte for byte.
+#[derive(Serialize)]
+struct ActWithEntry {
+    index: u64,
+    act: Box<RawValue>,
+    entry: String,
+}
+
+async fn one_act(call: Call) -> Answer {
+    let (wanted, open) = (call.path("act").to_owned(), call.caller.opens_sealed());
+    let shown = call.site.blocking(move |site| {
+        let (index, entry) = find(site, &wanted)?;
+        let act = render::act(site, &entry, open)?;
+        let entry = String::from_utf8(entry)
+            .map_err(|error| Problem::internal("an act can't be read", &error))?;
+        Ok(ActWithEntry { index, act, entry })
+    });
+    reply::json(&shown.await?)
+}
+
+async fn proof(call: Call) -> Answer {
+    let wanted = call.path("act").to_owned();
+    let (index, entry) = call.site.blocking(move |site| find(site, &wanted)).await?;
+    let later = || Problem::overloaded("no published checkpoint covers this act yet", 1);
+    if !prove::published(&call.site, index).await {
+        return Err(later());
+    }
+    let text = call.site.blocking(move |site| {
+        let broken = |error: &dyn Display| Problem::internal("no proof could be made", error);
+        let Some(proven) = prove::inclusion(site.backstage(), &[index])? else {
+            return Err(later());
+        };
+        let hashes = proven.inclusions.into_iter().next().unwrap_or_default();
+        let note =
+            Note::parse(proven.checkpoint.note.as_bytes()).map_err(|error| broken(&error))?;
+        let proof =
+            ActProof::new(Some(entry), index, hashes, note).map_err(|error| broken(&error))?;
+        Ok(proof.to_string())
+    });
+    Ok(with_type(text.await?, TEXT, Keep::Never))
+}

@@ -1,0 +1,208 @@
+//! Incidents: the list, one of them, its timeline, and its export.
+
+use base::IncidentId;
+use incident::{Alert, Summary};
+use record::act::Subject;
+use record::kinds::access::Scope;
+use serde_json::{Value, json};
+
+use super::acts::{PAGE_BYTES_MAX, placed};
+use super::{AFTER, LIMIT, Page, get, optional, part};
+use crate::call::Call;
+use crate::problem::Problem;
+use crate::render;
+use crate::reply::{self, Answer, JSON, Keep, with_type};
+use crate::route::{Form, Gives, Parameter, Route};
+
+const INCIDENT: Parameter = part("id", Form::Pattern("^INC-[1-9][0-9]{0,9}$"), "The incident");
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route {
+            query: vec![
+                optional("status", Form::Words(&["open", "resolved", "all"]), "Which"),
+                LIMIT,
+                optional(
+                    "before",
+                    Form::Pattern("^INC-[1-9][0-9]{0,9}$"),
+                    "Only older ones",
+                ),
+            ],
+            ..get(
+                "/api/v1/incidents",
+                "Lists incidents, newest first",
+                Gives::list("IncidentSummary", "A page; `next` goes into `before`"),
+                |call| Box::pin(incidents(call)),
+            )
+        },
+        Route {
+            parts: vec![INCIDENT],
+            ..get(
+                "/api/v1/incidents/{id}",
+                "Shows one incident",
+                Gives::json(
+                    "IncidentWithAlerts",
+                    "The incident, and its alerts of the last day",
+                ),
+                |call| Box::pin(one_incident(call)),
+            )
+        },
+        Route {
+            parts: vec![INCIDENT],
+            query: vec![AFTER, LIMIT],
+            ..get(
+                "/api/v1/incidents/{id}/timeline",
+                "Lists the acts on an incident, in order",
+                Gives::list("PlacedAct", "A page; `next` goes into `after`"),
+                |call| Box::pin(timeline(call)),
+            )
+        },
+        Route {
+            parts: vec![INCIDENT],
+            query: vec![optional(
+                "keys",
+                Form::Flag,
+                "With the keys of sealed text: needs `admin`",
+            )],
+            ..get(
+                "/api/v1/incidents/{id}/export",
+                "Exports an incident as a bundle that verifies alone",
+                Gives::json("Bundle", "The bundle"),
+                |call| Box::pin(export(call)),
+            )
+        },
+    ]
+}
+
+async fn incidents(call: Call) -> Answer {
+    let status = call.query_word("status", &["open", "resolved", "all"])?;
+    let (limit, before) = (call.limit()?, call.query_as::<IncidentId>("before")?);
+    let open = call.caller.opens_sealed();
+    let page = call.site.blocking(move |site| {
+        let found = site
+            .engine()
+            .view()
+            .read(|state| newest_incidents(&state.incidents, status, before, limit + 1));
+        let page = Page::cut(found, limit, |last| json!(last.id));
+        let items: Result<Vec<Value>, Problem> = page
+            .items
+            .iter()
+            .map(|summary| render::summary(site, summary, open))
+            .collect();
+        Ok(Page {
+            items: items?,
+            next: page.next,
+        })
+    });
+    reply::json(&page.await?)
+}
+
+fn newest_incidents(
+    state: &incident::State,
+    status: &str,
+    before: Option<IncidentId>,
+    count: usize,
+) -> Vec<Summary> {
+    let end = before.map_or(u32::MAX, IncidentId::number);
+    if status == "open" {
+        let open = state
+            .incidents
+            .values()
+            .rev()
+            .map(|incident| &incident.summary);
+        return open
+            .filter(|summary| summary.is_open() && summary.id.number() < end)
+            .take(count)
+            .cloned()
+            .collect();
+    }
+    (1..end.min(state.incidents_declared.saturating_add(1)))
+        .rev()
+        .filter_map(|number| state.summary(IncidentId::from_number(number)))
+        .filter(|summary| status == "all" || !summary.is_open())
+        .take(count)
+        .cloned()
+        .collect()
+}
+
+fn no_incident(id: IncidentId) -> Problem {
+    Problem::not_found(format!("there is no incident {id}"))
+}
+
+async fn one_incident(call: Call) -> Answer {
+    let id: IncidentId = call.path_as("id")?;
+    let open = call.caller.opens_sealed();
+    let shown = call.site.blocking(move |site| {
+        let (whole, summary, alerts) = site.engine().view().read(|state| {
+            let state = &state.incidents;
+            let mut alerts: Vec<Alert> = state
+                .alerts
+                .values()
+                .filter(|alert| alert.incident == Some(id))
+                .cloned()
+                .collect();
+            alerts.sort_by_key(|alert| (alert.fired_at, alert.id));
+            (
+                state.incidents.get(&id).cloned(),
+                state.summary(id).cloned(),
+                alerts,
+            )
+        });
+        let incident = match (whole, summary) {
+            (Some(whole), _) => render::incident(site, &whole, open)?,
+            (None, Some(summary)) => render::summary(site, &summary, open)?,
+            (None, None) => return Err(no_incident(id)),
+        };
+        let alerts: Vec<Value> = alerts.iter().map(render::alert).collect();
+        Ok(json!({"incident": incident, "alerts": alerts}))
+    });
+    reply::json(&shown.await?)
+}
+
+async fn timeline(call: Call) -> Answer {
+    let id: IncidentId = call.path_as("id")?;
+    let (from, limit, open) = (
+        call.first_index()?,
+        call.limit()?,
+        call.caller.opens_sealed(),
+    );
+    let page = call.site.blocking(move |site| {
+        if site
+            .engine()
+            .view()
+            .read(|state| state.incidents.summary(id).is_none())
+        {
+            return Err(no_incident(id));
+        }
+        let entries = site.engine().entries();
+        let indexes = entries.of_subject(&Subject::Incident(id), from, limit + 1)?;
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        for index in indexes {
+            let Some(entry) = entries.entry(index)? else {
+                break;
+            };
+            bytes += entry.len();
+            found.push((index, entry));
+            if bytes > PAGE_BYTES_MAX {
+                break;
+            }
+        }
+        placed(site, found, limit, bytes, open)
+    });
+    reply::json(&page.await?)
+}
+
+async fn export(call: Call) -> Answer {
+    let id: IncidentId = call.path_as("id")?;
+    let keys = call.query_flag("keys")?;
+    if keys {
+        call.caller.require(&[Scope::Admin])?;
+    }
+    let bundle = call.site.blocking(move |site| {
+        let bundle = site.backstage().export(id, keys);
+        let bundle = bundle.map_err(|error| Problem::internal("the export failed", &error))?;
+        bundle.ok_or_else(|| no_incident(id))
+    });
+    Ok(with_type(bundle.await?, JSON, Keep::Never))
+}
