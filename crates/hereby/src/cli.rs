@@ -42,10 +42,22 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
     /// Where hereby keeps everything, and where its socket is
-    #[arg(long, global = true, env = "HEREBY_DATA_DIR", hide_env = true, value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "HEREBY_DATA_DIR",
+        hide_env = true,
+        value_name = "DIR"
+    )]
     pub(crate) data_dir: Option<PathBuf>,
     /// Ask the hereby there instead of the one on this machine
-    #[arg(long, global = true, env = "HEREBY_URL", hide_env = true, value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "HEREBY_URL",
+        hide_env = true,
+        value_name = "URL"
+    )]
     pub(crate) url: Option<String>,
     /// File with the token to show there, or set HEREBY_TOKEN
     #[arg(
@@ -57,7 +69,13 @@ pub(crate) struct Globals {
     )]
     pub(crate) token_file: Option<PathBuf>,
     /// Trust certificates signed by those in this PEM file
-    #[arg(long, global = true, env = "HEREBY_CA_FILE", hide_env = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "HEREBY_CA_FILE",
+        hide_env = true,
+        value_name = "FILE"
+    )]
     pub(crate) ca_file: Option<PathBuf>,
     /// Trust the certificate with this fingerprint, or what it signed
     #[arg(
@@ -79,7 +97,13 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "ID")]
     pub(crate) id: Option<CommandId>,
     /// Sign the command with this key of yours
-    #[arg(long, global = true, env = "HEREBY_SIGN", hide_env = true, value_name = "KEY")]
+    #[arg(
+        long,
+        global = true,
+        env = "HEREBY_SIGN",
+        hide_env = true,
+        value_name = "KEY"
+    )]
     pub(crate) sign: Option<Name>,
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
@@ -181,18 +205,23 @@ HEREBY_PIN and HEREBY_SIGN\nin the environment stand for the options of these na
 ///
 /// # Errors
 /// What clap says about it; `--help` and `--version` count as such.
-pub(crate) fn parse(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, clap::Error> {
+pub(crate) fn parse(
+    args: impl IntoIterator<Item = std::ffi::OsString>,
+) -> Result<Cli, clap::Error> {
     let matches = command().try_get_matches_from(args)?;
     let globals = Globals::of_matches(&matches)?;
-    Ok(Cli { globals, ..Cli::from_arg_matches(&matches)? })
+    Ok(Cli {
+        globals,
+        ..Cli::from_arg_matches(&matches)?
+    })
 }
 
 /// The global options of a command line that is wrong elsewhere, as far as they can be read.
-pub(crate) fn globals_of_wrong_line(
-    args: impl IntoIterator<Item = std::ffi::OsString>,
-) -> Globals {
+pub(crate) fn globals_of_wrong_line(args: impl IntoIterator<Item = std::ffi::OsString>) -> Globals {
     let lenient = command().ignore_errors(true).try_get_matches_from(args);
-    lenient.and_then(|matches| Globals::of_matches(&matches)).unwrap_or_default()
+    lenient
+        .and_then(|matches| Globals::of_matches(&matches))
+        .unwrap_or_default()
 }
 
 /// Whether the mistake is about which incident: left out, or no incident.

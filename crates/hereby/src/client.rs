@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::cli::Globals;
 use crate::exit::{Exit, Failure};
@@ -27,7 +27,7 @@ mod tls;
 
 pub(crate) use events::{Event, Next};
 pub(crate) use secret::Secret;
-pub(crate) use submit::{Done, Sending, Via};
+pub(crate) use submit::{Done, Sending, Via, quoted};
 pub(crate) use tls::Pin;
 
 use connect::Target;
@@ -108,7 +108,12 @@ pub(crate) struct Ask {
 impl Ask {
     /// Reads something.
     pub(crate) fn get(path: impl Into<String>) -> Ask {
-        Ask { method: Method::GET, path: path.into(), headers: Vec::new(), body: Bytes::new() }
+        Ask {
+            method: Method::GET,
+            path: path.into(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// Sends a body of this type.
@@ -119,7 +124,12 @@ impl Ask {
         body: impl Into<Bytes>,
     ) -> Ask {
         let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(media_type))];
-        Ask { method, path: path.into(), headers, body: body.into() }
+        Ask {
+            method,
+            path: path.into(),
+            headers,
+            body: body.into(),
+        }
     }
 }
 
@@ -136,7 +146,11 @@ impl Client {
             }
             None => (Target::local(&globals.data_dir()?)?, None),
         };
-        Ok(Client { target, token, patience: Patience::default() })
+        Ok(Client {
+            target,
+            token,
+            patience: Patience::default(),
+        })
     }
 
     /// What listens at the URL that the options name, asked without a token: a witness.
@@ -146,7 +160,11 @@ impl Client {
     pub(crate) fn without_token(globals: &Globals) -> Result<Client, Failure> {
         let url = globals.url.as_deref().unwrap_or_default();
         let target = Target::remote(url, globals)?;
-        Ok(Client { target, token: None, patience: Patience::default() })
+        Ok(Client {
+            target,
+            token: None,
+            patience: Patience::default(),
+        })
     }
 
     /// The clock that relative times are resolved with.
@@ -197,13 +215,24 @@ impl Client {
             let response = self.open(ask).await?;
             let status = response.status();
             let retry_after = retry_after(&response);
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| Trouble::Lost(error.to_string()))?.to_bytes();
-            Ok(Answer { status, retry_after, body })
+            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+                .collect()
+                .await;
+            let body = body
+                .map_err(|error| Trouble::Lost(error.to_string()))?
+                .to_bytes();
+            Ok(Answer {
+                status,
+                retry_after,
+                body,
+            })
         };
         match tokio::time::timeout(ANSWER_TIME, exchange).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Trouble::Lost(format!("no answer within {} s", ANSWER_TIME.as_secs()))),
+            Err(_) => Err(Trouble::Lost(format!(
+                "no answer within {} s",
+                ANSWER_TIME.as_secs()
+            ))),
         }
     }
 
@@ -214,8 +243,9 @@ impl Client {
         })?;
         let stream = self.target.connect().await.map_err(Trouble::Unsent)?;
         let lost = |error: hyper::Error| Trouble::Lost(chain(&error));
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(lost)?;
         // Ends when the response was read or dropped; its errors reach the sender as well.
         tokio::spawn(connection);
         sender.send_request(request).await.map_err(lost)
@@ -226,7 +256,10 @@ impl Client {
             .method(ask.method.clone())
             .uri(&ask.path)
             .header(header::HOST, self.target.authority())
-            .header(header::USER_AGENT, concat!("hereby/", env!("CARGO_PKG_VERSION")));
+            .header(
+                header::USER_AGENT,
+                concat!("hereby/", env!("CARGO_PKG_VERSION")),
+            );
         for (name, value) in &ask.headers {
             request = request.header(name, value);
         }
@@ -289,15 +322,12 @@ fn refused_reading(status: StatusCode, problem: &Problem) -> Failure {
     with_hint_for(status, failure)
 }
 
-/// What helps with a missing or too weak token.
+/// What helps with a missing token. What a token lacks, hereby says itself.
 fn with_hint_for(status: StatusCode, failure: Failure) -> Failure {
     match status {
-        StatusCode::UNAUTHORIZED => failure.hint(
-            "show a token: --token-file FILE, or HEREBY_TOKEN in the environment",
-        ),
-        StatusCode::FORBIDDEN => failure.hint(
-            "ask for a token with the scope it needs: hereby token issue --help",
-        ),
+        StatusCode::UNAUTHORIZED => {
+            failure.hint("show a token: --token-file FILE, or HEREBY_TOKEN in the environment")
+        }
         _ => failure,
     }
 }

@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use aws_lc_rs::signature::Ed25519KeyPair;
-use base::{CommandId, IncidentId, Name, Timestamp};
+use base::{CommandId, Name, Timestamp};
 use record::command::Verb;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::{Globals, Task};
-use crate::client::{Client, Done, Sending, Via};
+use crate::client::{Client, Done, Sending, Via, quoted};
 use crate::exit::{Exit, Failure};
 use crate::say::{Line, Out, Style};
 
@@ -77,9 +77,19 @@ pub(crate) fn open_incidents(globals: &Globals) -> Vec<String> {
         wire::typed::<wire::Incident>(&open.items).ok()
     };
     let asked = async { tokio::time::timeout(HINT_TIME, ask).await.ok().flatten() };
-    let open = runtime().ok().and_then(|runtime| runtime.block_on(asked)).unwrap_or_default();
+    let open = runtime()
+        .ok()
+        .and_then(|runtime| runtime.block_on(asked))
+        .unwrap_or_default();
     open.iter()
-        .map(|incident| format!("open: {} {} {}", incident.id, incident.severity, incident.title()))
+        .map(|incident| {
+            format!(
+                "open: {} {} {}",
+                incident.id,
+                incident.severity,
+                incident.title()
+            )
+        })
         .collect()
 }
 
@@ -92,7 +102,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 impl<'a> Session<'a> {
     fn new(globals: &'a Globals, out: &'a Out) -> Result<Session<'a>, Failure> {
-        Ok(Session { client: Client::new(globals)?, globals, out, now: Client::now() })
+        Ok(Session {
+            client: Client::new(globals)?,
+            globals,
+            out,
+            now: Client::now(),
+        })
     }
 }
 
@@ -131,9 +146,10 @@ impl Session<'_> {
             | Task::Doctor(_)
             | Task::Completions(_)
             | Task::Man(_)
-            | Task::Reference => {
-                Err(Failure::new(Exit::Internal, "this command asks no running hereby"))
-            }
+            | Task::Reference => Err(Failure::new(
+                Exit::Internal,
+                "this command asks no running hereby",
+            )),
         }
     }
 
@@ -142,7 +158,11 @@ impl Session<'_> {
     async fn send(&self, verb: impl Into<Verb>) -> Result<Done, Failure> {
         let (id, done) = self.submit(verb.into()).await?;
         if self.out.is_json() {
-            self.out.json(&DoneDocument { outcome: "done", id, done: &done })?;
+            self.out.json(&DoneDocument {
+                outcome: "done",
+                id,
+                done: &done,
+            })?;
         }
         Ok(done)
     }
@@ -167,21 +187,57 @@ impl Session<'_> {
         Ok((id, done))
     }
 
-    /// The options that lead to the same hereby again.
+    /// The options that lead to the same hereby again; those that the environment gives as well
+    /// are left out.
     fn via(&self) -> Via {
         let globals = self.globals;
         let path = |path: &std::path::PathBuf| path.display().to_string();
         let pairs = match &globals.url {
             Some(url) => vec![
-                ("--url", Some(url.clone())),
-                ("--token-file", globals.token_file.as_ref().map(path)),
-                ("--ca-file", globals.ca_file.as_ref().map(path)),
-                ("--pin", globals.pin.as_ref().map(ToString::to_string)),
+                ("--url", "HEREBY_URL", Some(url.clone())),
+                (
+                    "--token-file",
+                    "HEREBY_TOKEN_FILE",
+                    globals.token_file.as_ref().map(path),
+                ),
+                (
+                    "--ca-file",
+                    "HEREBY_CA_FILE",
+                    globals.ca_file.as_ref().map(path),
+                ),
+                (
+                    "--pin",
+                    "HEREBY_PIN",
+                    globals.pin.as_ref().map(ToString::to_string),
+                ),
             ],
-            None => vec![("--data-dir", globals.data_dir.as_ref().map(path))],
+            None => vec![(
+                "--data-dir",
+                "HEREBY_DATA_DIR",
+                globals.data_dir.as_ref().map(path),
+            )],
         };
-        let given = pairs.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
-        Via { options: given.flatten().collect() }
+        let given = pairs.into_iter().filter_map(|(name, variable, value)| {
+            let value = value?;
+            let anyway = std::env::var(variable).is_ok_and(|set| set == value);
+            (!anyway).then(|| [name.to_owned(), value])
+        });
+        Via {
+            options: given.flatten().collect(),
+        }
+    }
+
+    /// Says which command comes next, with the options that lead to the same hereby.
+    fn next(&self, command: &str) {
+        let options: String = self
+            .via()
+            .options
+            .iter()
+            .map(|word| format!(" {}", quoted(word)))
+            .collect();
+        let line = Line::new().styled(Style::Dim, "  next: ");
+        self.out
+            .talk(line.text(format!("hereby {command}{options}")));
     }
 
     /// Reads all pages of a list, up to [`LIST_MAX`] items.
@@ -191,16 +247,21 @@ impl Session<'_> {
         let joint = if path.contains('?') { '&' } else { '?' };
         loop {
             let from = next.as_ref().map(|next| {
-                let text = next.as_str().map_or_else(|| next.to_string(), str::to_owned);
+                let text = next
+                    .as_str()
+                    .map_or_else(|| next.to_string(), str::to_owned);
                 format!("&{cursor}={}", crate::client::percent_encoded(&text))
             });
             let from = from.unwrap_or_default();
-            let page: wire::Page =
-                self.client.read(&format!("{path}{joint}limit=500{from}")).await?;
+            let page: wire::Page = self
+                .client
+                .read(&format!("{path}{joint}limit=500{from}"))
+                .await?;
             items.extend(page.items);
             if items.len() >= LIST_MAX && page.next.is_some() {
                 items.truncate(LIST_MAX);
-                self.out.warn(&format!("only the first {LIST_MAX} are shown"));
+                self.out
+                    .warn(&format!("only the first {LIST_MAX} are shown"));
                 return Ok(items);
             }
             match page.next {
@@ -213,8 +274,12 @@ impl Session<'_> {
 
     /// Says what was done, unless a document said it.
     fn did(&self, done: &Done, what: impl Into<Line>) {
-        let place = done.receipts.last().map(|receipt| format!("  (entry {})", receipt.index));
-        self.out.talk(what.into().styled(Style::Dim, place.unwrap_or_default()));
+        let place = done
+            .receipts
+            .last()
+            .map(|receipt| format!("  (entry {})", receipt.index));
+        self.out
+            .talk(what.into().styled(Style::Dim, place.unwrap_or_default()));
     }
 }
 
@@ -232,13 +297,9 @@ fn random_id() -> Result<CommandId, Failure> {
     aws_lc_rs::rand::fill(&mut bytes)
         .map_err(|_| Failure::new(Exit::Internal, "the system gives no random bytes"))?;
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("cli-{digits}").parse().map_err(|error| Failure::from(anyhow::Error::new(error)))
-}
-
-/// `hereby show INC-7`, for hints.
-fn next_line(command: &str, incident: IncidentId, rest: &str) -> Line {
-    let gap = if rest.is_empty() { "" } else { " " };
-    Line::new().styled(Style::Dim, "  next: ").text(format!("hereby {command} {incident}{gap}{rest}"))
+    format!("cli-{digits}")
+        .parse()
+        .map_err(|error| Failure::from(anyhow::Error::new(error)))
 }
 
 #[cfg(test)]

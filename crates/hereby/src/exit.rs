@@ -156,7 +156,11 @@ impl From<anyhow::Error> for Failure {
         let what = chain.next().map_or_else(String::new, ToString::to_string);
         let why: Vec<String> = chain.map(ToString::to_string).collect();
         let failure = Failure::new(Exit::Internal, what);
-        if why.is_empty() { failure } else { failure.because(why.join(": ")) }
+        if why.is_empty() {
+            failure
+        } else {
+            failure.because(why.join(": "))
+        }
     }
 }
 

@@ -76,9 +76,10 @@ fn wrong_line(error: &clap::Error, args: &[OsString]) -> ExitCode {
     }
     let globals = cli::globals_of_wrong_line(args.iter().cloned());
     let out = Out::of_process(globals.color, globals.json, globals.quiet);
-    let hints = cli::lacks_incident(error)
-        .then(|| commands::open_incidents(&globals))
-        .unwrap_or_default();
+    let hints = match cli::lacks_incident(error) {
+        true => commands::open_incidents(&globals),
+        false => Vec::new(),
+    };
     if globals.json {
         let mut failure = Failure::usage(error.render().to_string().trim_end());
         failure.hints = hints;

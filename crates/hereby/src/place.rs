@@ -35,15 +35,17 @@ pub(crate) fn config_dir() -> Result<PathBuf, Failure> {
 /// else the directory below the home.
 fn xdg(variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
     let absolute = |name: &str| {
-        std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
     };
-    absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home))).ok_or_else(
-        || {
+    absolute(variable)
+        .or_else(|| absolute("HOME").map(|home| home.join(below_home)))
+        .ok_or_else(|| {
             Failure::usage("nothing says where files are kept")
                 .because(format!("neither {variable} nor HOME is an absolute path"))
                 .hint("set HOME, or name the place with --data-dir")
-        },
-    )
+        })
 }
 
 /// Where anchors are, apart from the data directory: `/var/lib/hereby-anchor` for root, else

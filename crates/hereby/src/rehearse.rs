@@ -34,8 +34,8 @@ enum What {
     Command { name: &'static str, args: fn(&str) -> Value, why: Option<&'static str> },
 }
 
-/// Plays the story; returns the incident's id.
-pub(crate) async fn play(client: &Client, out: &Out) -> Result<String, Failure> {
+/// Plays the story; returns the incident's id. `call` is how hereby is called from a terminal.
+pub(crate) async fn play(client: &Client, call: &str, out: &Out) -> Result<String, Failure> {
     out.talk(Line::new().styled(
         Style::Bold,
         "Rehearsal: a cryptominer on two servers, 21 December 2017. Everything is marked DRILL.",
@@ -65,10 +65,10 @@ pub(crate) async fn play(client: &Client, out: &Out) -> Result<String, Failure> 
     out.talk(Line::new().text(""));
     out.talk(Line::new().styled(Style::Bold, "That was it. Now look around:"));
     for next in [
-        format!("hereby show {incident}"),
-        format!("hereby export {incident} -o {incident}.json"),
-        "hereby verify".to_owned(),
-        "hereby declare \"something of your own\" --severity 3".to_owned(),
+        format!("{call} show {incident}"),
+        format!("{call} export {incident} -o {incident}.json"),
+        format!("{call} verify"),
+        format!("{call} declare \"something of your own\" --severity 3"),
     ] {
         out.talk(Line::new().styled(Style::Good, format!("  $ {next}")));
     }

@@ -66,8 +66,14 @@ impl Out {
             progress: stderr.is_terminal() && !quiet && !json,
             json,
             quiet,
-            stdout: Mutex::new(Sink { color: wanted(stdout.is_terminal()), to: Box::new(stdout) }),
-            stderr: Mutex::new(Sink { color: wanted(stderr.is_terminal()), to: Box::new(stderr) }),
+            stdout: Mutex::new(Sink {
+                color: wanted(stdout.is_terminal()),
+                to: Box::new(stdout),
+            }),
+            stderr: Mutex::new(Sink {
+                color: wanted(stderr.is_terminal()),
+                to: Box::new(stderr),
+            }),
         }
     }
 
@@ -148,7 +154,11 @@ impl Out {
             }}));
             return;
         }
-        let mut lines = vec![Line::new().styled(Style::Bad, "error: ").text(&failure.what)];
+        let mut lines = vec![
+            Line::new()
+                .styled(Style::Bad, "error: ")
+                .text(&failure.what),
+        ];
         if let Some(why) = &failure.why {
             lines.push(Line::new().styled(Style::Dim, "  why: ").text(why));
         }
@@ -176,7 +186,9 @@ fn versioned(document: &impl Serialize) -> Result<String, Failure> {
         Some(members) => format!(",{members}"),
         None => format!(",\"value\":{text}}}"),
     };
-    Ok(line::json_for_terminals(&format!("{{\"v\":{JSON_VERSION}{members}")))
+    Ok(line::json_for_terminals(&format!(
+        "{{\"v\":{JSON_VERSION}{members}"
+    )))
 }
 
 fn write(sink: &Mutex<Sink>, line: &Line) -> std::io::Result<()> {
@@ -187,7 +199,8 @@ fn write(sink: &Mutex<Sink>, line: &Line) -> std::io::Result<()> {
 }
 
 fn lock(sink: &Mutex<Sink>) -> std::sync::MutexGuard<'_, Sink> {
-    sink.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    sink.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn cannot_write(error: &std::io::Error) -> Failure {
@@ -205,7 +218,9 @@ fn no_color() -> bool {
 
 fn terminal_width() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
-    let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    let columns = size
+        .map(|size| usize::from(size.ws_col))
+        .filter(|columns| *columns > 0);
     columns.unwrap_or(80).clamp(40, 160)
 }
 

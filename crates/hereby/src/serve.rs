@@ -167,7 +167,7 @@ fn serve_until_told(
 async fn tour(data_dir: &Path, out: &Out) -> Result<(), Failure> {
     let globals = Globals { data_dir: Some(data_dir.to_owned()), ..Globals::default() };
     let played = match Client::new(&globals) {
-        Ok(client) => rehearse::play(&client, out).await,
+        Ok(client) => rehearse::play(&client, &call(data_dir), out).await,
         Err(failure) => Err(failure),
     };
     match played {
@@ -283,11 +283,7 @@ fn welcome(run: &Run<'_>, station: &Station, data_dir: &Path, pin: Option<&str>,
     if run.rehearse {
         return;
     }
-    let here = if std::env::var_os("HEREBY_DATA_DIR").is_some() || is_default(data_dir) {
-        String::new()
-    } else {
-        format!(" --data-dir {}", data_dir.display())
-    };
+    let call = call(data_dir);
     out.talk("");
     out.talk("Next, in another terminal:");
     for (what, line) in [
@@ -298,11 +294,34 @@ fn welcome(run: &Run<'_>, station: &Station, data_dir: &Path, pin: Option<&str>,
     ] {
         out.talk(
             Line::new()
-                .styled(Style::Good, format!("  hereby{here} {line}"))
+                .styled(Style::Good, format!("  {call} {line}"))
                 .styled(Style::Dim, format!("   {what}")),
         );
     }
     out.talk("Ctrl-C stops it.");
+}
+
+/// How this very binary is called for this data directory in another terminal.
+fn call(data_dir: &Path) -> String {
+    let own = std::env::current_exe().ok();
+    let on_path = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|dir| {
+            std::fs::canonicalize(dir.join("hereby")).ok() == own && own.is_some()
+        })
+    });
+    let binary = match &own {
+        Some(own) if !on_path => {
+            let here = std::env::current_dir().ok();
+            let below = here.and_then(|here| own.strip_prefix(here).ok().map(Path::to_owned));
+            below.unwrap_or_else(|| own.clone()).display().to_string()
+        }
+        _ => "hereby".to_owned(),
+    };
+    if std::env::var_os("HEREBY_DATA_DIR").is_some() || is_default(data_dir) {
+        binary
+    } else {
+        format!("{binary} --data-dir {}", data_dir.display())
+    }
 }
 
 fn is_default(data_dir: &Path) -> bool {

@@ -18,11 +18,23 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "reopen",
         ],
     ),
-    ("See what happens", &["show", "incidents", "watch", "alerts"]),
-    ("Direct alerts", &["attach", "silence", "silences", "maintenance", "heartbeat"]),
-    ("Check the record", &["verify", "prove", "export", "record", "rebuild", "witness"]),
+    (
+        "See what happens",
+        &["show", "incidents", "watch", "alerts"],
+    ),
+    (
+        "Direct alerts",
+        &["attach", "silence", "silences", "maintenance", "heartbeat"],
+    ),
+    (
+        "Check the record",
+        &["verify", "prove", "export", "record", "rebuild", "witness"],
+    ),
     ("Run hereby", &["up", "serve", "doctor"]),
-    ("Give access and automate", &["token", "key", "send", "completions", "man"]),
+    (
+        "Give access and automate",
+        &["token", "key", "send", "completions", "man"],
+    ),
 ];
 
 /// The groups as a text: one line for each subcommand.

@@ -42,9 +42,11 @@ pub(crate) struct ServeArgs {
 
 /// Watch another machine's record, cosign its checkpoints, keep a copy
 #[derive(Args, Debug)]
-#[command(after_help = "Example, on a machine that shares no fate with the first:
+#[command(
+    after_help = "Example, on a machine that shares no fate with the first:
   hereby witness /srv/witness --url https://control:7700 --token-file witness.token \\
-    --vkey \"$(cat log.vkey)\"")]
+    --vkey \"$(cat log.vkey)\""
+)]
 pub(crate) struct WitnessArgs {
     /// Where the copy and the witness's key are kept
     #[arg(value_name = "DIR")]
@@ -75,7 +77,12 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "VKEY")]
     pub(crate) vkey: Option<VerifierKey>,
     /// Check a proof that `hereby prove` wrote
-    #[arg(long, value_name = "FILE", requires = "vkey", conflicts_with = "bundle")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "vkey",
+        conflicts_with = "bundle"
+    )]
     pub(crate) proof: Option<PathBuf>,
     /// Check a bundle that `hereby export` wrote
     #[arg(long, value_name = "FILE", requires = "vkey")]

@@ -90,8 +90,12 @@ pub(crate) fn label(text: &str) -> Result<(Box<str>, Box<str>), String> {
 pub(crate) fn holder(text: &str) -> Result<Actor, String> {
     let said = |error: base::BadId| error.to_string();
     match text.split_once(':') {
-        Some(("person", name)) => Ok(Actor::Person { id: name.parse().map_err(said)? }),
-        Some(("service", name)) => Ok(Actor::Service { id: name.parse().map_err(said)? }),
+        Some(("person", name)) => Ok(Actor::Person {
+            id: name.parse().map_err(said)?,
+        }),
+        Some(("service", name)) => Ok(Actor::Service {
+            id: name.parse().map_err(said)?,
+        }),
         _ => Err("a holder is written person:NAME or service:NAME".to_owned()),
     }
 }

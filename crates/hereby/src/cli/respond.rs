@@ -236,8 +236,10 @@ pub(crate) struct IncidentsArgs {
 
 /// Print what happens as it happens
 #[derive(Args, Debug)]
-#[command(after_help = "Ctrl-C ends it. A lost connection is taken up where it broke.
-With --json each act is one document on a line of its own.")]
+#[command(
+    after_help = "Ctrl-C ends it. A lost connection is taken up where it broke.
+With --json each act is one document on a line of its own."
+)]
 pub(crate) struct WatchArgs {
     /// Only this incident: 7, INC-7
     #[arg(value_name = "INC", value_parser = parse::incident)]

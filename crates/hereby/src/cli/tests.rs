@@ -22,7 +22,11 @@ fn words(line: &str) -> Vec<OsString> {
             _ => words.last_mut().unwrap().push(character),
         }
     }
-    words.into_iter().filter(|word| !word.is_empty()).map(OsString::from).collect()
+    words
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .map(OsString::from)
+        .collect()
 }
 
 fn read(line: &str) -> Result<super::Cli, clap::Error> {
@@ -49,7 +53,10 @@ fn every_subcommand_stands_in_one_group() {
         .filter(|it| !it.is_hide_set())
         .map(clap::Command::get_name)
         .collect();
-    let grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+    let grouped: Vec<&str> = GROUPS
+        .iter()
+        .flat_map(|(_, names)| names.iter().copied())
+        .collect();
     let set: BTreeSet<_> = grouped.iter().collect();
     assert_eq!(set.len(), grouped.len());
     assert_eq!(set, visible.iter().collect());
@@ -66,7 +73,10 @@ fn all(command: &clap::Command) -> Vec<clap::Command> {
 #[test]
 fn first_lines_are_short_and_have_no_full_stop() {
     for command in all(&command()) {
-        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let about = command
+            .get_about()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         assert!(!about.is_empty(), "{} says nothing", command.get_name());
         assert!(!about.ends_with('.'), "{about}");
         assert!(about.len() <= 72, "{about}");
@@ -92,10 +102,17 @@ fn every_example_in_the_help_is_taken() {
     let vkey = signer.verifier().to_string();
     let mut seen = 0;
     for command in all(&command()) {
-        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let help = help.replace("\\\n    ", "").replace("$(cat log.vkey)", &vkey);
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let help = help
+            .replace("\\\n    ", "")
+            .replace("$(cat log.vkey)", &vkey);
         for line in help.lines().filter(|line| line.starts_with("  ")) {
-            let Some(at) = line.find("hereby ") else { continue };
+            let Some(at) = line.find("hereby ") else {
+                continue;
+            };
             // Behind the command: where its output goes, or what it shows.
             let line = &line[at..];
             let line = line.split(" > ").next().unwrap();
@@ -112,9 +129,24 @@ fn every_example_in_the_help_is_taken() {
 #[test]
 fn an_incident_is_said_in_three_ways() {
     for text in ["7", "INC-7", "inc-7", "Inc-7"] {
-        assert_eq!(parse::incident(text).unwrap().to_string(), "INC-7", "{text}");
+        assert_eq!(
+            parse::incident(text).unwrap().to_string(),
+            "INC-7",
+            "{text}"
+        );
     }
-    for text in ["", "INC-", "0", "07", "INC-0", "7x", "-7", "INC7", "é", "INC-99999999999"] {
+    for text in [
+        "",
+        "INC-",
+        "0",
+        "07",
+        "INC-0",
+        "7x",
+        "-7",
+        "INC7",
+        "é",
+        "INC-99999999999",
+    ] {
         assert!(parse::incident(text).is_err(), "{text}");
     }
 }
@@ -132,7 +164,18 @@ fn lengths_of_time_are_read_strictly() {
     ] {
         assert_eq!(parse::duration_ms(text).unwrap(), ms, "{text}");
     }
-    for text in ["", "2", "h", "2 h", "-2h", "2y", "0s", "2h3", "9999999999999999d", "٣h"] {
+    for text in [
+        "",
+        "2",
+        "h",
+        "2 h",
+        "-2h",
+        "2y",
+        "0s",
+        "2h3",
+        "9999999999999999d",
+        "٣h",
+    ] {
         assert!(parse::duration_ms(text).is_err(), "{text}");
     }
 }
@@ -147,7 +190,11 @@ fn a_time_is_a_clock_s_or_seen_from_now() {
         ("2017-12-21T07:30:00Z", "2017-12-21T07:30:00.000Z"),
         ("2017-12-21T08:30:00+01:00", "2017-12-21T07:30:00.000Z"),
     ] {
-        assert_eq!(parse::when(text).unwrap().resolve(now).to_string(), at, "{text}");
+        assert_eq!(
+            parse::when(text).unwrap().resolve(now).to_string(),
+            at,
+            "{text}"
+        );
     }
     for text in ["", "yesterday", "07:30", "10m", "ago", "in", "2017-12-21"] {
         assert!(parse::when(text).is_err(), "{text}");
@@ -177,18 +224,34 @@ fn globals_are_taken_anywhere_on_the_line() {
     assert_eq!(globals.why.unwrap().as_str(), "seen it");
     assert_eq!(globals.on_behalf_of.unwrap().as_str(), "sam");
     assert_eq!(globals.id.unwrap().as_str(), "page-1");
-    let Task::Acknowledge(args) = cli.task else { panic!("{:?}", cli.task) };
+    let Task::Acknowledge(args) = cli.task else {
+        panic!("{:?}", cli.task)
+    };
     assert_eq!(args.incident.number(), 7);
     assert!(read("hereby --json ack 7").unwrap().globals.json);
 }
 
 #[test]
 fn what_is_said_on_the_line_goes_before_the_environment() {
-    let from_environment =
-        || Globals { url: Some("https://control:7700".to_owned()), ..Globals::default() };
+    let from_environment = || Globals {
+        url: Some("https://control:7700".to_owned()),
+        ..Globals::default()
+    };
     assert_eq!(from_environment().settle(true, false).unwrap().url, None);
-    assert!(from_environment().settle(false, false).unwrap().url.is_some());
-    assert!(from_environment().settle(false, true).unwrap().url.is_some());
+    assert!(
+        from_environment()
+            .settle(false, false)
+            .unwrap()
+            .url
+            .is_some()
+    );
+    assert!(
+        from_environment()
+            .settle(false, true)
+            .unwrap()
+            .url
+            .is_some()
+    );
     assert_eq!(
         refused("hereby incidents --data-dir /srv --url https://control"),
         ErrorKind::ArgumentConflict
@@ -231,7 +294,10 @@ fn what_is_missing_or_too_much_is_refused() {
         assert!(expected.contains(&kind), "{line}: {kind:?}");
     }
     assert_eq!(refused("hereby status 7 resolved"), ErrorKind::InvalidValue);
-    assert_eq!(refused("hereby declare x --severity 6"), ErrorKind::ValueValidation);
+    assert_eq!(
+        refused("hereby declare x --severity 6"),
+        ErrorKind::ValueValidation
+    );
 }
 
 #[test]

@@ -35,7 +35,12 @@ pub(super) enum Target {
     /// On a loopback address, without TLS.
     Loopback { host: String, port: u16 },
     /// Anywhere, over TLS.
-    Tls { host: String, port: u16, name: ServerName<'static>, config: Arc<rustls::ClientConfig> },
+    Tls {
+        host: String,
+        port: u16,
+        name: ServerName<'static>,
+        config: Arc<rustls::ClientConfig>,
+    },
 }
 
 impl Target {
@@ -48,7 +53,9 @@ impl Target {
                 "the path of the socket {} is too long",
                 socket.display()
             ))
-            .because(format!("it has {bytes} bytes, the system takes {SOCKET_PATH_BYTES_MAX}"))
+            .because(format!(
+                "it has {bytes} bytes, the system takes {SOCKET_PATH_BYTES_MAX}"
+            ))
             .hint("use a shorter data directory, or a symbolic link to it"));
         }
         Ok(Target::Local(socket))
@@ -69,17 +76,27 @@ impl Target {
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(wrong("it has a path"));
         }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         match uri.scheme_str() {
-            Some("http") if is_loopback(&host) => {
-                Ok(Target::Loopback { host, port: uri.port_u16().unwrap_or(80) })
-            }
+            Some("http") if is_loopback(&host) => Ok(Target::Loopback {
+                host,
+                port: uri.port_u16().unwrap_or(80),
+            }),
             Some("http") => Err(wrong("a token crosses a network over TLS only")),
             Some("https") => {
                 let name = ServerName::try_from(host.clone())
                     .map_err(|_| wrong("its host is neither a name nor an address"))?;
                 let config = tls::config(globals.ca_file.as_deref(), globals.pin.as_ref())?;
-                Ok(Target::Tls { host, port: uri.port_u16().unwrap_or(443), name, config })
+                Ok(Target::Tls {
+                    host,
+                    port: uri.port_u16().unwrap_or(443),
+                    name,
+                    config,
+                })
             }
             _ => Err(wrong("it begins with neither https:// nor http://")),
         }
@@ -90,7 +107,11 @@ impl Target {
         match self {
             Target::Local(_) => "localhost".to_owned(),
             Target::Loopback { host, port } | Target::Tls { host, port, .. } => {
-                if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+                if host.contains(':') {
+                    format!("[{host}]:{port}")
+                } else {
+                    format!("{host}:{port}")
+                }
             }
         }
     }
@@ -100,10 +121,13 @@ impl Target {
         let connecting = async {
             let stream: Box<dyn Stream> = match self {
                 Target::Local(socket) => Box::new(UnixStream::connect(socket).await?),
-                Target::Loopback { host, port } => {
-                    Box::new(tcp(host, *port).await?)
-                }
-                Target::Tls { host, port, name, config } => {
+                Target::Loopback { host, port } => Box::new(tcp(host, *port).await?),
+                Target::Tls {
+                    host,
+                    port,
+                    name,
+                    config,
+                } => {
                     let plain = tcp(host, *port).await?;
                     let connector = TlsConnector::from(Arc::clone(config));
                     Box::new(connector.connect(name.clone(), plain).await?)
@@ -119,9 +143,14 @@ impl Target {
 
     /// Whether trying again in a moment is pointless: there is no socket, or it is not ours.
     pub(super) fn is_absent(&self, trouble: &Trouble) -> bool {
-        let Trouble::Unsent(error) = trouble else { return false };
+        let Trouble::Unsent(error) = trouble else {
+            return false;
+        };
         matches!(self, Target::Local(_))
-            && matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+            && matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+            )
             || error.kind() == io::ErrorKind::InvalidInput
             || is_certificate(error)
     }
@@ -144,8 +173,9 @@ impl Target {
             Target::Local(_) => failure
                 .hint("start it: hereby up")
                 .hint("if it runs elsewhere, name its data directory (--data-dir) or --url"),
-            Target::Tls { .. } if is_certificate(error) => failure
-                .hint("trust its certificate with --ca-file FILE or --pin sha256:HEX"),
+            Target::Tls { .. } if is_certificate(error) => {
+                failure.hint("trust its certificate with --ca-file FILE or --pin sha256:HEX")
+            }
             _ => failure.hint("is it running, and is the address right?"),
         }
     }
@@ -169,11 +199,16 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
 
 /// `localhost` is this machine by RFC 6761 §6.3.
 fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn is_certificate(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    let cause = error
+        .get_ref()
+        .and_then(|cause| cause.downcast_ref::<rustls::Error>());
     matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
 }
 

@@ -138,10 +138,7 @@ pub(crate) enum Next {
     /// Something happened.
     Event(Event),
     /// The connection broke; [`Events::next`] makes another one after this long.
-    Lost {
-        why: String,
-        pause: Duration,
-    },
+    Lost { why: String, pause: Duration },
     /// It is there again.
     Again,
 }
@@ -177,14 +174,19 @@ impl Events<'_> {
                 }
                 Err(why) => {
                     self.body = None;
-                    return Ok(Next::Lost { why, pause: self.pause });
+                    return Ok(Next::Lost {
+                        why,
+                        pause: self.pause,
+                    });
                 }
             }
         }
     }
 
     async fn chunk(&mut self) -> Result<Bytes, String> {
-        let Some(body) = &mut self.body else { return Err("there is no connection".to_owned()) };
+        let Some(body) = &mut self.body else {
+            return Err("there is no connection".to_owned());
+        };
         match tokio::time::timeout(SILENCE_MAX, body.frame()).await {
             Err(_) => Err(format!("nothing came for {} s", SILENCE_MAX.as_secs())),
             Ok(None) => Err("hereby ended it".to_owned()),
@@ -195,9 +197,15 @@ impl Events<'_> {
 
     async fn connect(&mut self) -> Result<(), Stop> {
         let mut ask = Ask::get(&self.path);
-        ask.headers.push((header::ACCEPT, HeaderValue::from_static("text/event-stream")));
+        ask.headers.push((
+            header::ACCEPT,
+            HeaderValue::from_static("text/event-stream"),
+        ));
         if let Some(last) = self.last {
-            ask.headers.push((HeaderName::from_static("last-event-id"), HeaderValue::from(last)));
+            ask.headers.push((
+                HeaderName::from_static("last-event-id"),
+                HeaderValue::from(last),
+            ));
         }
         let opening = tokio::time::timeout(super::ANSWER_TIME, self.client.open(&ask));
         let response = match opening.await {
@@ -211,10 +219,16 @@ impl Events<'_> {
             return Ok(());
         }
         if status.is_server_error() {
-            return Err(Stop::Trouble(Trouble::Lost(format!("it answered {status}"))));
+            return Err(Stop::Trouble(Trouble::Lost(format!(
+                "it answered {status}"
+            ))));
         }
-        let body = http_body_util::Limited::new(response.into_body(), LINE_BYTES_MAX).collect().await;
-        let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let body = http_body_util::Limited::new(response.into_body(), LINE_BYTES_MAX)
+            .collect()
+            .await;
+        let body = body
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
         let problem = serde_json::from_slice(&body).unwrap_or_default();
         Err(Stop::Refused(refused_reading(status, &problem)))
     }

@@ -69,7 +69,10 @@ impl Secret {
 
     /// What hereby keeps of it: the SHA-256 of the token's 32 bytes.
     pub(crate) fn hash(&self) -> Hash {
-        let bytes = self.0.strip_prefix(PREFIX).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let bytes = self
+            .0
+            .strip_prefix(PREFIX)
+            .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
         hash::sha256(&[&bytes.expect("it was decoded when it was made")])
     }
 
@@ -94,6 +97,8 @@ fn read(path: &Path) -> Result<String, Failure> {
     };
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(cannot)?;
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(cannot)?;
+    file.take(FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(cannot)?;
     Ok(text)
 }

@@ -71,7 +71,11 @@ pub(crate) struct SubjectRef {
 enum Verdict {
     Done(Done),
     /// Judged, and nothing happened.
-    Refused { status: StatusCode, problem: Problem, retry_after: Option<Duration> },
+    Refused {
+        status: StatusCode,
+        problem: Problem,
+        retry_after: Option<Duration>,
+    },
     /// No connection: nothing was sent.
     Unsent(std::io::Error),
     /// It may have happened.
@@ -98,7 +102,11 @@ impl Verdict {
         };
         if refused {
             let retry_after = answer.retry_after;
-            return Verdict::Refused { status: answer.status, problem, retry_after };
+            return Verdict::Refused {
+                status: answer.status,
+                problem,
+                retry_after,
+            };
         }
         Verdict::InDoubt(problem.sentence(answer.status))
     }
@@ -107,7 +115,11 @@ impl Verdict {
     /// when hereby says.
     fn pause(&self, usual: Duration) -> Option<Duration> {
         match self {
-            Verdict::Refused { status, retry_after, .. } => {
+            Verdict::Refused {
+                status,
+                retry_after,
+                ..
+            } => {
                 let passing = *status == StatusCode::SERVICE_UNAVAILABLE;
                 passing.then(|| retry_after.unwrap_or_default().max(usual))
             }
@@ -133,7 +145,10 @@ impl Client {
         .map_err(|mut failure| {
             failure.id = Some(sending.id.clone());
             if failure.exit == Exit::Unknown {
-                failure = failure.hint(format!("to find out, send it again: {}", sending.again(via)));
+                failure = failure.hint(format!(
+                    "to find out, send it again: {}",
+                    sending.again(via)
+                ));
             }
             failure
         })
@@ -145,15 +160,22 @@ impl Client {
         let mut pauses = self.patience.pauses.iter();
         loop {
             let outcome = self.once(ask).await;
-            let absent = outcome.as_ref().is_err_and(|trouble| self.target.is_absent(trouble));
+            let absent = outcome
+                .as_ref()
+                .is_err_and(|trouble| self.target.is_absent(trouble));
             let verdict = Verdict::of(outcome);
-            let pause = pauses.next().and_then(|usual| verdict.pause(*usual)).filter(|pause| {
-                !absent && began.elapsed().saturating_add(*pause) < self.patience.budget
-            });
+            let pause = pauses
+                .next()
+                .and_then(|usual| verdict.pause(*usual))
+                .filter(|pause| {
+                    !absent && began.elapsed().saturating_add(*pause) < self.patience.budget
+                });
             if let Verdict::InDoubt(why) = &verdict {
                 doubt = Some(why.clone());
             }
-            let Some(pause) = pause else { return self.conclude(verdict, doubt) };
+            let Some(pause) = pause else {
+                return self.conclude(verdict, doubt);
+            };
             sleep(pause).await;
         }
     }
@@ -164,15 +186,25 @@ impl Client {
         match (last, doubt) {
             (Verdict::Done(done), _) => Ok(done),
             (Verdict::InDoubt(why), _) => unknown(why),
-            (Verdict::Unsent(error), Some(doubt)) => {
-                unknown(format!("{doubt}; then hereby could not be reached: {error}"))
-            }
-            (Verdict::Refused { status, problem, .. }, Some(doubt)) => unknown(format!(
+            (Verdict::Unsent(error), Some(doubt)) => unknown(format!(
+                "{doubt}; then hereby could not be reached: {error}"
+            )),
+            (
+                Verdict::Refused {
+                    status, problem, ..
+                },
+                Some(doubt),
+            ) => unknown(format!(
                 "{doubt}; sent again it was refused: {}",
                 problem.sentence(status)
             )),
             (Verdict::Unsent(error), None) => Err(self.target.unreachable(&error)),
-            (Verdict::Refused { status, problem, .. }, None) => Err(refused(status, &problem)),
+            (
+                Verdict::Refused {
+                    status, problem, ..
+                },
+                None,
+            ) => Err(refused(status, &problem)),
         }
     }
 }
@@ -209,7 +241,12 @@ impl Sending<'_> {
         let too_much = |error| Failure::usage("the command can't be sent").because(error);
         let canonical = command.to_canonical().map_err(too_much)?;
         let path = format!("/api/v1/commands/{}", self.verb.name());
-        let mut ask = Ask::with_body(Method::POST, path, "application/json", self.args(&canonical)?);
+        let mut ask = Ask::with_body(
+            Method::POST,
+            path,
+            "application/json",
+            self.args(&canonical)?,
+        );
         let mut header = |name: &'static str, value: &str| -> Result<(), Failure> {
             let value = HeaderValue::from_str(value)
                 .map_err(|error| Failure::from(anyhow::Error::new(error)))?;
@@ -246,9 +283,16 @@ impl Sending<'_> {
     /// what stdin said is written out.
     fn again(&self, via: &Via) -> String {
         let mut words = vec!["hereby".to_owned(), "send".to_owned()];
-        let args = self.command().to_canonical().ok().and_then(|bytes| self.args(&bytes).ok());
+        let args = self
+            .command()
+            .to_canonical()
+            .ok()
+            .and_then(|bytes| self.args(&bytes).ok());
         words.push(self.verb.name().to_owned());
-        words.push(args.and_then(|args| String::from_utf8(args).ok()).unwrap_or_default());
+        words.push(
+            args.and_then(|args| String::from_utf8(args).ok())
+                .unwrap_or_default(),
+        );
         words.extend(["--id".to_owned(), self.id.to_string()]);
         let mut option = |name: &str, value: Option<String>| {
             words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
@@ -257,12 +301,16 @@ impl Sending<'_> {
         option("--as", self.on_behalf_of.as_ref().map(ToString::to_string));
         option("--sign", self.signer.map(|(key, _)| key.to_string()));
         words.extend(via.options.iter().cloned());
-        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+        words
+            .iter()
+            .map(|word| quoted(word))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
 /// A word for a POSIX shell.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@+,".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         word.to_owned()

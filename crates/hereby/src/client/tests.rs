@@ -29,7 +29,11 @@ pub(crate) enum Reaction {
 
 /// An answer with a JSON body.
 pub(crate) fn answer(status: u16, body: &serde_json::Value) -> Reaction {
-    Reaction::Answer(status, "Content-Type: application/json\r\n", body.to_string())
+    Reaction::Answer(
+        status,
+        "Content-Type: application/json\r\n",
+        body.to_string(),
+    )
 }
 
 fn problem(status: u16, outcome: &str, reason: &str) -> Reaction {
@@ -106,7 +110,11 @@ pub(crate) fn client(dir: &Path) -> Client {
         reading: [Duration::from_millis(5); 2],
         stream: Duration::from_millis(5),
     };
-    Client { target: Target::local(dir).unwrap(), token: None, patience }
+    Client {
+        target: Target::local(dir).unwrap(),
+        token: None,
+        patience,
+    }
 }
 
 async fn read_request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
@@ -115,7 +123,10 @@ async fn read_request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Strin
         let text = String::from_utf8_lossy(&request).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length = head.lines().find_map(|line| {
-                line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok()
+                line.to_ascii_lowercase()
+                    .strip_prefix("content-length: ")?
+                    .parse()
+                    .ok()
             });
             if body.len() >= length.unwrap_or(0) {
                 return text;
@@ -131,13 +142,16 @@ async fn read_request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Strin
 
 fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     let head = request.split("\r\n\r\n").next()?;
-    head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    head.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
 fn sending() -> Sending<'static> {
     Sending {
         id: "page-1".parse().unwrap(),
-        verb: Verb::from(Acknowledge { incident: "INC-7".parse().unwrap() }),
+        verb: Verb::from(Acknowledge {
+            incident: "INC-7".parse().unwrap(),
+        }),
         why: Some("it's ours: größer, 100 %".parse().unwrap()),
         on_behalf_of: Some("sam".parse().unwrap()),
         signer: None,
@@ -148,7 +162,9 @@ async fn submitted(
     reactions: impl IntoIterator<Item = Reaction>,
 ) -> (Result<Done, Failure>, Vec<String>) {
     let server = Server::start(reactions);
-    let via = Via { options: vec!["--data-dir".to_owned(), "/srv/my data".to_owned()] };
+    let via = Via {
+        options: vec!["--data-dir".to_owned(), "/srv/my data".to_owned()],
+    };
     let outcome = server.client().submit(&sending(), &via).await;
     (outcome, server.requests())
 }
@@ -162,7 +178,9 @@ const AGAIN: &str = "to find out, send it again: hereby send incident.acknowledg
 async fn a_command_is_sent_as_the_api_says() {
     let (outcome, requests) = submitted([done("incident.acknowledged/1", SUBJECT)]).await;
     assert_eq!(outcome.unwrap().receipts[0].index, 42);
-    let [request] = &requests[..] else { panic!("{requests:?}") };
+    let [request] = &requests[..] else {
+        panic!("{requests:?}")
+    };
     assert!(request.starts_with("POST /api/v1/commands/incident.acknowledge HTTP/1.1\r\n"));
     assert_eq!(header(request, "idempotency-key"), Some("page-1"));
     let why = "it%27s%20ours%3A%20gr%C3%B6%C3%9Fer%2C%20100%20%25";
@@ -171,7 +189,10 @@ async fn a_command_is_sent_as_the_api_says() {
     assert_eq!(header(request, "content-type"), Some("application/json"));
     assert_eq!(header(request, "host"), Some("localhost"));
     assert_eq!(header(request, "hereby-claimed-at"), None);
-    assert!(request.ends_with("\r\n\r\n{\"incident\":\"INC-7\"}"), "{request}");
+    assert!(
+        request.ends_with("\r\n\r\n{\"incident\":\"INC-7\"}"),
+        "{request}"
+    );
 }
 
 #[tokio::test]
@@ -179,13 +200,27 @@ async fn a_signature_is_one_over_the_canonical_command() {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
     let key: Name = "sam-laptop".parse().unwrap();
     let server = Server::start([done("incident.acknowledged/1", SUBJECT)]);
-    let sending = Sending { signer: Some((&key, &pair)), ..sending() };
-    server.client().submit(&sending, &Via { options: Vec::new() }).await.unwrap();
+    let sending = Sending {
+        signer: Some((&key, &pair)),
+        ..sending()
+    };
+    server
+        .client()
+        .submit(
+            &sending,
+            &Via {
+                options: Vec::new(),
+            },
+        )
+        .await
+        .unwrap();
     let request = server.requests().remove(0);
     let value = header(&request, "hereby-signature").unwrap();
     let signature = value.strip_prefix("key=sam-laptop, sig=").unwrap();
     use base64::Engine as _;
-    let signature = base64::engine::general_purpose::STANDARD.decode(signature).unwrap();
+    let signature = base64::engine::general_purpose::STANDARD
+        .decode(signature)
+        .unwrap();
     // As hereby puts it together again.
     let command = Command {
         on_behalf_of: sending.on_behalf_of.clone(),
@@ -219,13 +254,20 @@ async fn a_connection_that_always_breaks_leaves_it_unknown() {
 
 #[tokio::test]
 async fn a_refusal_after_a_broken_connection_is_not_rounded_to_no() {
-    let refusals =
-        [problem(409, "refused", "wrong_state"), problem(403, "refused", "forbidden")];
+    let refusals = [
+        problem(409, "refused", "wrong_state"),
+        problem(403, "refused", "forbidden"),
+    ];
     for refusal in refusals {
         let (outcome, requests) = submitted([Reaction::HangUp, refusal]).await;
         let failure = outcome.unwrap_err();
         assert_eq!(failure.exit, Exit::Unknown, "{failure:?}");
-        assert!(failure.why.unwrap().contains("sent again it was refused: no: "));
+        assert!(
+            failure
+                .why
+                .unwrap()
+                .contains("sent again it was refused: no: ")
+        );
         assert_eq!(requests.len(), 2);
     }
 }
@@ -269,39 +311,64 @@ async fn a_retry_that_hereby_wants_too_late_is_not_waited_for() {
     let body = serde_json::json!({ "outcome": "refused", "reason": "overloaded" }).to_string();
     let (outcome, requests) =
         submitted([Reaction::Answer(503, "Retry-After: 3600\r\n", body)]).await;
-    assert_eq!((outcome.unwrap_err().exit, requests.len()), (Exit::Refused, 1));
+    assert_eq!(
+        (outcome.unwrap_err().exit, requests.len()),
+        (Exit::Refused, 1)
+    );
 }
 
 #[tokio::test]
 async fn what_is_neither_done_nor_refused_is_unknown() {
-    let proxy = Reaction::Answer(502, "Content-Type: text/html\r\n", "<h1>Bad</h1>".to_owned());
+    let proxy = Reaction::Answer(
+        502,
+        "Content-Type: text/html\r\n",
+        "<h1>Bad</h1>".to_owned(),
+    );
     let garbage = Reaction::Answer(200, "", "{\"outcome\":\"done\"".to_owned());
     let moved = Reaction::Answer(302, "Location: /elsewhere\r\n", String::new());
     for odd in [problem(504, "unknown", "unknown"), proxy, garbage, moved] {
         let (outcome, requests) = submitted(vec![odd.clone(); 8]).await;
         let failure = outcome.unwrap_err();
-        assert_eq!((failure.exit, requests.len()), (Exit::Unknown, 4), "{odd:?}");
+        assert_eq!(
+            (failure.exit, requests.len()),
+            (Exit::Unknown, 4),
+            "{odd:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn without_a_socket_it_says_so_at_once() {
     let dir = tempfile::tempdir().unwrap();
-    let client = Client { patience: Patience::default(), ..client(dir.path()) };
+    let client = Client {
+        patience: Patience::default(),
+        ..client(dir.path())
+    };
     let began = std::time::Instant::now();
-    let via = Via { options: Vec::new() };
+    let via = Via {
+        options: Vec::new(),
+    };
     let failure = client.submit(&sending(), &via).await.unwrap_err();
     assert_eq!(failure.exit, Exit::Unreachable);
     assert_eq!(failure.hints[0], "start it: hereby up");
-    assert!(began.elapsed() < Duration::from_millis(150), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_millis(150),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test]
 async fn a_socket_that_nobody_listens_on_is_tried_again_and_nothing_was_sent() {
     let dir = tempfile::tempdir().unwrap();
     drop(UnixListener::bind(dir.path().join("control.sock")).unwrap());
-    let via = Via { options: Vec::new() };
-    let failure = client(dir.path()).submit(&sending(), &via).await.unwrap_err();
+    let via = Via {
+        options: Vec::new(),
+    };
+    let failure = client(dir.path())
+        .submit(&sending(), &via)
+        .await
+        .unwrap_err();
     assert_eq!(failure.exit, Exit::Unreachable);
 }
 
@@ -314,21 +381,34 @@ async fn a_reading_that_breaks_is_tried_again() {
     assert_eq!(server.requests().len(), 2);
 
     let server = Server::start(vec![Reaction::HangUp; 5]);
-    let failure = server.client().read::<serde_json::Value>("/api/v1/acts").await.unwrap_err();
-    assert_eq!((failure.exit, server.requests().len()), (Exit::Unreachable, 3));
+    let failure = server
+        .client()
+        .read::<serde_json::Value>("/api/v1/acts")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (failure.exit, server.requests().len()),
+        (Exit::Unreachable, 3)
+    );
 }
 
 #[tokio::test]
 async fn a_reading_without_a_token_says_how_to_show_one() {
     let server = Server::start([problem(401, "refused", "forbidden")]);
-    let failure = server.client().read::<serde_json::Value>("/api/v1/acts").await.unwrap_err();
+    let failure = server
+        .client()
+        .read::<serde_json::Value>("/api/v1/acts")
+        .await
+        .unwrap_err();
     assert_eq!(failure.exit, Exit::Unauthorised);
     assert!(failure.hints[0].contains("--token-file"), "{failure:?}");
 }
 
 #[test]
 fn a_socket_path_that_the_system_cannot_take_is_said_to_be_too_long() {
-    let failure = Target::local(Path::new(&"x".repeat(120))).map(drop).unwrap_err();
+    let failure = Target::local(Path::new(&"x".repeat(120)))
+        .map(drop)
+        .unwrap_err();
     assert_eq!(failure.exit, Exit::Usage);
     assert!(failure.why.unwrap().contains("107"));
 }
@@ -355,7 +435,10 @@ fn a_url_leads_over_tls_or_to_this_machine() {
     ] {
         let failure = of(url).map(drop).unwrap_err();
         assert_eq!(failure.exit, Exit::Usage, "{url}");
-        assert!(failure.why.as_deref().unwrap().contains(why), "{url}: {failure:?}");
+        assert!(
+            failure.why.as_deref().unwrap().contains(why),
+            "{url}: {failure:?}"
+        );
     }
 }
 
@@ -388,8 +471,16 @@ fn a_token_file_holds_a_token() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(Secret::of_caller(Some(&path)).unwrap(), Some(secret));
     std::fs::write(&path, "something else").unwrap();
-    assert_eq!(Secret::of_caller(Some(&path)).unwrap_err().exit, Exit::Usage);
-    assert_eq!(Secret::of_caller(Some(&dir.path().join("no"))).unwrap_err().exit, Exit::Usage);
+    assert_eq!(
+        Secret::of_caller(Some(&path)).unwrap_err().exit,
+        Exit::Usage
+    );
+    assert_eq!(
+        Secret::of_caller(Some(&dir.path().join("no")))
+            .unwrap_err()
+            .exit,
+        Exit::Usage
+    );
 }
 
 const STREAM: &str = ": hereby\nretry: 2000\n\nid: 7\nevent: incident.noted\ndata: {\"a\":1}\n\n\
@@ -397,8 +488,15 @@ const STREAM: &str = ": hereby\nretry: 2000\n\nid: 7\nevent: incident.noted\ndat
 
 #[test]
 fn events_are_read_from_bytes_cut_anywhere() {
-    let event = |index, data: &str| Event { index, data: data.to_owned() };
-    let expected = [event(Some(7), "{\"a\":1}"), event(None, "x\ny"), event(None, "z")];
+    let event = |index, data: &str| Event {
+        index,
+        data: data.to_owned(),
+    };
+    let expected = [
+        event(Some(7), "{\"a\":1}"),
+        event(None, "x\ny"),
+        event(None, "z"),
+    ];
     for cut in 0..STREAM.len() {
         let mut parser = Parser::default();
         let (first, second) = STREAM.as_bytes().split_at(cut);
@@ -419,9 +517,8 @@ fn an_event_has_a_bound() {
 
 #[tokio::test]
 async fn a_stream_is_taken_up_behind_the_last_event() {
-    let stream = |text: &str| {
-        Reaction::Answer(200, "Content-Type: text/event-stream\r\n", text.to_owned())
-    };
+    let stream =
+        |text: &str| Reaction::Answer(200, "Content-Type: text/event-stream\r\n", text.to_owned());
     let server = Server::start([
         stream("id: 7\ndata: a\n\nid: 8\ndata: b\n\nid: 9\ndata: half"),
         Reaction::HangUp,
@@ -430,7 +527,10 @@ async fn a_stream_is_taken_up_behind_the_last_event() {
         problem(403, "refused", "forbidden"),
     ]);
     let client = server.client();
-    let mut events = client.follow("/api/v1/events".to_owned(), Some(6)).await.unwrap();
+    let mut events = client
+        .follow("/api/v1/events".to_owned(), Some(6))
+        .await
+        .unwrap();
     let mut seen = Vec::new();
     let failure = loop {
         match events.next().await {
@@ -443,8 +543,10 @@ async fn a_stream_is_taken_up_behind_the_last_event() {
     assert_eq!(seen, ["a", "b", "lost", "again", "c", "lost"]);
     assert_eq!(failure.exit, Exit::Unauthorised);
     let requests = server.requests();
-    let last: Vec<_> =
-        requests.iter().map(|request| header(request, "last-event-id").unwrap()).collect();
+    let last: Vec<_> = requests
+        .iter()
+        .map(|request| header(request, "last-event-id").unwrap())
+        .collect();
     assert_eq!(last, ["6", "8", "8", "8", "9"]);
 }
 
@@ -452,6 +554,10 @@ async fn a_stream_is_taken_up_behind_the_last_event() {
 async fn a_stream_that_cannot_begin_fails_at_once() {
     let server = Server::start([problem(404, "refused", "not_found")]);
     let client = server.client();
-    let failure = client.follow("/api/v1/events".to_owned(), None).await.map(drop).unwrap_err();
+    let failure = client
+        .follow("/api/v1/events".to_owned(), None)
+        .await
+        .map(drop)
+        .unwrap_err();
     assert_eq!(failure.exit, Exit::Refused);
 }

@@ -82,8 +82,13 @@ pub(super) fn config(
         .map_err(|error| Failure::from(anyhow::Error::new(error)))?;
     let builder = match pin {
         Some(pin) => {
-            let verifier = Pinned { pin: *pin, provider };
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+            let verifier = Pinned {
+                pin: *pin,
+                provider,
+            };
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
         }
         None => builder.with_root_certificates(roots(ca_file)?),
     };
@@ -93,7 +98,12 @@ pub(super) fn config(
 }
 
 fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Failure> {
-    let system = || SYSTEM_BUNDLES.iter().map(Path::new).find(|path| path.exists());
+    let system = || {
+        SYSTEM_BUNDLES
+            .iter()
+            .map(Path::new)
+            .find(|path| path.exists())
+    };
     let path = ca_file.or_else(system).ok_or_else(|| {
         Failure::usage("nothing says which certificates to trust")
             .because("this system has no bundle of certificates in the usual places")
@@ -175,6 +185,8 @@ impl ServerCertVerifier for Pinned {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

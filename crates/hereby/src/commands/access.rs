@@ -20,13 +20,18 @@ use crate::say::{Line, Out, Style, duration, stamp, table};
 
 /// What needs no running hereby: making a key. Gives the rest back.
 pub(super) fn local(args: KeyArgs, out: &Out) -> Result<Option<KeyArgs>, Failure> {
-    let KeyVerb::New { key } = &args.verb else { return Ok(Some(args)) };
+    let KeyVerb::New { key } = &args.verb else {
+        return Ok(Some(args));
+    };
     let (path, vkey) = Keys::of_user()?.make(key)?;
     if out.is_json() {
         out.json(&json!({ "key": key, "vkey": vkey.to_string(), "file": path }))?;
         return Ok(None);
     }
-    out.talk(format!("The private half is in {}; it never leaves this machine.", path.display()));
+    out.talk(format!(
+        "The private half is in {}; it never leaves this machine.",
+        path.display()
+    ));
     out.data(vkey.to_string())?;
     let next = format!("hereby key enroll {key} --person NAME");
     out.talk(Line::new().styled(Style::Dim, "  next: ").text(next));
@@ -36,7 +41,12 @@ pub(super) fn local(args: KeyArgs, out: &Out) -> Result<Option<KeyArgs>, Failure
 impl Session<'_> {
     pub(super) async fn token(&self, args: TokenArgs) -> Result<(), Failure> {
         match args.verb {
-            TokenVerb::Issue { holder, scope, expires, output } => {
+            TokenVerb::Issue {
+                holder,
+                scope,
+                expires,
+                output,
+            } => {
                 let scopes = scope.into_iter().map(Into::into).collect();
                 self.issue(holder, scopes, expires, output).await
             }
@@ -67,7 +77,13 @@ impl Session<'_> {
         let expires_at = self.now.plus_ms(life_ms);
         let token = token_id(&hash)?;
         let said = format!("Issued {token} to {actor}, until {}.", stamp(expires_at));
-        let verb = IssueToken { actor, expires_at, hash, scopes, token };
+        let verb = IssueToken {
+            actor,
+            expires_at,
+            hash,
+            scopes,
+            token,
+        };
         let shown = output.is_none().then(|| secret.expose());
         match self.submit(verb.into()).await {
             Ok((id, done)) if self.out.is_json() => self.out.json(&json!({
@@ -84,9 +100,11 @@ impl Session<'_> {
             Err(failure) if failure.exit == Exit::Unknown => {
                 if self.out.is_json() {
                     let id = &failure.id;
-                    self.out.json(&json!({ "outcome": "unknown", "id": id, "token": shown }))?;
+                    self.out
+                        .json(&json!({ "outcome": "unknown", "id": id, "token": shown }))?;
                 } else {
-                    self.out.warn("the token may work or not: keep it until that is known");
+                    self.out
+                        .warn("the token may work or not: keep it until that is known");
                     self.hand_over(&secret, output.as_ref())?;
                 }
                 Err(failure)
@@ -104,11 +122,13 @@ impl Session<'_> {
     fn hand_over(&self, secret: &Secret, output: Option<&PathBuf>) -> Result<(), Failure> {
         match output {
             Some(path) => {
-                self.out.talk(format!("The secret is in {}.", path.display()));
+                self.out
+                    .talk(format!("The secret is in {}.", path.display()));
                 Ok(())
             }
             None => {
-                self.out.talk("The secret is printed once and kept nowhere:");
+                self.out
+                    .talk("The secret is printed once and kept nowhere:");
                 self.out.data(secret.expose())
             }
         }
@@ -130,7 +150,11 @@ impl Session<'_> {
                 ..=0 => Line::new().styled(Style::Dim, "expired"),
                 _ => Line::new().text(duration(left)),
             };
-            let kind = if matches!(token.actor, Actor::Service { .. }) { "service" } else { "person" };
+            let kind = if matches!(token.actor, Actor::Service { .. }) {
+                "service"
+            } else {
+                "person"
+            };
             let cells = vec![
                 Line::new().styled(Style::Bold, token.token.to_string()),
                 Line::new().text(format!("{kind}:{}", token.actor)),
@@ -152,11 +176,14 @@ impl Session<'_> {
                     None => Keys::of_user()?.verifier(&key)?,
                 };
                 let said = format!("{key} signs for {person}.");
-                let verb = EnrollKey { key: key.clone(), person, vkey: vkey.to_string().into() };
+                let verb = EnrollKey {
+                    key: key.clone(),
+                    person,
+                    vkey: vkey.to_string().into(),
+                };
                 let done = self.send(verb).await?;
                 self.did(&done, said);
-                let next = format!("hereby acknowledge INC-1 --sign {key}");
-                self.out.talk(Line::new().styled(Style::Dim, "  next: ").text(next));
+                self.next(&format!("acknowledge INC-1 --sign {key}"));
                 Ok(())
             }
             KeyVerb::Revoke { key } => {
@@ -187,27 +214,34 @@ impl Session<'_> {
             ];
             (cells, key.vkey.clone())
         });
-        self.print(table(&["KEY", "PERSON", "PUBLIC HALF"], rows.collect(), self.out.width()))
+        self.print(table(
+            &["KEY", "PERSON", "PUBLIC HALF"],
+            rows.collect(),
+            self.out.width(),
+        ))
     }
 
     /// Sends what was written, as it was written.
     pub(super) async fn send_any(&self, args: SendArgs) -> Result<(), Failure> {
         if !VERBS.contains(&args.command.as_str()) {
-            return Err(Failure::usage(format!("there is no command `{}`", args.command))
-                .hint(format!("there are: {}", VERBS.join(", "))));
+            return Err(
+                Failure::usage(format!("there is no command `{}`", args.command))
+                    .hint(format!("there are: {}", VERBS.join(", "))),
+            );
         }
         let json = match args.args.as_deref() {
             Some(json) if json != "-" => json.to_owned(),
             _ => self.stdin("arguments", COMMAND_BYTES_MAX)?,
         };
-        let verb = Verb::decode(&args.command, &json).map_err(|error| {
-            Failure::usage("the arguments can't be taken").because(error)
-        })?;
+        let verb = Verb::decode(&args.command, &json)
+            .map_err(|error| Failure::usage("the arguments can't be taken").because(error))?;
         let done = self.send(verb).await?;
         if !self.out.is_json() {
             for receipt in &done.receipts {
                 let line = format!("{} {} {}", receipt.kind, receipt.subject.id, receipt.act);
-                self.out.data(Line::from(line).styled(Style::Dim, format!("  (entry {})", receipt.index)))?;
+                self.out.data(
+                    Line::from(line).styled(Style::Dim, format!("  (entry {})", receipt.index)),
+                )?;
             }
         }
         Ok(())
@@ -216,7 +250,13 @@ impl Session<'_> {
 
 /// A token's id: `tok-` and the first 16 hexadecimal digits of its hash.
 fn token_id(hash: &Hash) -> Result<TokenId, Failure> {
-    let digits: String =
-        hash.as_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("tok-{digits}").parse().map_err(|error| Failure::from(anyhow::Error::new(error)))
+    let digits: String = hash
+        .as_bytes()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("tok-{digits}")
+        .parse()
+        .map_err(|error| Failure::from(anyhow::Error::new(error)))
 }

@@ -26,7 +26,9 @@ pub(super) struct Keys {
 impl Keys {
     /// Those of the person who runs this.
     pub(super) fn of_user() -> Result<Keys, Failure> {
-        Ok(Keys { dir: place::config_dir()? })
+        Ok(Keys {
+            dir: place::config_dir()?,
+        })
     }
 
     /// Makes a key and keeps it. An existing file is never written over.
@@ -37,9 +39,14 @@ impl Keys {
         let key = SignerKey::from_seed(name.as_str(), Algorithm::Ed25519, seed)
             .map_err(|error| Failure::from(anyhow::Error::new(error)))?;
         let dir = &self.dir;
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| {
-            Failure::usage(format!("cannot make the directory {}", dir.display())).because(error)
-        })?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(|error| {
+                Failure::usage(format!("cannot make the directory {}", dir.display()))
+                    .because(error)
+            })?;
         let path = self.path(name);
         write_new(&path, &key.to_skey())?;
         Ok((path, key.verifier().clone()))
@@ -76,12 +83,16 @@ impl Keys {
         let file = std::fs::File::open(&path).map_err(cannot)?;
         let mode = file.metadata().map_err(cannot)?.mode();
         if mode & 0o077 != 0 {
-            return Err(Failure::usage(format!("the key {} is open to others", path.display()))
-                .because("what others could read may sign in your name")
-                .hint(format!("if nobody did: chmod 600 {}", path.display())));
+            return Err(
+                Failure::usage(format!("the key {} is open to others", path.display()))
+                    .because("what others could read may sign in your name")
+                    .hint(format!("if nobody did: chmod 600 {}", path.display())),
+            );
         }
         let mut text = String::new();
-        file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(cannot)?;
+        file.take(FILE_BYTES_MAX)
+            .read_to_string(&mut text)
+            .map_err(cannot)?;
         let key = SignerKey::parse(text.trim()).map_err(|error| {
             Failure::usage(format!("{} holds no key", path.display())).because(error)
         })?;
@@ -94,9 +105,14 @@ pub(super) fn write_new(path: &Path, secret: &str) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| {
         Failure::usage(format!("cannot write {}", path.display())).because(error)
     };
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;
-    file.write_all(format!("{secret}\n").as_bytes()).map_err(cannot)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(cannot)?;
+    file.write_all(format!("{secret}\n").as_bytes())
+        .map_err(cannot)?;
     file.sync_all().map_err(cannot)
 }
 

@@ -36,7 +36,11 @@ impl Session<'_> {
             }
         }
         let ends_at = self.now.plus_ms(args.length_ms);
-        let said = format!("Silenced {} until {}", tell::labels(&matchers), stamp(ends_at));
+        let said = format!(
+            "Silenced {} until {}",
+            tell::labels(&matchers),
+            stamp(ends_at)
+        );
         let done = self.send(Silence { ends_at, matchers }).await?;
         self.did_made(&done, &said)
     }
@@ -72,7 +76,13 @@ impl Session<'_> {
 
     pub(super) async fn maintenance(&self, args: MaintenanceArgs) -> Result<(), Failure> {
         match args.verb {
-            MaintenanceVerb::Schedule { service, title, from, until, length_ms } => {
+            MaintenanceVerb::Schedule {
+                service,
+                title,
+                from,
+                until,
+                length_ms,
+            } => {
                 let starts_at = from.resolve(self.now);
                 let length = length_ms.map(|ms| starts_at.plus_ms(ms));
                 let ends_at = until.map(|until: When| until.resolve(self.now)).or(length);
@@ -83,7 +93,12 @@ impl Session<'_> {
                     stamp(starts_at),
                     stamp(ends_at)
                 );
-                let verb = ScheduleMaintenance { ends_at, service, starts_at, title };
+                let verb = ScheduleMaintenance {
+                    ends_at,
+                    service,
+                    starts_at,
+                    title,
+                };
                 let done = self.send(verb).await?;
                 self.did_made(&done, &said)
             }
@@ -130,7 +145,13 @@ impl Session<'_> {
 
     pub(super) async fn heartbeat(&self, args: HeartbeatArgs) -> Result<(), Failure> {
         match args.verb {
-            HeartbeatVerb::Expect { heartbeat, interval_ms, grace_ms, service, severity } => {
+            HeartbeatVerb::Expect {
+                heartbeat,
+                interval_ms,
+                grace_ms,
+                service,
+                severity,
+            } => {
                 let said = format!("{heartbeat} is expected every {}.", duration(interval_ms));
                 let verb = ExpectHeartbeat {
                     grace_ms: grace_ms.unsigned_abs(),
@@ -188,7 +209,10 @@ impl Session<'_> {
             let since = |at: Timestamp| duration(self.now.ms_since(at));
             let last = match heartbeat.last_at {
                 Some(at) => format!("{} ago", since(at)),
-                None => format!("none known (expected for {})", since(heartbeat.expected_since)),
+                None => format!(
+                    "none known (expected for {})",
+                    since(heartbeat.expected_since)
+                ),
             };
             (cells, last)
         });
@@ -201,7 +225,10 @@ impl Session<'_> {
         if self.out.is_json() {
             return Ok(());
         }
-        let name = done.receipts.first().map_or("", |receipt| receipt.subject.id.as_str());
+        let name = done
+            .receipts
+            .first()
+            .map_or("", |receipt| receipt.subject.id.as_str());
         self.did(done, format!("{said}: {name}"));
         self.out.data(name)
     }

@@ -5,7 +5,7 @@ use record::command::{
     Acknowledge, Assign, Declare, Note, Reopen, Resolve, SetSeverity, SetStatus, Update,
 };
 
-use super::{Session, next_line};
+use super::Session;
 use crate::cli::respond::{
     AcknowledgeArgs, AssignArgs, DeclareArgs, NoteArgs, ReopenArgs, ResolveArgs, SeverityArgs,
     StatusArgs, UpdateArgs,
@@ -35,8 +35,12 @@ impl Session<'_> {
         if self.out.is_json() {
             return Ok(());
         }
-        let Some(incident) = incident_of(&done) else { return Ok(()) };
-        let mut said = Line::new().text("Declared ").styled(Style::Bold, incident.to_string());
+        let Some(incident) = incident_of(&done) else {
+            return Ok(());
+        };
+        let mut said = Line::new()
+            .text("Declared ")
+            .styled(Style::Bold, incident.to_string());
         if args.drill {
             said = said.text(" ").styled(Style::Loud, "DRILL");
         }
@@ -45,8 +49,8 @@ impl Session<'_> {
         }
         self.did(&done, said.text(format!(", {severity}: {title}")));
         self.out.data(incident.to_string())?;
-        self.out.talk(next_line("acknowledge", incident, ""));
-        self.out.talk(next_line("assign", incident, "commander NAME"));
+        self.next(&format!("acknowledge {incident}"));
+        self.next(&format!("assign {incident} commander NAME"));
         Ok(())
     }
 
@@ -59,8 +63,18 @@ impl Session<'_> {
 
     pub(super) async fn assign(&self, args: AssignArgs) -> Result<(), Failure> {
         let (incident, role) = (args.incident, args.role.into());
-        let said = format!("{} is {} of {incident}.", args.person, super::tell::role(role));
-        let done = self.send(Assign { incident, person: args.person, role }).await?;
+        let said = format!(
+            "{} is {} of {incident}.",
+            args.person,
+            super::tell::role(role)
+        );
+        let done = self
+            .send(Assign {
+                incident,
+                person: args.person,
+                role,
+            })
+            .await?;
         self.did(&done, said);
         Ok(())
     }
@@ -74,7 +88,13 @@ impl Session<'_> {
             1 => ", with a file".to_owned(),
             files => format!(", with {files} files"),
         };
-        let done = self.send(Note { blobs, incident, text }).await?;
+        let done = self
+            .send(Note {
+                blobs,
+                incident,
+                text,
+            })
+            .await?;
         self.did(&done, format!("Noted on {incident}{with}."));
         Ok(())
     }
@@ -83,8 +103,18 @@ impl Session<'_> {
         let (incident, audience) = (args.incident, args.to.into());
         let text = self.prose(args.text.as_deref(), "update")?;
         let status = args.status.map(Into::into);
-        let done = self.send(Update { audience, incident, status, text }).await?;
-        self.did(&done, format!("Told {} about {incident}.", super::tell::audience(audience)));
+        let done = self
+            .send(Update {
+                audience,
+                incident,
+                status,
+                text,
+            })
+            .await?;
+        self.did(
+            &done,
+            format!("Told {} about {incident}.", super::tell::audience(audience)),
+        );
         Ok(())
     }
 
@@ -94,7 +124,10 @@ impl Session<'_> {
         };
         let status = status.into();
         let done = self.send(SetStatus { incident, status }).await?;
-        self.did(&done, format!("{incident} is {}.", super::tell::status(status)));
+        self.did(
+            &done,
+            format!("{incident} is {}.", super::tell::status(status)),
+        );
         Ok(())
     }
 
@@ -109,7 +142,7 @@ impl Session<'_> {
         let ResolveArgs { incident, summary } = args;
         let done = self.send(Resolve { incident, summary }).await?;
         self.did(&done, format!("Resolved {incident}."));
-        self.out.talk(next_line("update", incident, "--to public TEXT"));
+        self.next(&format!("update {incident} --to public TEXT"));
         Ok(())
     }
 
@@ -117,7 +150,7 @@ impl Session<'_> {
         let incident = args.incident;
         let done = self.send(Reopen { incident }).await?;
         self.did(&done, format!("{incident} is open again."));
-        self.out.talk(next_line("acknowledge", incident, ""));
+        self.next(&format!("acknowledge {incident}"));
         Ok(())
     }
 }
@@ -125,5 +158,9 @@ impl Session<'_> {
 /// The incident that a declaration made: the subject of its acts.
 fn incident_of(done: &Done) -> Option<IncidentId> {
     let subject = &done.receipts.first()?.subject;
-    if subject.kind == "incident" { subject.id.parse().ok() } else { None }
+    if subject.kind == "incident" {
+        subject.id.parse().ok()
+    } else {
+        None
+    }
 }

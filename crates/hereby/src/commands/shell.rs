@@ -35,7 +35,10 @@ pub(crate) fn page() -> String {
     let mut command = cli::command().term_width(96);
     command.build();
     let mut page = String::from(HEAD);
-    for option in command.get_arguments().filter(|option| option.is_global_set()) {
+    for option in command
+        .get_arguments()
+        .filter(|option| option.is_global_set())
+    {
         let _ = writeln!(page, "{}", row(option));
     }
     for (heading, names) in GROUPS {
@@ -47,9 +50,16 @@ pub(crate) fn page() -> String {
         }
     }
     page.push_str("\n## Exit codes\n\n");
-    let codes: Vec<String> =
-        Exit::ALL.iter().map(|exit| format!("{} {}", exit.code(), exit.word())).collect();
-    let _ = writeln!(page, "{}. See [exit codes](exit-codes.md).", codes.join(", "));
+    for exit in Exit::ALL {
+        let _ = writeln!(
+            page,
+            "- {} `{}`: {}",
+            exit.code(),
+            exit.word(),
+            exit.meaning()
+        );
+    }
+    page.push_str("\nWhat to do after each: [exit codes](exit-codes.md).\n");
     page
 }
 
@@ -71,29 +81,58 @@ as one document on stderr: `{\"v\":1,\"error\":{\"exit\",\"outcome\",\"reason\",
 /// A global option as a row of the table.
 fn row(option: &clap::Arg) -> String {
     let value = match option.get_action().takes_values() {
-        true => option.get_value_names().unwrap_or_default().iter().map(|it| format!(" {it}")).collect(),
+        true => option
+            .get_value_names()
+            .unwrap_or_default()
+            .iter()
+            .map(|it| format!(" {it}"))
+            .collect(),
         false => String::new(),
     };
-    let short = option.get_short().map(|short| format!("`-{short}`, ")).unwrap_or_default();
+    let short = option
+        .get_short()
+        .map(|short| format!("`-{short}`, "))
+        .unwrap_or_default();
     let long = option.get_long().unwrap_or_default();
-    let env = option.get_env().map(|env| format!("`{}`", env.to_string_lossy()));
-    let help = option.get_help().map(ToString::to_string).unwrap_or_default();
-    format!("| {short}`--{long}{value}` | {} | {help} |", env.unwrap_or_default())
+    let env = option
+        .get_env()
+        .map(|env| format!("`{}`", env.to_string_lossy()));
+    let help = option
+        .get_help()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    format!(
+        "| {short}`--{long}{value}` | {} | {help} |",
+        env.unwrap_or_default()
+    )
 }
 
 fn section(page: &mut String, command: &clap::Command, name: &str) {
-    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let about = command
+        .get_about()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let _ = write!(page, "\n### {name}\n\n{about}.\n");
     let mut own = command.clone().mut_args(|arg| {
         let everywhere = arg.is_global_set();
         arg.hide(everywhere)
     });
-    own = own.disable_help_flag(true).help_template("{usage}\n\n{all-args}{after-help}").term_width(96);
+    own = own
+        .disable_help_flag(true)
+        .help_template("{usage}\n\n{all-args}{after-help}")
+        .term_width(96);
     let help = own.render_help().to_string();
     let help: Vec<&str> = help.lines().map(str::trim_end).collect();
     let _ = write!(page, "\n```text\n{}\n```\n", help.join("\n").trim());
-    for subcommand in command.get_subcommands().filter(|it| it.get_name() != "help") {
-        section(page, subcommand, &format!("{name} {}", subcommand.get_name()));
+    for subcommand in command
+        .get_subcommands()
+        .filter(|it| it.get_name() != "help")
+    {
+        section(
+            page,
+            subcommand,
+            &format!("{name} {}", subcommand.get_name()),
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! Shows: one incident, a list of them, how hereby is.
 
-use base::Timestamp;
+use base::{PersonName, Timestamp};
 use record::act::Act;
 use record::kinds::incident::{Role, Status};
 use serde_json::json;
@@ -28,7 +28,7 @@ impl Session<'_> {
                 "timeline": timeline,
             }));
         }
-        let incident: wire::Incident = one(&page.incident)?;
+        let incident: wire::Incident = wire::one(&page.incident)?;
         let alerts: Vec<wire::Alert> = wire::typed(&page.alerts)?;
         let acts: Vec<Act> = wire::typed::<wire::Placed>(&timeline)?
             .iter()
@@ -46,13 +46,19 @@ impl Session<'_> {
 
     pub(super) async fn incidents(&self, args: IncidentsArgs) -> Result<(), Failure> {
         let status = if args.all { "all" } else { "open" };
-        let items = self.list(&format!("/api/v1/incidents?status={status}"), "before").await?;
+        let items = self
+            .list(&format!("/api/v1/incidents?status={status}"), "before")
+            .await?;
         if self.out.is_json() {
             return self.out.json(&json!({ "items": items }));
         }
         let incidents: Vec<wire::Incident> = wire::typed(&items)?;
         if incidents.is_empty() {
-            self.out.talk(if args.all { "There was no incident." } else { "No incident is open." });
+            self.out.talk(if args.all {
+                "There was no incident."
+            } else {
+                "No incident is open."
+            });
             return Ok(());
         }
         self.print(incident_rows(&incidents, self.now, self.out.width()))
@@ -63,18 +69,13 @@ impl Session<'_> {
         if self.out.is_json() {
             return self.out.json(&status);
         }
-        self.print(status_lines(&one(&status)?, self.now))
+        self.print(status_lines(&wire::one(&status)?, self.now))
     }
 
     /// Prints lines of data.
     pub(super) fn print(&self, lines: Vec<Line>) -> Result<(), Failure> {
         lines.into_iter().try_for_each(|line| self.out.data(line))
     }
-}
-
-fn one<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T, Failure> {
-    let mut all = wire::typed(std::slice::from_ref(value))?;
-    Ok(all.remove(0))
 }
 
 fn section(title: &str) -> Vec<Line> {
@@ -93,7 +94,11 @@ pub(super) fn severity_style(severity: base::Severity) -> Style {
 /// `DRILL` and `PRIVATE`, where they apply.
 pub(super) fn marks(drill: bool, private: bool) -> Line {
     let mark = |line: Line, on: bool, word: &str| {
-        if on { line.text(" ").styled(Style::Loud, word) } else { line }
+        if on {
+            line.text(" ").styled(Style::Loud, word)
+        } else {
+            line
+        }
     };
     mark(mark(Line::new(), drill, "DRILL"), private, "PRIVATE")
 }
@@ -119,17 +124,24 @@ fn head(incident: &wire::Incident, now: Timestamp, width: Option<usize>) -> Vec<
         lines.push(Line::new().styled(Style::Loud, note));
     }
     lines.push(Line::new());
-    lines.extend(properties(incident, now).into_iter().map(|(name, value, style)| {
-        let name = Line::new().text("  ").styled(Style::Dim, name).padded(NAME_COLUMNS + 2);
-        name.styled(style, value)
-    }));
+    lines.extend(
+        properties(incident, now)
+            .into_iter()
+            .map(|(name, value, style)| {
+                let name = Line::new()
+                    .text("  ")
+                    .styled(Style::Dim, name)
+                    .padded(NAME_COLUMNS + 2);
+                name.styled(style, value)
+            }),
+    );
     lines
 }
 
-fn properties(
-    incident: &wire::Incident,
-    now: Timestamp,
-) -> Vec<(&'static str, String, Style)> {
+/// A name, what it is, and how that looks.
+type Property = (&'static str, String, Style);
+
+fn properties(incident: &wire::Incident, now: Timestamp) -> Vec<Property> {
     let declared = incident.declared_at;
     let ago = |at: Timestamp| format!("{} ago", duration(now.ms_since(at)));
     let mut all = Vec::new();
@@ -138,19 +150,40 @@ fn properties(
     }
     if let Some(start) = incident.impact_start {
         let before = duration(declared.ms_since(start));
-        let side = if start <= declared { "before it was declared" } else { "after it was declared" };
-        all.push(("impact since", format!("{}, {before} {side}", stamp(start)), Style::Plain));
+        let side = if start <= declared {
+            "before it was declared"
+        } else {
+            "after it was declared"
+        };
+        all.push((
+            "impact since",
+            format!("{}, {before} {side}", stamp(start)),
+            Style::Plain,
+        ));
     }
-    let by = format!("{} by {}, {}", stamp(declared), incident.declared_by, ago(declared));
+    let by = format!(
+        "{} by {}, {}",
+        stamp(declared),
+        incident.declared_by,
+        ago(declared)
+    );
     all.push(("declared", by, Style::Plain));
     if let Some(at) = incident.reopened_at {
-        all.push(("reopened", format!("{}, {}", stamp(at), ago(at)), Style::Plain));
+        all.push((
+            "reopened",
+            format!("{}, {}", stamp(at), ago(at)),
+            Style::Plain,
+        ));
     }
     let begun = incident.reopened_at.unwrap_or(declared);
     all.push(match &incident.acknowledged {
         Some(wire::Acknowledged { at, by }) => {
             let after = duration(at.ms_since(begun));
-            ("acknowledged", format!("{} by {by}, after {after}", stamp(*at)), Style::Plain)
+            (
+                "acknowledged",
+                format!("{} by {by}, after {after}", stamp(*at)),
+                Style::Plain,
+            )
         }
         None if incident.resolved_at.is_some() => {
             ("acknowledged", "never".to_owned(), Style::Plain)
@@ -159,21 +192,44 @@ fn properties(
     });
     if let Some(at) = incident.resolved_at {
         let after = duration(at.ms_since(declared));
-        all.push(("resolved", format!("{}, after {after}", stamp(at)), Style::Good));
+        all.push((
+            "resolved",
+            format!("{}, after {after}", stamp(at)),
+            Style::Good,
+        ));
     }
-    let roles = [Role::Commander, Role::Operations, Role::Communications, Role::Planning];
-    for role in roles {
-        let held: Vec<String> =
-            incident.roles.get(&role).into_iter().flatten().map(ToString::to_string).collect();
-        match (role, held.is_empty()) {
-            (_, false) => all.push((tell::role(role), held.join(", "), Style::Bold)),
-            (Role::Commander, true) if incident.status != Status::Resolved => {
-                all.push((tell::role(role), "nobody".to_owned(), Style::Warning));
-            }
-            _ => {}
-        }
-    }
+    all.extend(roles(incident));
     all
+}
+
+/// Who does what; that nobody is in command is said.
+fn roles(incident: &wire::Incident) -> Vec<Property> {
+    let all = [
+        Role::Commander,
+        Role::Operations,
+        Role::Communications,
+        Role::Planning,
+    ];
+    let held = |role: Role| -> Option<Property> {
+        let people: Vec<&str> = incident
+            .roles
+            .get(&role)?
+            .iter()
+            .map(PersonName::as_str)
+            .collect();
+        (!people.is_empty()).then(|| (tell::role(role), people.join(", "), Style::Bold))
+    };
+    let nobody = (
+        tell::role(Role::Commander),
+        "nobody".to_owned(),
+        Style::Warning,
+    );
+    let open = incident.status != Status::Resolved;
+    all.into_iter()
+        .filter_map(|role| {
+            held(role).or_else(|| (role == Role::Commander && open).then(|| nobody.clone()))
+        })
+        .collect()
 }
 
 /// Acts under each other, a line with the date wherever it changes.
@@ -187,7 +243,10 @@ pub(super) fn timeline_lines(acts: &[Act], width: Option<usize>) -> Vec<Line> {
             day = date(act.at);
             lines.push(Line::new().text("  ").styled(Style::Dim, day.clone()));
         }
-        let begin = Line::new().text("  ").styled(Style::Dim, clock(act.at)).text("  ");
+        let begin = Line::new()
+            .text("  ")
+            .styled(Style::Dim, clock(act.at))
+            .text("  ");
         let who = Line::new().text(act.actor.to_string()).padded(actors);
         lines.extend(act_lines(begin.then(who), act, width));
     }
@@ -199,7 +258,9 @@ pub(super) fn act_lines(begin: Line, act: &Act, width: Option<usize>) -> Vec<Lin
     let told = tell::told(act);
     let indent = begin.columns();
     let begin = begin.styled(told.style, told.deed.clone());
-    let Some(text) = told.text else { return vec![begin] };
+    let Some(text) = told.text else {
+        return vec![begin];
+    };
     let beside = indent + told.deed.chars().count() + 2 + text.chars().count();
     if !text.contains('\n') && width.is_none_or(|width| beside <= width) {
         return vec![begin.text(format!(": {text}"))];
@@ -210,11 +271,7 @@ pub(super) fn act_lines(begin: Line, act: &Act, width: Option<usize>) -> Vec<Lin
     lines
 }
 
-fn incident_rows(
-    incidents: &[wire::Incident],
-    now: Timestamp,
-    width: Option<usize>,
-) -> Vec<Line> {
+fn incident_rows(incidents: &[wire::Incident], now: Timestamp, width: Option<usize>) -> Vec<Line> {
     let rows = incidents.iter().map(|incident| {
         let style = severity_style(incident.severity);
         let commander = match incident.commander() {
@@ -222,7 +279,10 @@ fn incident_rows(
             None if incident.resolved_at.is_some() => Line::new().styled(Style::Dim, "-"),
             None => Line::new().styled(Style::Warning, "nobody"),
         };
-        let lasted = incident.resolved_at.unwrap_or(now).ms_since(incident.declared_at);
+        let lasted = incident
+            .resolved_at
+            .unwrap_or(now)
+            .ms_since(incident.declared_at);
         let status = match incident.acknowledged {
             None if incident.resolved_at.is_none() => {
                 Line::new().styled(Style::Bad, "unacknowledged")
@@ -240,7 +300,15 @@ fn incident_rows(
         ];
         (cells, incident.title())
     });
-    let header = ["INCIDENT", "SEV", "STATUS", "DECLARED", "LASTS", "COMMANDER", "TITLE"];
+    let header = [
+        "INCIDENT",
+        "SEV",
+        "STATUS",
+        "DECLARED",
+        "LASTS",
+        "COMMANDER",
+        "TITLE",
+    ];
     table(&header, rows.collect(), width)
 }
 
@@ -274,14 +342,22 @@ fn status_lines(status: &wire::ServerStatus, now: Timestamp) -> Vec<Line> {
     }
     rows.into_iter()
         .map(|(name, value)| {
-            Line::new().styled(Style::Dim, name).padded(NAME_COLUMNS).text(value)
+            Line::new()
+                .styled(Style::Dim, name)
+                .padded(NAME_COLUMNS)
+                .text(value)
         })
         .collect()
 }
 
 /// Bytes in the largest binary unit that leaves a number of at least one.
 fn bytes_text(bytes: u64) -> String {
-    let units = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let units = [
+        (1 << 40, "TiB"),
+        (1 << 30, "GiB"),
+        (1 << 20, "MiB"),
+        (1 << 10, "KiB"),
+    ];
     match units.iter().find(|(size, _)| bytes >= *size) {
         Some((size, unit)) => {
             let tenths = u128::from(bytes) * 10 / u128::from(*size);

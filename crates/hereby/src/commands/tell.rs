@@ -22,7 +22,9 @@ pub(super) struct Told {
 
 /// The act in words.
 pub(super) fn told(act: &Act) -> Told {
-    let told = of_incident(act).or_else(|| of_alert(act)).or_else(|| of_record(act));
+    let told = of_incident(act)
+        .or_else(|| of_alert(act))
+        .or_else(|| of_record(act));
     let mut told = told.unwrap_or_else(|| match &act.body {
         Body::Unknown(unknown) => Told {
             text: Some(unknown.json.get().to_owned()),
@@ -31,10 +33,13 @@ pub(super) fn told(act: &Act) -> Told {
         known => plain(known.kind().to_owned()),
     });
     if let Some(why) = &act.why {
-        let because = format!("because: {}", opened(why));
+        let why = opened(why);
         told.text = Some(match told.text.take() {
-            Some(text) => format!("{text}\n{because}"),
-            None => because,
+            Some(text) => format!("{text}\nbecause: {why}"),
+            None => {
+                told.deed.push_str(", because");
+                why
+            }
         });
     }
     told
@@ -102,11 +107,19 @@ pub(super) fn ending(ending: Ending) -> &'static str {
 }
 
 fn plain(deed: impl Into<String>) -> Told {
-    Told { deed: deed.into(), text: None, style: Style::Plain }
+    Told {
+        deed: deed.into(),
+        text: None,
+        style: Style::Plain,
+    }
 }
 
 fn said(deed: impl Into<String>, text: String) -> Told {
-    Told { deed: deed.into(), text: Some(text), style: Style::Plain }
+    Told {
+        deed: deed.into(),
+        text: Some(text),
+        style: Style::Plain,
+    }
 }
 
 fn of_incident(act: &Act) -> Option<Told> {
@@ -114,9 +127,16 @@ fn of_incident(act: &Act) -> Option<Told> {
         Body::IncidentDeclared(body) => {
             let drill = if body.drill { ", a DRILL" } else { "" };
             let private = if body.private { ", PRIVATE" } else { "" };
-            let service = body.service.as_ref().map(|it| format!(" of {it}")).unwrap_or_default();
+            let service = body
+                .service
+                .as_ref()
+                .map(|it| format!(" of {it}"))
+                .unwrap_or_default();
             let deed = format!("declared it {}{service}{drill}{private}", body.severity);
-            Told { style: Style::Bold, ..said(deed, opened(&body.title)) }
+            Told {
+                style: Style::Bold,
+                ..said(deed, opened(&body.title))
+            }
         }
         Body::IncidentAcknowledged(_) => plain("acknowledged it"),
         Body::IncidentAssigned(body) => {
@@ -125,12 +145,15 @@ fn of_incident(act: &Act) -> Option<Told> {
             plain(deed + &replaced.unwrap_or_default())
         }
         Body::IncidentNoted(body) => said("noted", noted(body)),
-        Body::IncidentUpdated(body) => {
-            said(format!("told {}", audience(body.audience)), opened(&body.text))
-        }
-        Body::IncidentStatusChanged(body) => {
-            plain(format!("moved it from {} to {}", status(body.from), status(body.to)))
-        }
+        Body::IncidentUpdated(body) => said(
+            format!("told {}", audience(body.audience)),
+            opened(&body.text),
+        ),
+        Body::IncidentStatusChanged(body) => plain(format!(
+            "moved it from {} to {}",
+            status(body.from),
+            status(body.to)
+        )),
         Body::IncidentSeverityChanged(body) => {
             plain(format!("changed it from {} to {}", body.from, body.to))
         }
@@ -139,14 +162,24 @@ fn of_incident(act: &Act) -> Option<Told> {
             style: Style::Good,
             ..plain("resolved it")
         },
-        Body::IncidentReopened(_) => Told { style: Style::Bold, ..plain("opened it again") },
+        Body::IncidentReopened(_) => Told {
+            style: Style::Bold,
+            ..plain("opened it again")
+        },
         Body::IncidentReminded(body) => Told {
             style: Style::Warning,
-            ..plain(format!("reminded people: nobody has acknowledged it (no. {})", body.count))
+            ..plain(format!(
+                "reminded people: nobody has acknowledged it (no. {})",
+                body.count
+            ))
         },
         Body::IncidentAlertAttached(body) => {
             let from = body.moved_from.map(|from| format!(", which was on {from}"));
-            plain(format!("attached alert {}{}", short(body.alert), from.unwrap_or_default()))
+            plain(format!(
+                "attached alert {}{}",
+                short(body.alert),
+                from.unwrap_or_default()
+            ))
         }
         _ => return None,
     })
@@ -156,20 +189,24 @@ fn noted(body: &Noted) -> String {
     let mut text = opened(&body.text);
     for blob in &body.blobs {
         let name = blob.name.as_ref().map_or("a file", |name| name.as_str());
-        text.push_str(&format!("\n[{name}, {} bytes, sha256 {}]", blob.bytes, blob.sha256));
+        text.push_str(&format!(
+            "\n[{name}, {} bytes, sha256 {}]",
+            blob.bytes, blob.sha256
+        ));
     }
     text
 }
 
 fn of_alert(act: &Act) -> Option<Told> {
-    let until = |at: Timestamp| {
-        format!("until {} ({})", stamp(at), duration(at.ms_since(act.at)))
-    };
+    let until = |at: Timestamp| format!("until {} ({})", stamp(at), duration(at.ms_since(act.at)));
     Some(match &act.body {
         Body::AlertFired(body) => {
             let drill = if body.drill { " (a DRILL)" } else { "" };
             let deed = format!("{} fires{drill}", body.source);
-            Told { style: Style::Warning, ..said(deed, body.title.to_string()) }
+            Told {
+                style: Style::Warning,
+                ..said(deed, body.title.to_string())
+            }
         }
         Body::AlertResolved(body) => plain(format!("ended: {}", ending(body.ending))),
         Body::AlertAcknowledged(_) => plain("was acknowledged at its source"),
@@ -179,9 +216,12 @@ fn of_alert(act: &Act) -> Option<Told> {
         ),
         Body::SilenceEnded(_) => plain("ended the silence"),
         Body::MaintenanceScheduled(body) => said(
-            format!("planned work on {} from {} {}", body.service, stamp(body.starts_at), {
-                until(body.ends_at)
-            }),
+            format!(
+                "planned work on {} from {} {}",
+                body.service,
+                stamp(body.starts_at),
+                { until(body.ends_at) }
+            ),
             body.title.to_string(),
         ),
         Body::MaintenanceEnded(_) => plain("ended the maintenance"),
@@ -220,17 +260,21 @@ fn of_record(act: &Act) -> Option<Told> {
         Body::LogKeyRotated(_) => plain("changed the log's key"),
         Body::LogAnchorAccepted(body) => Told {
             style: Style::Bad,
-            ..plain(format!("went on with {} entries against the anchor", body.size))
+            ..plain(format!(
+                "went on with {} entries against the anchor",
+                body.size
+            ))
         },
         _ => return None,
     })
 }
 
 /// `alertname=HighLatency service=checkout`
-pub(super) fn labels(
-    labels: &std::collections::BTreeMap<Box<str>, Box<str>>,
-) -> String {
-    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+pub(super) fn labels(labels: &std::collections::BTreeMap<Box<str>, Box<str>>) -> String {
+    let pairs: Vec<String> = labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     pairs.join(" ")
 }
 
@@ -238,4 +282,3 @@ pub(super) fn labels(
 pub(super) fn span(ms: u64) -> String {
     duration(i64::try_from(ms).unwrap_or(i64::MAX))
 }
-

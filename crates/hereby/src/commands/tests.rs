@@ -27,11 +27,20 @@ async fn ran(line: &[&str], reactions: impl IntoIterator<Item = Reaction>) -> Ra
     let (out, stdout, stderr) = captured(cli.globals.json);
     let server = Server::start(reactions);
     let now: Timestamp = "2017-12-21T08:00:00.000Z".parse().unwrap();
-    let session =
-        Session { client: client(server.dir.path()), globals: &cli.globals, out: &out, now };
+    let session = Session {
+        client: client(server.dir.path()),
+        globals: &cli.globals,
+        out: &out,
+        now,
+    };
     let outcome = session.run(cli.task).await;
     let (stdout, stderr) = (stdout.text(), stderr.text());
-    Ran { outcome, stdout, stderr, requests: server.requests() }
+    Ran {
+        outcome,
+        stdout,
+        stderr,
+        requests: server.requests(),
+    }
 }
 
 fn body(request: &str) -> Value {
@@ -40,7 +49,15 @@ fn body(request: &str) -> Value {
 
 #[tokio::test]
 async fn declaring_prints_the_incident_and_says_what_comes_next() {
-    let line = ["declare", "Checkout fails", "-s", "1", "--service", "checkout", "--drill"];
+    let line = [
+        "declare",
+        "Checkout fails",
+        "-s",
+        "1",
+        "--service",
+        "checkout",
+        "--drill",
+    ];
     let line = [&line[..], &["--impact-start", "25m ago"]].concat();
     let ran = ran(&line, [done("incident.declared/1", ("incident", "INC-7"))]).await;
     ran.outcome.unwrap();
@@ -61,17 +78,28 @@ async fn declaring_prints_the_incident_and_says_what_comes_next() {
             "title": "Checkout fails",
         })
     );
-    assert!(ran.requests[0].contains("\r\nidempotency-key: cli-"), "{}", ran.requests[0]);
+    assert!(
+        ran.requests[0].contains("\r\nidempotency-key: cli-"),
+        "{}",
+        ran.requests[0]
+    );
 }
 
 #[tokio::test]
 async fn with_json_one_document_says_it_all() {
     let line = ["acknowledge", "7", "--json", "--id", "page-1"];
-    let ran = ran(&line, [done("incident.acknowledged/1", ("incident", "INC-7"))]).await;
+    let ran = ran(
+        &line,
+        [done("incident.acknowledged/1", ("incident", "INC-7"))],
+    )
+    .await;
     ran.outcome.unwrap();
     assert_eq!(ran.stderr, "");
     assert_eq!(ran.stdout.lines().count(), 1);
-    assert!(ran.stdout.starts_with(r#"{"v":1,"outcome":"done","id":"page-1","receipts":[{"#));
+    assert!(
+        ran.stdout
+            .starts_with(r#"{"v":1,"outcome":"done","id":"page-1","receipts":[{"#)
+    );
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(document["receipts"][0]["subject"]["id"], "INC-7");
 }
@@ -84,10 +112,20 @@ async fn a_note_uploads_its_files_before_it_cites_them() {
     let sha256 = record::hash::sha256(&[b"pixels"]).to_string();
     let kept = answer(200, &json!({ "sha256": sha256, "hex": "…", "bytes": 6 }));
     let noted = done("incident.noted/1", ("incident", "INC-7"));
-    let line = ["note", "inc-7", "At 07:40", "--file", file.to_str().unwrap()];
+    let line = [
+        "note",
+        "inc-7",
+        "At 07:40",
+        "--file",
+        file.to_str().unwrap(),
+    ];
     let ran = ran(&line, [kept, noted]).await;
     ran.outcome.unwrap();
-    assert!(ran.requests[0].starts_with("PUT /api/v1/blobs "), "{}", ran.requests[0]);
+    assert!(
+        ran.requests[0].starts_with("PUT /api/v1/blobs "),
+        "{}",
+        ran.requests[0]
+    );
     assert!(ran.requests[0].ends_with("\r\n\r\npixels"));
     let cited = json!([{ "bytes": 6, "name": "dashboard.png", "sha256": sha256 }]);
     assert_eq!(body(&ran.requests[1])["blobs"], cited);
@@ -100,7 +138,11 @@ async fn a_file_that_arrived_changed_is_not_cited() {
     std::fs::write(&file, b"pixels").unwrap();
     let other = record::hash::sha256(&[b"other"]).to_string();
     let kept = answer(200, &json!({ "sha256": other, "bytes": 6 }));
-    let ran = ran(&["note", "7", "x", "--file", file.to_str().unwrap()], [kept]).await;
+    let ran = ran(
+        &["note", "7", "x", "--file", file.to_str().unwrap()],
+        [kept],
+    )
+    .await;
     assert_eq!(ran.outcome.unwrap_err().exit, Exit::Internal);
     assert_eq!(ran.requests.len(), 1);
 }
@@ -111,13 +153,24 @@ async fn a_silence_without_a_reason_is_not_sent() {
     assert_eq!(silent.outcome.unwrap_err().exit, Exit::Usage);
     assert!(silent.requests.is_empty());
 
-    let line = ["silence", "service=checkout", "a=b", "--for", "2h", "-m", "new hosts"];
+    let line = [
+        "silence",
+        "service=checkout",
+        "a=b",
+        "--for",
+        "2h",
+        "-m",
+        "new hosts",
+    ];
     let ran = ran(&line, [done("silence.created/1", ("silence", "sil-3"))]).await;
     ran.outcome.unwrap();
     assert_eq!(ran.stdout, "sil-3\n");
     let ends_at = "2017-12-21T10:00:00.000Z";
     let matchers = json!({ "a": "b", "service": "checkout" });
-    assert_eq!(body(&ran.requests[0]), json!({ "ends_at": ends_at, "matchers": matchers }));
+    assert_eq!(
+        body(&ran.requests[0]),
+        json!({ "ends_at": ends_at, "matchers": matchers })
+    );
     assert!(ran.requests[0].contains("\r\nhereby-why: new%20hosts\r\n"));
 }
 
@@ -132,14 +185,21 @@ async fn a_label_with_two_values_is_not_sent() {
 async fn a_secret_is_printed_once_and_only_its_hash_is_sent() {
     let line = ["token", "issue", "--for", "service:alertmanager"];
     let line = [&line[..], &["--scope", "alerts,read", "--expires", "90d"]].concat();
-    let ran = ran(&line, [done("token.issued/1", ("token", "tok-0123456789abcdef"))]).await;
+    let ran = ran(
+        &line,
+        [done("token.issued/1", ("token", "tok-0123456789abcdef"))],
+    )
+    .await;
     ran.outcome.unwrap();
     let secret = crate::client::Secret::parse(ran.stdout.trim()).unwrap();
     let sent = body(&ran.requests[0]);
     assert_eq!(sent["hash"], secret.hash().to_string());
     assert_eq!(sent["scopes"], json!(["read", "alerts"]));
     assert_eq!(sent["expires_at"], "2018-03-21T08:00:00.000Z");
-    assert_eq!(sent["actor"], json!({ "type": "service", "id": "alertmanager" }));
+    assert_eq!(
+        sent["actor"],
+        json!({ "type": "service", "id": "alertmanager" })
+    );
     assert!(sent["token"].as_str().unwrap().starts_with("tok-"));
     assert!(!ran.requests[0].contains(&ran.stdout.trim()[4..]));
     assert!(!ran.stderr.contains("hby_"), "{}", ran.stderr);
@@ -149,7 +209,16 @@ async fn a_secret_is_printed_once_and_only_its_hash_is_sent() {
 async fn a_refused_token_leaves_no_file_and_an_unknown_one_does() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("token");
-    let line = ["token", "issue", "--for", "person:sam", "--scope", "read", "--expires", "1d"];
+    let line = [
+        "token",
+        "issue",
+        "--for",
+        "person:sam",
+        "--scope",
+        "read",
+        "--expires",
+        "1d",
+    ];
     let line = [&line[..], &["-o", file.to_str().unwrap()]].concat();
     let no = json!({ "outcome": "refused", "reason": "forbidden", "detail": "no" });
     let refused = ran(&line, [answer(403, &no)]).await;
@@ -160,7 +229,13 @@ async fn a_refused_token_leaves_no_file_and_an_unknown_one_does() {
     assert_eq!(unknown.outcome.unwrap_err().exit, Exit::Unknown);
     let kept = std::fs::read_to_string(&file).unwrap();
     assert!(crate::client::Secret::parse(kept.trim()).is_some());
-    assert!(unknown.stderr.contains("warning: the token may work or not"), "{}", unknown.stderr);
+    assert!(
+        unknown
+            .stderr
+            .contains("warning: the token may work or not"),
+        "{}",
+        unknown.stderr
+    );
 
     // What is there is never written over.
     let again = ran(&line, []).await;
@@ -185,7 +260,10 @@ fn alerts(ids: &[&str]) -> Reaction {
 
 #[tokio::test]
 async fn an_alert_is_named_by_digits_that_only_it_has() {
-    let (one, two) = ("deadbeef000000000000000000000000", "dead0000000000000000000000000000");
+    let (one, two) = (
+        "deadbeef000000000000000000000000",
+        "dead0000000000000000000000000000",
+    );
     let attached = done("incident.alert_attached/1", ("incident", "INC-7"));
     let found = ran(&["attach", "7", "deadb"], [alerts(&[one, two]), attached]).await;
     found.outcome.unwrap();
@@ -213,7 +291,10 @@ async fn a_list_is_read_page_by_page() {
             .collect();
         answer(200, &json!({ "items": items, "next": next }))
     };
-    let pages = [page(&["sil-1", "sil-2"], json!("sil-2")), page(&["sil-3"], Value::Null)];
+    let pages = [
+        page(&["sil-1", "sil-2"], json!("sil-2")),
+        page(&["sil-3"], Value::Null),
+    ];
     let ran = ran(&["silences"], pages).await;
     ran.outcome.unwrap();
     assert_eq!(
@@ -237,7 +318,10 @@ async fn watching_an_incident_that_does_not_exist_fails() {
     let no = json!({ "outcome": "refused", "reason": "not_found", "detail": "there is no INC-99" });
     let ran = ran(&["watch", "99"], [answer(200, &status), answer(404, &no)]).await;
     let failure = ran.outcome.unwrap_err();
-    assert_eq!((failure.exit, failure.what.as_str()), (Exit::Refused, "there is no INC-99"));
+    assert_eq!(
+        (failure.exit, failure.what.as_str()),
+        (Exit::Refused, "there is no INC-99")
+    );
 }
 
 #[tokio::test]
@@ -256,37 +340,73 @@ async fn watching_prints_each_act_and_its_date_once() {
             "subject": { "type": "incident", "id": "INC-7" },
             "body": { "text": "one" },
         });
-        format!("id: {index}\ndata: {}\n\n", json!({ "index": index, "act": act }))
+        format!(
+            "id: {index}\ndata: {}\n\n",
+            json!({ "index": index, "act": act })
+        )
     };
     let stream = event(9, "2017-12-21T23:59:00.000Z") + &event(10, "2017-12-22T00:01:00.000Z");
     let stream = Reaction::Answer(200, "Content-Type: text/event-stream\r\n", stream);
     let gone = answer(403, &json!({ "detail": "the token expired" }));
+    let incident = answer(
+        200,
+        &json!({ "alerts": [], "incident": {
+            "id": "INC-7",
+            "title": "x",
+            "severity": 2,
+            "status": "identified",
+            "drill": true,
+            "declared_at": "2017-12-21T07:52:03.000Z",
+            "declared_by": { "type": "person", "id": "kim" },
+        }}),
+    );
     // Behind two acts the connection breaks, and hereby wants no more of it.
-    let ran = ran(&["watch"], [answer(200, &status), stream, gone]).await;
+    let ran = ran(&["watch"], [answer(200, &status), stream, incident, gone]).await;
     assert_eq!(ran.outcome.unwrap_err().exit, Exit::Unauthorised);
     assert_eq!(
         ran.stdout,
         "\
 2017-12-21
-23:59:00Z  INC-7    kim  noted: one
+23:59:00Z  INC-7 DRILL    kim  noted: one
 2017-12-22
-00:01:00Z  INC-7    kim  noted: one
+00:01:00Z  INC-7 DRILL    kim  noted: one
 "
     );
-    assert!(ran.requests[1].contains("\r\nlast-event-id: 8\r\n"), "{}", ran.requests[1]);
-    assert!(ran.stderr.contains("The connection is lost"), "{}", ran.stderr);
+    assert!(
+        ran.requests[1].contains("\r\nlast-event-id: 8\r\n"),
+        "{}",
+        ran.requests[1]
+    );
+    assert!(
+        ran.stderr.contains("The connection is lost"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[tokio::test]
 async fn any_command_is_sent_by_its_name() {
-    let line = ["send", "incident.acknowledge", r#"{"incident":"INC-7"}"#, "--id", "page-1"];
-    let sent = ran(&line, [done("incident.acknowledged/1", ("incident", "INC-7"))]).await;
+    let line = [
+        "send",
+        "incident.acknowledge",
+        r#"{"incident":"INC-7"}"#,
+        "--id",
+        "page-1",
+    ];
+    let sent = ran(
+        &line,
+        [done("incident.acknowledged/1", ("incident", "INC-7"))],
+    )
+    .await;
     sent.outcome.unwrap();
     assert_eq!(
         sent.stdout,
         "incident.acknowledged/1 INC-7 00112233445566778899aabbccddeeff  (entry 42)\n"
     );
-    for line in [["send", "incident.forget", "{}"], ["send", "incident.acknowledge", "{}"]] {
+    for line in [
+        ["send", "incident.forget", "{}"],
+        ["send", "incident.acknowledge", "{}"],
+    ] {
         let refused = ran(&line, []).await;
         assert_eq!(refused.outcome.unwrap_err().exit, Exit::Usage);
         assert!(refused.requests.is_empty());

@@ -41,13 +41,21 @@ impl Session<'_> {
     pub(super) fn stdin(&self, what: &str, bytes_max: usize) -> Result<String, Failure> {
         let stdin = std::io::stdin();
         if stdin.is_terminal() {
-            self.out.talk(format!("Write the {what}; Ctrl-D on a line of its own ends it."));
+            self.out.talk(format!(
+                "Write the {what}; Ctrl-D on a line of its own ends it."
+            ));
         }
-        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+        let limit = u64::try_from(bytes_max)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
         let mut text = String::new();
-        stdin.lock().take(limit).read_to_string(&mut text).map_err(|error| {
-            Failure::usage(format!("cannot read the {what} from stdin")).because(error)
-        })?;
+        stdin
+            .lock()
+            .take(limit)
+            .read_to_string(&mut text)
+            .map_err(|error| {
+                Failure::usage(format!("cannot read the {what} from stdin")).because(error)
+            })?;
         if text.len() > bytes_max {
             return Err(Failure::usage(format!("the {what} is too long"))
                 .because(format!("at most {bytes_max} bytes are taken"))
@@ -59,11 +67,15 @@ impl Session<'_> {
     /// Uploads files, so that a note can cite them. What is uploaded twice is kept once.
     pub(super) async fn upload(&self, files: &[impl AsRef<Path>]) -> Result<Vec<BlobRef>, Failure> {
         if files.len() > FILES_MAX {
-            return Err(Failure::usage(format!("a note takes at most {FILES_MAX} files")));
+            return Err(Failure::usage(format!(
+                "a note takes at most {FILES_MAX} files"
+            )));
         }
         // All are read before the first is sent: a name that is wrong stops everything.
-        let read: Vec<(Option<Line>, Bytes)> =
-            files.iter().map(|path| read_file(path.as_ref())).collect::<Result<_, _>>()?;
+        let read: Vec<(Option<Line>, Bytes)> = files
+            .iter()
+            .map(|path| read_file(path.as_ref()))
+            .collect::<Result<_, _>>()?;
         let mut blobs = Vec::new();
         for (name, bytes) in read {
             let sha256 = hash::sha256(&[&bytes]);
@@ -74,9 +86,16 @@ impl Session<'_> {
             let kept: Kept = serde_json::from_slice(&answer.body)
                 .map_err(|error| Failure::from(anyhow::Error::new(error)))?;
             if kept.sha256 != sha256 || kept.bytes != length {
-                return Err(Failure::new(Exit::Internal, "hereby kept another file than was sent"));
+                return Err(Failure::new(
+                    Exit::Internal,
+                    "hereby kept another file than was sent",
+                ));
             }
-            blobs.push(BlobRef { bytes: length, name, sha256 });
+            blobs.push(BlobRef {
+                bytes: length,
+                name,
+                sha256,
+            });
         }
         Ok(blobs)
     }
@@ -94,12 +113,16 @@ fn read_file(path: &Path) -> Result<(Option<Line>, Bytes), Failure> {
     };
     let file = std::fs::File::open(path).map_err(cannot)?;
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(cannot)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(Failure::usage(format!("{} is too large", path.display()))
             .because("a file kept with a note has at most 8 MiB")
             .hint("keep the part that matters"));
     }
-    let name = path.file_name().and_then(|name| Line::clean(&name.to_string_lossy()));
+    let name = path
+        .file_name()
+        .and_then(|name| Line::clean(&name.to_string_lossy()));
     Ok((name.map(|(name, _)| name), bytes.into()))
 }

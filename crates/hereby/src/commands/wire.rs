@@ -12,6 +12,7 @@ use record::kinds::access::Scope;
 use record::kinds::alert::Ending;
 use record::kinds::incident::{Role, Status};
 use record::sealed::Sealable;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -187,17 +188,26 @@ impl Placed {
     /// The act, as far as this build can read it.
     pub(super) fn act(&self) -> Result<Act, Failure> {
         Act::decode(self.act.to_string().as_bytes()).map_err(|error| {
-            Failure::new(Exit::Internal, format!("this build cannot read entry {}", self.index))
-                .because(error)
-                .hint("use the hereby that is as new as the one that answers")
+            Failure::new(
+                Exit::Internal,
+                format!("this build cannot read entry {}", self.index),
+            )
+            .because(error)
+            .hint("use the hereby that is as new as the one that answers")
         })
     }
 }
 
-/// An item of a list as its type.
-pub(super) fn typed<T: serde::de::DeserializeOwned>(items: &[Value]) -> Result<Vec<T>, Failure> {
-    let typed: Result<Vec<T>, _> = items.iter().map(T::deserialize).collect();
-    typed.map_err(|error| {
-        Failure::new(Exit::Internal, "this build cannot read hereby's answer").because(error)
+/// Items of a list as their type.
+pub(super) fn typed<T: DeserializeOwned>(items: &[Value]) -> Result<Vec<T>, Failure> {
+    items.iter().map(one).collect()
+}
+
+/// A part of an answer as its type.
+pub(super) fn one<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
+    T::deserialize(value).map_err(|error| {
+        Failure::new(Exit::Internal, "this build cannot read hereby's answer")
+            .because(error)
+            .hint("use the hereby that is as new as the one that answers")
     })
 }

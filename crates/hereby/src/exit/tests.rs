@@ -14,7 +14,11 @@ fn the_page_shows_this_table() {
     let expected: Vec<[String; 3]> = Exit::ALL
         .iter()
         .map(|exit| {
-            [exit.code().to_string(), format!("`{}`", exit.word()), exit.meaning().to_owned()]
+            [
+                exit.code().to_string(),
+                format!("`{}`", exit.word()),
+                exit.meaning().to_owned(),
+            ]
         })
         .collect();
     assert_eq!(rows.len(), expected.len(), "{rows:?}");

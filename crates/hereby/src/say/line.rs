@@ -80,7 +80,10 @@ impl Line {
 
     /// How many columns it takes once it is escaped.
     pub(crate) fn columns(&self) -> usize {
-        self.spans.iter().map(|(_, text)| super::wrap::columns(&escaped(text))).sum()
+        self.spans
+            .iter()
+            .map(|(_, text)| super::wrap::columns(&escaped(text)))
+            .sum()
     }
 
     /// The text with a line feed, escaped, with colours if they are wanted.
@@ -96,7 +99,11 @@ impl Line {
                 rendered.push_str("\x1b[0m");
             }
         }
-        let kept = if color { rendered.len() } else { rendered.trim_end().len() };
+        let kept = if color {
+            rendered.len()
+        } else {
+            rendered.trim_end().len()
+        };
         rendered.truncate(kept);
         rendered.push('\n');
         rendered

@@ -9,23 +9,33 @@ pub(crate) fn table(
     rows: Vec<(Vec<Line>, String)>,
     width: Option<usize>,
 ) -> Vec<Line> {
-    let Some((last, heads)) = header.split_last() else { return Vec::new() };
+    let Some((last, heads)) = header.split_last() else {
+        return Vec::new();
+    };
     let widths: Vec<usize> = heads
         .iter()
         .enumerate()
         .map(|(at, head)| {
-            let cells = rows.iter().filter_map(|(cells, _)| cells.get(at)).map(Line::columns);
+            let cells = rows
+                .iter()
+                .filter_map(|(cells, _)| cells.get(at))
+                .map(Line::columns);
             cells.chain([head.len()]).max().unwrap_or(0) + 2
         })
         .collect();
     let indent: usize = widths.iter().sum();
-    let heads = heads.iter().zip(&widths).fold(Line::new(), |line, (head, width)| {
-        line.then(Line::new().styled(super::Style::Dim, *head).padded(*width))
-    });
+    let heads = heads
+        .iter()
+        .zip(&widths)
+        .fold(Line::new(), |line, (head, width)| {
+            line.then(Line::new().styled(super::Style::Dim, *head).padded(*width))
+        });
     let mut lines = vec![heads.styled(super::Style::Dim, *last)];
     for (cells, text) in rows {
         let cells = cells.into_iter().zip(&widths);
-        let begin = cells.fold(Line::new(), |line, (cell, width)| line.then(cell.padded(*width)));
+        let begin = cells.fold(Line::new(), |line, (cell, width)| {
+            line.then(cell.padded(*width))
+        });
         lines.extend(hanging(begin, indent, &text, width));
     }
     lines

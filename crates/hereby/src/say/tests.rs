@@ -31,7 +31,12 @@ impl Write for Captured {
 /// An output that keeps what is written: itself, its stdout, its stderr.
 pub(crate) fn captured(json: bool) -> (Out, Captured, Captured) {
     let (stdout, stderr) = (Captured::default(), Captured::default());
-    let sink = |to: &Captured| Mutex::new(Sink { to: Box::new(to.clone()), color: false });
+    let sink = |to: &Captured| {
+        Mutex::new(Sink {
+            to: Box::new(to.clone()),
+            color: false,
+        })
+    };
     let out = Out {
         stdout: sink(&stdout),
         stderr: sink(&stderr),
@@ -47,7 +52,10 @@ pub(crate) fn captured(json: bool) -> (Out, Captured, Captured) {
 fn text_from_outside_cannot_act_on_a_terminal() {
     assert_eq!(escaped("a\x1b[2Jb"), r"a\u{1b}[2Jb");
     assert_eq!(escaped("a\rb\u{9b}c\x7f"), r"a\u{d}b\u{9b}c\u{7f}");
-    assert_eq!(escaped("user\u{202e}gnp.exe\u{2066}"), r"user\u{202e}gnp.exe\u{2066}");
+    assert_eq!(
+        escaped("user\u{202e}gnp.exe\u{2066}"),
+        r"user\u{202e}gnp.exe\u{2066}"
+    );
     assert_eq!(escaped("a\tb\nc"), "a    b\nc");
     assert_eq!(escaped("größer 大きい 🔥"), "größer 大きい 🔥");
     let line = Line::new().styled(Style::Bad, "x\x1b]0;title\x07");
@@ -64,13 +72,18 @@ fn colour_is_switched_off_where_it_was_switched_on() {
 #[test]
 fn documents_begin_with_their_version_and_hold_no_controls() {
     let (out, stdout, _) = captured(true);
-    out.json(&serde_json::json!({ "b": "x\u{7f}\u{9b}\u{202e}", "a": 1 })).unwrap();
+    out.json(&serde_json::json!({ "b": "x\u{7f}\u{9b}\u{202e}", "a": 1 }))
+        .unwrap();
     out.json(&serde_json::json!([1])).unwrap();
     out.json(&serde_json::json!({})).unwrap();
     let text = stdout.text();
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with(r#"{"v":1,"#), "{}", lines[0]);
-    assert!(lines[0].contains(r#""x\u007f\u009b\u202e""#), "{}", lines[0]);
+    assert!(
+        lines[0].contains(r#""x\u007f\u009b\u202e""#),
+        "{}",
+        lines[0]
+    );
     let value: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
     assert_eq!(value["b"], "x\u{7f}\u{9b}\u{202e}");
     assert_eq!(lines[1..], [r#"{"v":1,"value":[1]}"#, r#"{"v":1}"#]);
@@ -133,11 +146,15 @@ impl Write for Broken {
 
 #[test]
 fn a_reader_that_left_is_no_failure_and_a_full_disk_is() {
-    for (kind, exit) in
-        [(ErrorKind::BrokenPipe, Exit::Done), (ErrorKind::StorageFull, Exit::Internal)]
-    {
+    for (kind, exit) in [
+        (ErrorKind::BrokenPipe, Exit::Done),
+        (ErrorKind::StorageFull, Exit::Internal),
+    ] {
         let (mut out, _, stderr) = captured(false);
-        out.stdout = Mutex::new(Sink { to: Box::new(Broken(kind)), color: false });
+        out.stdout = Mutex::new(Sink {
+            to: Box::new(Broken(kind)),
+            color: false,
+        });
         let failure = out.data("x").unwrap_err();
         assert_eq!(failure.exit, exit);
         out.failure(&failure);
@@ -172,11 +189,17 @@ fn durations_have_two_units_at_most() {
 #[test]
 fn lines_break_at_spaces_and_never_run_over() {
     let text = "one two three four five six seven";
-    assert_eq!(wrapped(text, Some(20)), ["one two three four", "five six seven"]);
+    assert_eq!(
+        wrapped(text, Some(20)),
+        ["one two three four", "five six seven"]
+    );
     assert_eq!(wrapped(text, None), [text]);
     assert_eq!(wrapped("a\n\nb", Some(20)), ["a", "", "b"]);
     let word = "x".repeat(45);
-    assert_eq!(wrapped(&word, Some(20)), [&word[..20], &word[..20], &word[..5]]);
+    assert_eq!(
+        wrapped(&word, Some(20)),
+        [&word[..20], &word[..20], &word[..5]]
+    );
     for line in wrapped(&"大きい字 ".repeat(20), Some(21)) {
         assert!(super::wrap::columns(&line) <= 21, "{line}");
     }
@@ -186,9 +209,14 @@ fn lines_break_at_spaces_and_never_run_over() {
 #[test]
 fn columns_line_up_and_the_last_one_hangs() {
     let row = |id: &str, text: &str| (vec![Line::from(id)], text.to_owned());
-    let rows = vec![row("INC-1", "short"), row("INC-100", "a title that is longer than this")];
-    let lines: Vec<String> =
-        table(&["ID", "TITLE"], rows, Some(30)).iter().map(|line| line.render(false)).collect();
+    let rows = vec![
+        row("INC-1", "short"),
+        row("INC-100", "a title that is longer than this"),
+    ];
+    let lines: Vec<String> = table(&["ID", "TITLE"], rows, Some(30))
+        .iter()
+        .map(|line| line.render(false))
+        .collect();
     assert_eq!(
         lines.concat(),
         "ID       TITLE\n\

@@ -92,8 +92,14 @@ impl Place {
     /// Starts `hereby serve`; says whether it takes acts. Where it ended instead, the child is
     /// left to be waited for.
     pub(crate) fn try_serve(&self, wrapper: &[&str]) -> (Server, bool) {
-        let address_file = self.data().join("http.address");
-        let _ = std::fs::remove_file(&address_file);
+        let mut server = self.spawn(wrapper);
+        let ready = server.becomes_ready(&self.data().join("http.address"));
+        (server, ready)
+    }
+
+    /// Starts `hereby serve` and waits for nothing: it has no address yet.
+    pub(crate) fn spawn(&self, wrapper: &[&str]) -> Server {
+        let _ = std::fs::remove_file(self.data().join("http.address"));
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -111,23 +117,10 @@ impl Place {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut server = Server { child, address: String::new() };
-        let started = Instant::now();
-        while started.elapsed() < PATIENCE {
-            if let Ok(text) = std::fs::read_to_string(&address_file)
-                && text.ends_with('\n')
-            {
-                server.address = text.trim().to_owned();
-                if let Ok((status, _)) = server.http("GET", "/readyz", None, "") {
-                    return (server, status == 200);
-                }
-            }
-            if server.child.try_wait().unwrap().is_some() {
-                return (server, false);
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        Server {
+            child,
+            address: String::new(),
         }
-        (server, false)
     }
 
     /// Runs `hereby ARGS` against this place.
@@ -213,9 +206,14 @@ impl Server {
     }
 
     /// SIGTERM, and waits for the clean end.
-    pub(crate) fn stop(mut self) -> i32 {
+    pub(crate) fn stop(self) -> i32 {
+        self.stop_by(rustix::process::Signal::TERM)
+    }
+
+    /// Sends this signal, and waits for the clean end.
+    pub(crate) fn stop_by(mut self, signal: rustix::process::Signal) -> i32 {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -224,6 +222,26 @@ impl Server {
             assert!(started.elapsed() < PATIENCE, "it does not stop");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Waits until it takes acts; says no if it ended, or took too long.
+    pub(crate) fn becomes_ready(&mut self, address_file: &Path) -> bool {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            if let Ok(text) = std::fs::read_to_string(address_file)
+                && text.ends_with('\n')
+            {
+                self.address = text.trim().to_owned();
+                if let Ok((status, _)) = self.http("GET", "/readyz", None, "") {
+                    return status == 200;
+                }
+            }
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
     }
 
     /// One HTTP/1.1 exchange on a connection of its own: status and body.

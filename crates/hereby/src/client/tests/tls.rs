@@ -39,16 +39,26 @@ async fn house(name: &str) -> House {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
             let request = read_request(&mut stream).await;
-            assert!(request.contains("\r\nauthorization: Bearer hby_"), "{request}");
+            assert!(
+                request.contains("\r\nauthorization: Bearer hby_"),
+                "{request}"
+            );
             use tokio::io::AsyncWriteExt as _;
             let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
             stream.write_all(answer).await.unwrap();
             stream.flush().await.unwrap();
         }
     });
-    House { authority, authority_pem: issuer.pem(), own, port }
+    House {
+        authority,
+        authority_pem: issuer.pem(),
+        own,
+        port,
+    }
 }
 
 async fn asked(port: u16, pin: Option<Pin>, ca_file: Option<&Path>) -> Result<(), Failure> {
@@ -63,7 +73,10 @@ async fn asked(port: u16, pin: Option<Pin>, ca_file: Option<&Path>) -> Result<()
         token: Some(Secret::random()?),
         patience: Patience::default(),
     };
-    client.read::<serde_json::Value>("/api/v1/status").await.map(drop)
+    client
+        .read::<serde_json::Value>("/api/v1/status")
+        .await
+        .map(drop)
 }
 
 use super::Target;
@@ -75,8 +88,12 @@ async fn an_authority_is_trusted_by_its_file_or_its_fingerprint() {
     let file = dir.path().join("ca.pem");
     std::fs::write(&file, &house.authority_pem).unwrap();
     asked(house.port, None, Some(&file)).await.unwrap();
-    asked(house.port, Some(Pin::of(&house.authority)), None).await.unwrap();
-    asked(house.port, Some(Pin::of(&house.own)), None).await.unwrap();
+    asked(house.port, Some(Pin::of(&house.authority)), None)
+        .await
+        .unwrap();
+    asked(house.port, Some(Pin::of(&house.own)), None)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -85,9 +102,10 @@ async fn another_authority_or_fingerprint_is_not_trusted() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("ca.pem");
     std::fs::write(&file, &other.authority_pem).unwrap();
-    for (pin, file) in
-        [(None, Some(file.as_path())), (Some(Pin::of(&other.authority)), None)]
-    {
+    for (pin, file) in [
+        (None, Some(file.as_path())),
+        (Some(Pin::of(&other.authority)), None),
+    ] {
         let failure = asked(ours.port, pin, file).await.unwrap_err();
         assert_eq!(failure.exit, Exit::Unreachable);
         assert!(failure.hints[0].contains("--pin"), "{failure:?}");
@@ -97,9 +115,15 @@ async fn another_authority_or_fingerprint_is_not_trusted() {
 #[tokio::test]
 async fn a_pinned_authority_does_not_make_any_name_right() {
     let house = house("elsewhere.example").await;
-    assert!(asked(house.port, Some(Pin::of(&house.authority)), None).await.is_err());
+    assert!(
+        asked(house.port, Some(Pin::of(&house.authority)), None)
+            .await
+            .is_err()
+    );
     // The very certificate that was pinned is right under any name.
-    asked(house.port, Some(Pin::of(&house.own)), None).await.unwrap();
+    asked(house.port, Some(Pin::of(&house.own)), None)
+        .await
+        .unwrap();
 }
 
 #[test]
@@ -107,7 +131,10 @@ fn a_file_without_certificates_is_none() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("ca.pem");
     std::fs::write(&file, "nothing").unwrap();
-    assert_eq!(tls::config(Some(&file), None).unwrap_err().exit, Exit::Usage);
+    assert_eq!(
+        tls::config(Some(&file), None).unwrap_err().exit,
+        Exit::Usage
+    );
 }
 
 #[test]
@@ -117,7 +144,13 @@ fn a_fingerprint_is_read_as_it_is_printed() {
     assert_eq!(pin.to_string(), format!("sha256:{digits}"));
     let with_colons = vec!["AB"; 32].join(":");
     assert_eq!(format!("sha256:{with_colons}").parse(), Ok(pin));
-    for bad in ["", "sha256:", &digits, &format!("sha1:{digits}"), &format!("sha256:{digits}0")] {
+    for bad in [
+        "",
+        "sha256:",
+        &digits,
+        &format!("sha1:{digits}"),
+        &format!("sha256:{digits}0"),
+    ] {
         assert!(bad.parse::<Pin>().is_err(), "{bad}");
     }
 }

@@ -56,7 +56,10 @@ fn what_is_no_key_is_said_to_be_none() {
     let (home, keys) = keys();
     let name = "sam".parse().unwrap();
     let failure = keys.signer(&name).map(drop).unwrap_err();
-    assert!(failure.hints[0].contains("hereby key new sam"), "{failure:?}");
+    assert!(
+        failure.hints[0].contains("hereby key new sam"),
+        "{failure:?}"
+    );
     std::fs::create_dir_all(&keys.dir).unwrap();
     write_new(&keys.path(&name), "hby_not-a-key").unwrap();
     assert!(keys.signer(&name).is_err());

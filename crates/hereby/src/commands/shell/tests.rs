@@ -30,7 +30,13 @@ fn the_reference_page_has_every_subcommand() {
 #[test]
 fn completions_name_the_subcommands() {
     let (out, stdout, _) = captured(false);
-    completions(&CompletionsArgs { shell: clap_complete::Shell::Bash }, &out).unwrap();
+    completions(
+        &CompletionsArgs {
+            shell: clap_complete::Shell::Bash,
+        },
+        &out,
+    )
+    .unwrap();
     assert!(stdout.text().contains("acknowledge"));
 }
 

@@ -42,7 +42,11 @@ fn incident(changes: Value) -> wire::Incident {
 
 #[test]
 fn an_open_incident_says_what_is_missing() {
-    let lines = head(&incident(json!({})), at("2017-12-21T08:04:03.000Z"), Some(80));
+    let lines = head(
+        &incident(json!({})),
+        at("2017-12-21T08:04:03.000Z"),
+        Some(80),
+    );
     assert_eq!(
         text(&lines),
         "\
@@ -133,15 +137,13 @@ fn act(kind: &str, time: &str, actor: &Value, body: &Value, why: Option<&str>) -
     Act::decode(value.to_string().as_bytes()).unwrap()
 }
 
-#[test]
-fn a_timeline_reads_like_a_story() {
+fn a_long_night(hash: &str) -> Vec<Act> {
     let sam = json!({ "type": "uid", "id": 1000, "for": "sam" });
     let kim = json!({ "type": "person", "id": "kim" });
     let timer = json!({ "type": "system", "id": "timer" });
     let long = "Connections to db-1 are exhausted since the deployment of 07:12Z; \
                 the pool of the new version never gives any back.\nRolling back.";
-    let hash = "A".repeat(43) + "=";
-    let acts = [
+    vec![
         act(
             "incident.declared/1",
             "2017-12-21T23:52:03.000Z",
@@ -149,8 +151,20 @@ fn a_timeline_reads_like_a_story() {
             &json!({ "severity": 1, "title": "Checkout fails", "service": "checkout", "drill": true }),
             None,
         ),
-        act("incident.reminded/1", "2017-12-21T23:57:03.000Z", &timer, &json!({ "count": 1 }), None),
-        act("incident.acknowledged/1", "2017-12-22T00:01:00.000Z", &kim, &json!({}), None),
+        act(
+            "incident.reminded/1",
+            "2017-12-21T23:57:03.000Z",
+            &timer,
+            &json!({ "count": 1 }),
+            None,
+        ),
+        act(
+            "incident.acknowledged/1",
+            "2017-12-22T00:01:00.000Z",
+            &kim,
+            &json!({}),
+            None,
+        ),
         act(
             "incident.assigned/1",
             "2017-12-22T00:01:30.000Z",
@@ -179,9 +193,27 @@ fn a_timeline_reads_like_a_story() {
             &json!({ "audience": "public", "text": "Payments fail." }),
             None,
         ),
-        act("incident.paused/9", "2017-12-22T00:06:00.000Z", &kim, &json!({ "x": 1 }), None),
-        act("incident.resolved/1", "2017-12-22T00:20:00.000Z", &kim, &json!({}), None),
-    ];
+        act(
+            "incident.paused/9",
+            "2017-12-22T00:06:00.000Z",
+            &kim,
+            &json!({ "x": 1 }),
+            None,
+        ),
+        act(
+            "incident.resolved/1",
+            "2017-12-22T00:20:00.000Z",
+            &kim,
+            &json!({}),
+            None,
+        ),
+    ]
+}
+
+#[test]
+fn a_timeline_reads_like_a_story() {
+    let hash = "A".repeat(43) + "=";
+    let acts = a_long_night(&hash);
     let expected = format!(
         "  2017-12-21
   23:52:03Z  sam (uid 1000)  declared it SEV1 of checkout, a DRILL:
@@ -189,7 +221,7 @@ fn a_timeline_reads_like_a_story() {
   23:57:03Z  hereby (timer)  reminded people: nobody has acknowledged it (no. 1)
   2017-12-22
   00:01:00Z  kim             acknowledged it
-  00:01:30Z  kim             made alex operations: because: knows the pool
+  00:01:30Z  kim             made alex operations, because: knows the pool
   00:03:00Z  kim             noted:
                                Connections to db-1 are exhausted since the
                                deployment of 07:12Z; the pool of the new version
@@ -212,7 +244,13 @@ fn without_a_terminal_an_act_is_one_line_unless_it_has_several() {
     let kim = json!({ "type": "person", "id": "kim" });
     let long = "x ".repeat(200);
     let body = json!({ "text": long.trim() });
-    let note = act("incident.noted/1", "2017-12-22T00:03:00.000Z", &kim, &body, None);
+    let note = act(
+        "incident.noted/1",
+        "2017-12-22T00:03:00.000Z",
+        &kim,
+        &body,
+        None,
+    );
     let lines = timeline_lines(&[note], None);
     assert_eq!(lines.len(), 2);
     assert!(text(&lines).contains(long.trim()));
