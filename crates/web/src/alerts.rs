@@ -1,14 +1,15 @@
 //! Alerts in, in the shapes that tools speak, and signs of life. 2xx goes out only when what
 //! followed is durable. Whoever is too fast gets 503, never 429: Alertmanager drops on 4xx.
 
+use std::collections::BTreeMap;
+use std::time::Instant;
+
 use base::Name;
 use engine::{SignalReport, Transport};
 use hyper::{Method, Response, StatusCode};
 use incident::AlertSignal;
 use record::kinds::access::Scope;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::time::Instant;
 
 use crate::auth::Caller;
 use crate::backstage::{Delivery, Unreadable};
@@ -74,7 +75,11 @@ pub(crate) fn routes() -> Vec<Route> {
             )
         },
         Route {
-            parts: vec![part("name", Form::Pattern(openapi_name()), "The heartbeat")],
+            parts: vec![part(
+                "name",
+                Form::Pattern("^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"),
+                "The heartbeat",
+            )],
             takes: Takes::Anything {
                 bytes_max: BEAT_BYTES_MAX,
                 media: "*/*",
@@ -94,10 +99,6 @@ pub(crate) fn routes() -> Vec<Route> {
             )
         },
     ]
-}
-
-const fn openapi_name() -> &'static str {
-    "^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
 }
 
 async fn alertmanager(call: Call) -> Answer {

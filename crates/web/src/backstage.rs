@@ -2,13 +2,13 @@
 //! blobs, the disk, and the formats of monitoring tools.
 
 use std::io;
+use std::sync::Arc;
 
-use base::{IncidentId, KeyRef, Line, Timestamp};
+use base::{IncidentId, KeyRef, Timestamp};
 use incident::{AlertSignal, Refusal};
 use record::hash::Hash;
 use record::sealed::SubjectKey;
 use record::tile::TileId;
-use std::sync::Arc;
 
 /// Storage as the server sees it. Calls may block, except where it is said otherwise.
 pub trait Backstage: Send + Sync {
@@ -138,11 +138,4 @@ pub struct Unreadable {
     pub detail: String,
     /// The answer that the format itself defines for this, as JSON.
     pub answer: Option<String>,
-}
-
-impl Event {
-    /// What the alert says, for logs.
-    pub fn title(&self) -> &Line {
-        &self.signal.title
-    }
 }

@@ -1,6 +1,7 @@
 //! What is shown of incidents, alerts and acts: the one file in which the domain's types become
 //! the API's JSON.
 
+use base::{Name, Timestamp, TokenId};
 use engine::{Key, Token};
 use incident::{Alert, Heartbeat, Incident, Maintenance, Silence, Summary};
 use record::act::Act;
@@ -8,8 +9,6 @@ use record::kinds::Body;
 use record::kinds::incident::Role;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-
-use base::{Name, Timestamp, TokenId};
 
 use crate::problem::Problem;
 use crate::site::Site;

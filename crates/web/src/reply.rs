@@ -73,15 +73,25 @@ pub(crate) struct Held {
     pub(crate) memory: Option<OwnedSemaphorePermit>,
 }
 
+/// Bytes handed on at once. HTTP/2 takes whatever piece it is given into its own buffer as soon as
+/// one byte fits, and it would count as taken: so the pieces are small.
+const PIECE_BYTES_MAX: usize = 32 << 10;
+
 /// An answer's body, and what is held until it was taken.
 pub(crate) struct Tracked {
     inner: Body,
+    /// What is left of a large piece.
+    rest: Bytes,
     _held: Held,
 }
 
 impl Tracked {
     pub(crate) fn new(inner: Body, held: Held) -> Tracked {
-        Tracked { inner, _held: held }
+        Tracked {
+            inner,
+            rest: Bytes::new(),
+            _held: held,
+        }
     }
 }
 
@@ -93,14 +103,32 @@ impl HttpBody for Tracked {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.inner).poll_frame(cx)
+        if self.rest.is_empty() {
+            let frame = match Pin::new(&mut self.inner).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                other => return other,
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        let bytes = self.rest.len().min(PIECE_BYTES_MAX);
+        let piece = self.rest.split_to(bytes);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.rest.is_empty() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let (inner, rest) = (self.inner.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower() + rest);
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
     }
 }

@@ -204,3 +204,13 @@ fn what_is_no_alert_is_refused_with_its_place() {
         );
     }
 }
+
+#[test]
+fn a_panic_is_an_unknown_outcome_and_the_server_goes_on() {
+    let mut setup = Setup::default();
+    setup.formats.prometheus = |_, _| panic!("a bug");
+    let world = World::with(setup);
+    let broken = world.local(&Ask::post("/api/v2/alerts", &json!([])));
+    assert_eq!((broken.status, broken.reason().as_str()), (504, "unknown"));
+    webhook(&world, &firing(&world, &["CheckoutDown"], "critical")).expect(200);
+}

@@ -178,3 +178,46 @@ fn the_local_socket_replaces_a_dead_one_and_nothing_else() {
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine");
     });
 }
+
+/// Sends one request over HTTP/2 without TLS, and says what becomes of its connection when nobody
+/// reads the answer's body or asks for more.
+fn left_alone(world: &World, path: &str, token: &str) -> (u16, Duration) {
+    block_on(async {
+        let stream = TcpStream::connect(world.plain).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .unwrap();
+        let connection = tokio::spawn(connection);
+        let request = Request::get(format!("http://localhost{path}"))
+            .header("authorization", format!("Bearer {token}"))
+            .body(Empty::<bytes::Bytes>::new())
+            .unwrap();
+        let begun = Instant::now();
+        let reply = sender.send_request(request).await.unwrap();
+        let _ = tokio::time::timeout(Duration::from_secs(10), connection).await;
+        (reply.status().as_u16(), begun.elapsed())
+    })
+}
+
+#[test]
+fn an_idle_http_2_connection_is_closed() {
+    let world = World::limited(|limits| limits.idle_time_max = Duration::from_millis(300));
+    let (status, took) = left_alone(&world, "/healthz", "none");
+    assert_eq!(status, 200);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+/// Given whole, a large body went into HTTP/2's own buffer at once: the request counted as answered,
+/// its memory as free, and a reader who took nothing could have any number of them.
+#[test]
+fn an_http_2_answer_that_nobody_takes_ends_its_connection() {
+    let world = World::limited(|limits| limits.request_time_max = Duration::from_millis(300));
+    let token = world.token(&["read", "respond"]);
+    let blob = Ask::new("PUT", "/api/v1/blobs").body(vec![7; 4 << 20]);
+    let stored = world.local(&blob).expect(200).json();
+    let path = format!("/api/v1/blobs/{}", stored["hex"].as_str().unwrap());
+    let (status, took) = left_alone(&world, &path, &token);
+    assert_eq!(status, 200);
+    assert!(took < Duration::from_secs(8), "{took:?}");
+}

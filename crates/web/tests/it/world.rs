@@ -46,6 +46,7 @@ pub(crate) struct Setup {
     pub(crate) growth: Growth,
     pub(crate) metrics_open: bool,
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) formats: AlertFormats,
 }
 
 impl Default for Setup {
@@ -63,6 +64,7 @@ impl Default for Setup {
             growth: Growth::new(1_000, 10_000),
             metrics_open: false,
             tls: None,
+            formats: formats(),
         }
     }
 }
@@ -200,6 +202,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let options = Options {
             limits: setup.limits,
+            formats: setup.formats,
             metrics_open: setup.metrics_open,
             ..options(&engine, &memory, &clock)
         };
