@@ -217,11 +217,14 @@ pub(crate) fn parse(
 }
 
 /// The global options of a command line that is wrong elsewhere, as far as they can be read.
-pub(crate) fn globals_of_wrong_line(args: impl IntoIterator<Item = std::ffi::OsString>) -> Globals {
+pub(crate) fn globals_of_wrong_line(args: &[std::ffi::OsString]) -> Globals {
     let lenient = command().ignore_errors(true).try_get_matches_from(args);
-    lenient
+    let mut globals = lenient
         .and_then(|matches| Globals::of_matches(&matches))
-        .unwrap_or_default()
+        .unwrap_or_default();
+    // Behind a subcommand that does not exist nothing is read, and a program still wants JSON.
+    globals.json |= args.iter().any(|arg| arg == "--json");
+    globals
 }
 
 /// Whether the mistake is about which incident: left out, or no incident.

@@ -56,7 +56,14 @@ pub(crate) fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failur
         other => other,
     };
     let session = Session::new(globals, out)?;
-    runtime()?.block_on(session.run(task))
+    let outcome = runtime()?.block_on(session.run(task));
+    outcome.map_err(|mut failure| {
+        let unknown = failure.reason.as_deref() == Some("not_found");
+        if unknown && failure.what.starts_with("there is no incident ") {
+            failure.hints.extend(open_incidents(globals));
+        }
+        failure
+    })
 }
 
 /// Sends one command with what the command line says for all of them, and no more.
@@ -183,13 +190,21 @@ impl Session<'_> {
             on_behalf_of: self.globals.on_behalf_of.clone(),
             signer: signer.as_ref().map(|(name, pair)| (name, pair)),
         };
-        let done = self.client.submit(&sending, &self.via()).await?;
+        let waiting = |why: &str| {
+            self.out
+                .talk(format!("No answer yet ({why}); trying again."))
+        };
+        let via = Via {
+            waiting: &waiting,
+            options: self.options(),
+        };
+        let done = self.client.submit(&sending, &via).await?;
         Ok((id, done))
     }
 
     /// The options that lead to the same hereby again; those that the environment gives as well
     /// are left out.
-    fn via(&self) -> Via {
+    fn options(&self) -> Vec<String> {
         let globals = self.globals;
         let path = |path: &std::path::PathBuf| path.display().to_string();
         let pairs = match &globals.url {
@@ -222,16 +237,13 @@ impl Session<'_> {
             let anyway = std::env::var(variable).is_ok_and(|set| set == value);
             (!anyway).then(|| [name.to_owned(), value])
         });
-        Via {
-            options: given.flatten().collect(),
-        }
+        given.flatten().collect()
     }
 
     /// Says which command comes next, with the options that lead to the same hereby.
     fn next(&self, command: &str) {
         let options: String = self
-            .via()
-            .options
+            .options()
             .iter()
             .map(|word| format!(" {}", quoted(word)))
             .collect();

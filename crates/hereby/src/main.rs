@@ -74,7 +74,7 @@ fn wrong_line(error: &clap::Error, args: &[OsString]) -> ExitCode {
         let _ = error.print();
         return ExitCode::from(Exit::Done.code());
     }
-    let globals = cli::globals_of_wrong_line(args.iter().cloned());
+    let globals = cli::globals_of_wrong_line(args);
     let out = Out::of_process(globals.color, globals.json, globals.quiet);
     let hints = match cli::lacks_incident(error) {
         true => commands::open_incidents(&globals),

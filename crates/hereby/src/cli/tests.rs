@@ -310,3 +310,13 @@ fn only_a_missing_or_wrong_incident_asks_for_the_open_ones() {
     assert!(!asks("hereby show 7 --colour"));
     assert!(!asks("hereby update 7 x"));
 }
+
+#[test]
+fn a_wrong_line_still_says_how_to_answer() {
+    let of = |line| super::globals_of_wrong_line(&words(line));
+    assert!(of("hereby nonsense --json").json);
+    assert!(of("hereby show --json").json);
+    assert!(!of("hereby show").json);
+    let dir = of("hereby show --data-dir /srv").data_dir;
+    assert_eq!(dir.as_deref(), Some(std::path::Path::new("/srv")));
+}

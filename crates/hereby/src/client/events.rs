@@ -137,8 +137,8 @@ enum Stop {
 pub(crate) enum Next {
     /// Something happened.
     Event(Event),
-    /// The connection broke; [`Events::next`] makes another one after this long.
-    Lost { why: String, pause: Duration },
+    /// The connection broke for this reason; [`Events::next`] makes another one.
+    Lost(String),
     /// It is there again.
     Again,
 }
@@ -174,10 +174,7 @@ impl Events<'_> {
                 }
                 Err(why) => {
                     self.body = None;
-                    return Ok(Next::Lost {
-                        why,
-                        pause: self.pause,
-                    });
+                    return Ok(Next::Lost(why));
                 }
             }
         }

@@ -29,8 +29,10 @@ pub(crate) struct Sending<'a> {
     pub(crate) signer: Option<(&'a Name, &'a Ed25519KeyPair)>,
 }
 
-/// How the very same command is sent again by hand.
-pub(crate) struct Via {
+/// How a command is sent again: by hand, and while a person waits.
+pub(crate) struct Via<'a> {
+    /// Told once, with the reason, when a command is sent again by itself.
+    pub(crate) waiting: &'a dyn Fn(&str),
     /// Options that say where to and as whom: `--url https://…`.
     pub(crate) options: Vec<String>,
 }
@@ -111,6 +113,18 @@ impl Verdict {
         Verdict::InDoubt(problem.sentence(answer.status))
     }
 
+    /// Why it is not done.
+    fn reason(&self) -> String {
+        match self {
+            Verdict::Done(_) => String::new(),
+            Verdict::Refused {
+                status, problem, ..
+            } => problem.sentence(*status),
+            Verdict::Unsent(error) => error.to_string(),
+            Verdict::InDoubt(why) => why.clone(),
+        }
+    }
+
     /// Whether the same command may fare better in a moment, and when: after the usual pause, or
     /// when hereby says.
     fn pause(&self, usual: Duration) -> Option<Duration> {
@@ -135,10 +149,14 @@ impl Client {
     ///
     /// # Errors
     /// Refused, not reached, or unknown; each with what to do next.
-    pub(crate) async fn submit(&self, sending: &Sending<'_>, via: &Via) -> Result<Done, Failure> {
+    pub(crate) async fn submit(
+        &self,
+        sending: &Sending<'_>,
+        via: &Via<'_>,
+    ) -> Result<Done, Failure> {
         let ask = sending.ask()?;
         tokio::select! {
-            outcome = self.settle(&ask) => outcome,
+            outcome = self.settle(&ask, via.waiting) => outcome,
             _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Unknown, UNKNOWN)
                 .because("you did not wait for the answer")),
         }
@@ -154,9 +172,10 @@ impl Client {
         })
     }
 
-    async fn settle(&self, ask: &Ask) -> Result<Done, Failure> {
+    async fn settle(&self, ask: &Ask, waiting: &dyn Fn(&str)) -> Result<Done, Failure> {
         let began = Instant::now();
         let mut doubt: Option<String> = None;
+        let mut said = false;
         let mut pauses = self.patience.pauses.iter();
         loop {
             let outcome = self.once(ask).await;
@@ -176,6 +195,10 @@ impl Client {
             let Some(pause) = pause else {
                 return self.conclude(verdict, doubt);
             };
+            if !said {
+                waiting(&verdict.reason());
+                said = true;
+            }
             sleep(pause).await;
         }
     }
@@ -281,7 +304,7 @@ impl Sending<'_> {
 
     /// The command line that sends the very same command: relative times are resolved in it, and
     /// what stdin said is written out.
-    fn again(&self, via: &Via) -> String {
+    fn again(&self, via: &Via<'_>) -> String {
         let mut words = vec!["hereby".to_owned(), "send".to_owned()];
         let args = self
             .command()

@@ -163,6 +163,7 @@ async fn submitted(
 ) -> (Result<Done, Failure>, Vec<String>) {
     let server = Server::start(reactions);
     let via = Via {
+        waiting: &|_| {},
         options: vec!["--data-dir".to_owned(), "/srv/my data".to_owned()],
     };
     let outcome = server.client().submit(&sending(), &via).await;
@@ -209,6 +210,7 @@ async fn a_signature_is_one_over_the_canonical_command() {
         .submit(
             &sending,
             &Via {
+                waiting: &|_| {},
                 options: Vec::new(),
             },
         )
@@ -346,6 +348,7 @@ async fn without_a_socket_it_says_so_at_once() {
     };
     let began = std::time::Instant::now();
     let via = Via {
+        waiting: &|_| {},
         options: Vec::new(),
     };
     let failure = client.submit(&sending(), &via).await.unwrap_err();
@@ -363,6 +366,7 @@ async fn a_socket_that_nobody_listens_on_is_tried_again_and_nothing_was_sent() {
     let dir = tempfile::tempdir().unwrap();
     drop(UnixListener::bind(dir.path().join("control.sock")).unwrap());
     let via = Via {
+        waiting: &|_| {},
         options: Vec::new(),
     };
     let failure = client(dir.path())
@@ -535,7 +539,7 @@ async fn a_stream_is_taken_up_behind_the_last_event() {
     let failure = loop {
         match events.next().await {
             Ok(Next::Event(event)) => seen.push(event.data),
-            Ok(Next::Lost { .. }) => seen.push("lost".to_owned()),
+            Ok(Next::Lost(_)) => seen.push("lost".to_owned()),
             Ok(Next::Again) => seen.push("again".to_owned()),
             Err(failure) => break failure,
         }

@@ -422,3 +422,16 @@ async fn a_heartbeat_is_sent_and_one_that_nobody_expects_is_refused() {
     let unknown = ran(&["heartbeat", "send", "backup"], [answer(404, &no)]).await;
     assert_eq!(unknown.outcome.unwrap_err().exit, Exit::Refused);
 }
+
+#[tokio::test]
+async fn waiting_is_said_once() {
+    let busy = json!({ "outcome": "refused", "reason": "overloaded", "detail": "too much" });
+    let busy = || answer(503, &busy);
+    let noted = done("incident.noted/1", ("incident", "INC-7"));
+    let ran = ran(&["note", "7", "x"], [busy(), busy(), noted]).await;
+    ran.outcome.unwrap();
+    assert_eq!(
+        ran.stderr,
+        "No answer yet (too much); trying again.\nNoted on INC-7.  (entry 42)\n"
+    );
+}

@@ -11,7 +11,7 @@ use super::{Session, show, tell, wire};
 use crate::cli::respond::WatchArgs;
 use crate::client::{Event, Next};
 use crate::exit::Failure;
-use crate::say::{Line, Style, clock, date, duration};
+use crate::say::{Line, Style, clock, date};
 
 /// How many columns the time and the thing take before the actor.
 const BEGIN_COLUMNS: usize = 26;
@@ -49,9 +49,8 @@ impl Session<'_> {
             };
             match next {
                 Next::Event(event) => self.print_event(&event, &mut said).await?,
-                Next::Lost { why, pause } => {
-                    let pause = duration(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-                    let line = format!("The connection is lost ({why}); trying again in {pause}.");
+                Next::Lost(why) => {
+                    let line = format!("The connection is lost ({why}); trying again.");
                     self.out.talk(Line::new().styled(Style::Warning, line));
                 }
                 Next::Again => self.out.talk("Connected again."),
