@@ -59,7 +59,8 @@ pub(crate) fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failur
     let outcome = runtime()?.block_on(session.run(task));
     outcome.map_err(|mut failure| {
         let unknown = failure.reason.as_deref() == Some("not_found");
-        if unknown && failure.what.starts_with("there is no incident ") {
+        let names = ["there is no INC-", "there is no incident "];
+        if unknown && names.iter().any(|begin| failure.what.starts_with(begin)) {
             failure.hints.extend(open_incidents(globals));
         }
         failure
