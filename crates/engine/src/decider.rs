@@ -88,6 +88,9 @@ pub struct SignalsSettled {
     pub ignored: u32,
     /// Ends of what does not fire.
     pub stale: u32,
+    /// Alerts whose acts can't be written down at all: counted, so that one of them does not keep
+    /// the others out for ever.
+    pub unwritable: u32,
     /// Why the rest was not taken.
     pub refused: Option<Refusal>,
 }
@@ -355,9 +358,13 @@ impl Decider {
                     settled.acts.push((first, count));
                 }
                 Ok(_) => settled.known += 1,
-                Err(refusal) => {
+                Err(refusal) if refusal.reason.is_passing() => {
                     settled.refused = Some(refusal);
                     break;
+                }
+                Err(refusal) => {
+                    tracing::error!(%refusal, "an alert can't be recorded");
+                    settled.unwritable += 1;
                 }
             }
         }

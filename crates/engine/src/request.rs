@@ -78,6 +78,8 @@ pub struct SignalReport {
     pub ignored: u32,
     /// Ends and acknowledgements of what does not fire.
     pub stale: u32,
+    /// Alerts whose acts can't be written down at all.
+    pub unwritable: u32,
     /// Set when the record may not grow faster: what follows was not taken. To be sent again.
     pub refused: Option<Refusal>,
 }

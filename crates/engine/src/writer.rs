@@ -254,6 +254,7 @@ impl Writer {
                     known: signals.known,
                     ignored: signals.ignored,
                     stale: signals.stale,
+                    unwritable: signals.unwritable,
                     refused: signals.refused,
                 };
                 for (first, count) in signals.acts {

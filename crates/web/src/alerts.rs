@@ -120,7 +120,11 @@ async fn deliver(call: &Call, read: Result<Delivery, Unreadable>) -> Answer {
             .dropped("truncated_by_sender", delivery.truncated);
     }
     let report = hand_in(call, call.transport()?, delivery.signals).await?;
-    let dropped: BTreeMap<&str, u64> = delivery.dropped.into_iter().collect();
+    let mut dropped: BTreeMap<&str, u64> = delivery.dropped.into_iter().collect();
+    if report.unwritable > 0 {
+        call.site.metrics.dropped("unwritable", u64::from(report.unwritable));
+        dropped.insert("unwritable", u64::from(report.unwritable));
+    }
     reply::json(&json!({
         "recorded": report.receipts.len(),
         "known": report.known,
