@@ -80,6 +80,7 @@ async fn a_fatal_write_is_unknown_to_who_asked_and_told_to_the_process() {
     let error = told.recv_timeout(Duration::from_secs(20)).unwrap();
     assert!(error.contains("the batch"), "{error}");
     // Reading goes on, asking does not.
+    engine.view().caught_up(1).await;
     assert_eq!(engine.view().read(|state| state.log.acts), 1);
     assert_eq!(
         reason(&engine.submit(local("d-2", declare("x"))).await),
