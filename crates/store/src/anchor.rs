@@ -212,15 +212,10 @@ pub(crate) fn compare<E>(
             Slot::Damaged(why) => Some(why.clone()),
             Slot::Blank | Slot::Signed { .. } => None,
         });
-        // Two blank slots are what a new record has before its first batch.
-        return Ok(why.map_or(Standing::Agrees, Standing::Damaged)).map(
-            |standing| match standing {
-                Standing::Agrees if size > 0 => {
-                    Standing::Damaged("both slots are blank".to_owned())
-                }
-                other => other,
-            },
-        );
+        // Two blank slots are what a new record has until its first note is on the disk: a process
+        // that was killed before it wrote one, or a power failure before it was synced, left an
+        // anchor that is behind, like any other. A file that is gone or torn is neither.
+        return Ok(why.map_or(Standing::Agrees, Standing::Damaged));
     };
     let note = note.to_owned();
     if checkpoint.size() > size {

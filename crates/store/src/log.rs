@@ -479,5 +479,12 @@ impl engine::ports::Log for Log {
     }
 }
 
+impl Drop for Log {
+    fn drop(&mut self) {
+        // Before the lock is let go.
+        self.shared.finish_indexing();
+    }
+}
+
 #[cfg(test)]
 mod tests;

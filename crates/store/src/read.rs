@@ -186,30 +186,27 @@ impl Reader {
         from: u64,
         limit: usize,
     ) -> Result<Vec<u64>, ReadError> {
-        let live = self.shared.live().clone();
         let key = key_of(subject);
-        let ordinal = |first| u32::try_from(from.saturating_sub(first)).unwrap_or(u32::MAX);
         let mut found: Vec<u64> = Vec::new();
-        for closed in self.shared.closed() {
-            let first = closed.listed.first;
-            if closed.end > from && found.len() < limit {
-                let open = self.shared.opened(&closed)?;
-                let ordinals = open.subject(key, ordinal(first), limit - found.len())?;
-                found.extend(
-                    ordinals
-                        .into_iter()
-                        .map(|ordinal| first + u64::from(ordinal)),
-                );
+        for at in self.shared.segments() {
+            let room = limit - found.len();
+            if room == 0 {
+                break;
             }
-        }
-        for live in live {
-            let seen = found.last().copied();
-            let room = limit.saturating_sub(found.len());
-            let ordinals = live.table().subject(key, ordinal(live.first), room);
-            let indexes = ordinals
-                .into_iter()
-                .map(|ordinal| live.first + u64::from(ordinal));
-            found.extend(indexes.filter(|index| Some(*index) > seen));
+            if at.end() <= from {
+                continue;
+            }
+            let first = at.first();
+            let ordinal = u32::try_from(from.saturating_sub(first)).unwrap_or(u32::MAX);
+            let ordinals = match &at {
+                At::Live(live) => live.table().subject(key, ordinal, room),
+                At::Closed(closed) => self.shared.opened(closed)?.subject(key, ordinal, room)?,
+            };
+            found.extend(
+                ordinals
+                    .into_iter()
+                    .map(|ordinal| first + u64::from(ordinal)),
+            );
         }
         Ok(found)
     }
@@ -236,15 +233,15 @@ impl Entries for Reader {
     }
 
     fn find_act(&self, id: &ActId) -> Result<Option<u64>, ReadError> {
-        let live = self.shared.live().clone();
-        for live in live.iter().rev() {
-            if let Some(ordinal) = live.table().act(id) {
-                return Ok(Some(live.first + u64::from(ordinal)));
-            }
-        }
-        for closed in self.shared.closed().into_iter().rev() {
-            let first = closed.listed.first;
-            let open = self.shared.opened(&closed)?;
+        for at in self.shared.segments().into_iter().rev() {
+            let (first, closed) = match &at {
+                At::Live(live) => match live.table().act(id) {
+                    Some(ordinal) => return Ok(Some(live.first + u64::from(ordinal))),
+                    None => continue,
+                },
+                At::Closed(closed) => (closed.listed.first, closed),
+            };
+            let open = self.shared.opened(closed)?;
             for index in open
                 .act(id)?
                 .into_iter()
@@ -289,11 +286,7 @@ impl Entries for Reader {
         let mut index = from;
         while index < size {
             let at = self.shared.locate(index).ok_or_else(|| misplaced(index))?;
-            let end = match &at {
-                At::Closed(closed) => closed.end,
-                At::Live(live) => live.first + live.table().len(),
-            };
-            let end = end.min(size);
+            let end = at.end().min(size);
             if end <= index || !self.scan_segment(&at, index, end, visit)? {
                 return Ok(());
             }
@@ -304,7 +297,10 @@ impl Entries for Reader {
 
     fn publish(&self, first: u64, acts: &[Act]) {
         let live = self.shared.live();
-        if let Some(live) = live.iter().rev().find(|live| live.first <= first) {
+        if let Some(live) = live
+            .iter()
+            .find(|live| live.first <= first && first < live.end())
+        {
             let mut table = live.table.write().unwrap_or_else(PoisonError::into_inner);
             for act in acts {
                 let subject = key_of(&act.subject);

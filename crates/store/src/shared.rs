@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::JoinHandle;
 
 use base::ActId;
 use engine::ports::ReadError;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     /// All others, oldest first.
     closed: RwLock<Vec<Closed>>,
     open: Mutex<Vec<(u64, Arc<Open>)>>,
+    /// Threads that write index files.
+    indexing: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// A segment whose table is in memory.
@@ -47,6 +50,8 @@ pub(crate) struct Live {
     pub(crate) path: PathBuf,
     pub(crate) file: File,
     pub(crate) table: RwLock<Table>,
+    /// The index of the first entry behind it; [`u64::MAX`] while it is being written.
+    end: AtomicU64,
     /// Set once its index file is being written.
     closing: AtomicBool,
 }
@@ -73,7 +78,8 @@ enum Index {
     Memory(Table),
 }
 
-/// Where an entry is.
+/// A segment, and so where an entry is.
+#[derive(Clone, Debug)]
 pub(crate) enum At {
     Live(Arc<Live>),
     Closed(Closed),
@@ -86,8 +92,14 @@ impl Live {
             path,
             file,
             table: RwLock::new(table),
+            end: AtomicU64::new(u64::MAX),
             closing: AtomicBool::new(false),
         }
+    }
+
+    /// The index of the first entry behind it, once it is not written any more.
+    pub(crate) fn end(&self) -> u64 {
+        self.end.load(Ordering::Acquire)
     }
 
     pub(crate) fn table(&self) -> RwLockReadGuard<'_, Table> {
@@ -125,6 +137,7 @@ impl Shared {
             live: RwLock::new(vec![Arc::new(last)]),
             closed: RwLock::new(closed),
             open: Mutex::new(Vec::new()),
+            indexing: Mutex::new(Vec::new()),
         }
     }
 
@@ -133,13 +146,24 @@ impl Shared {
         self.live.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All others, oldest first. Whoever asks for both takes the live ones first: a segment that
-    /// is being closed meanwhile is then seen twice rather than not at all.
+    /// All others, oldest first.
     pub(crate) fn closed(&self) -> Vec<Closed> {
         self.closed
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// All segments, oldest first. They need not be closed in their order.
+    pub(crate) fn segments(&self) -> Vec<At> {
+        // The live ones are asked first: one that is being closed meanwhile is then seen twice
+        // rather than not at all.
+        let live: Vec<At> = self.live().iter().cloned().map(At::Live).collect();
+        let mut all: Vec<At> = self.closed().into_iter().map(At::Closed).collect();
+        all.extend(live);
+        all.sort_by_key(At::first);
+        all.dedup_by_key(|at| at.first());
+        all
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<(u64, Arc<Open>)>> {
@@ -158,15 +182,17 @@ impl Shared {
     /// The writer opened a new segment.
     pub(crate) fn rolled(&self, first: u64, path: PathBuf, file: File) {
         let live = Arc::new(Live::new(first, path, file, Table::default()));
-        self.live
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(live);
+        let mut all = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = all.last() {
+            before.end.store(first, Ordering::Release);
+        }
+        all.push(live);
     }
 
     /// The segment with this entry.
     pub(crate) fn locate(&self, index: u64) -> Option<At> {
-        if let Some(live) = self.live().iter().rev().find(|live| live.first <= index) {
+        let holds = |live: &&Arc<Live>| live.first <= index && index < live.end();
+        if let Some(live) = self.live().iter().find(holds) {
             return Some(At::Live(live.clone()));
         }
         let closed = self.closed.read().unwrap_or_else(PoisonError::into_inner);
@@ -263,23 +289,45 @@ impl Shared {
     /// Writes the index of segments that are closed and can be found in whole, on a thread of its
     /// own: a tenth of a second for each 64 MiB.
     pub(crate) fn close_finished(self: &Arc<Self>) {
-        let live = self.live();
-        let ends = live.iter().skip(1).map(|next| next.first);
-        for (live, end) in live.iter().zip(ends) {
-            if !live.table().is_complete() || live.closing.swap(true, Ordering::AcqRel) {
+        let finished: Vec<Arc<Live>> = self
+            .live()
+            .iter()
+            .filter(|live| live.end() < u64::MAX && live.table().is_complete())
+            .cloned()
+            .collect();
+        for live in finished {
+            if live.closing.swap(true, Ordering::AcqRel) {
                 continue;
             }
-            let (shared, live) = (self.clone(), live.clone());
+            let shared = self.clone();
             let spawned = std::thread::Builder::new()
                 .name("index".to_owned())
-                .spawn(move || shared.close(&live, end));
-            if let Err(error) = spawned {
-                tracing::warn!(%error, "a closed segment stays in memory until the next start");
+                .spawn(move || shared.close(&live));
+            match spawned {
+                Ok(thread) => {
+                    let mut all = self.indexing.lock().unwrap_or_else(PoisonError::into_inner);
+                    all.retain(|thread| !thread.is_finished());
+                    all.push(thread);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a closed segment stays in memory until the next start");
+                }
             }
         }
     }
 
-    fn close(&self, live: &Arc<Live>, end: u64) {
+    /// Waits until no thread writes here: the directory may then be another process's.
+    pub(crate) fn finish_indexing(&self) {
+        let threads =
+            std::mem::take(&mut *self.indexing.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread that wrote an index has panicked");
+            }
+        }
+    }
+
+    fn close(&self, live: &Live) {
         let path = self.paths.index(live.first);
         let length = live.file.metadata().map(|found| found.len());
         let written = length.map_err(FileError::new("look at", &live.path));
@@ -294,10 +342,34 @@ impl Shared {
         };
         let mut closed = self.closed.write().unwrap_or_else(PoisonError::into_inner);
         let at = closed.partition_point(|closed| closed.listed.first < live.first);
-        closed.insert(at, Closed { listed, end });
+        closed.insert(
+            at,
+            Closed {
+                listed,
+                end: live.end(),
+            },
+        );
         drop(closed);
         let mut all = self.live.write().unwrap_or_else(PoisonError::into_inner);
         all.retain(|other| other.first != live.first);
+    }
+}
+
+impl At {
+    /// The index of the segment's first entry.
+    pub(crate) fn first(&self) -> u64 {
+        match self {
+            At::Live(live) => live.first,
+            At::Closed(closed) => closed.listed.first,
+        }
+    }
+
+    /// The index of the first entry behind it; of the one being written, as far as it is.
+    pub(crate) fn end(&self) -> u64 {
+        match self {
+            At::Live(live) => live.first + live.table().len(),
+            At::Closed(closed) => closed.end,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::durable::FileError;
 use crate::layout::Paths;
 
 mod acts;
+mod blame;
 mod checkpoints;
 mod signatures;
 mod tiles;

@@ -1,1 +1,283 @@
-//! Tests.
+//! Who may sign what, and what people have signed.
+
+use base::{Actor, Name, Proof};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use engine::ports::Log as _;
+use record::act::{Act, Signed, Subject, act_id};
+use record::command::signed_bytes;
+use record::kinds::access::{KeyEnrolled, KeyRevoked};
+use record::kinds::log::KeyRotated;
+use record::note::{Algorithm, SignerKey, VerifierKey};
+use record::sealed::{Sealable, SubjectKey};
+
+use super::LogKeys;
+use crate::tests::{Place, act, append, fill};
+use crate::verify::tests::check;
+
+const SEED: [u8; 32] = [5; 32];
+
+fn laptop() -> Name {
+    "sam-laptop".parse().unwrap()
+}
+
+fn enrolled() -> Act {
+    let key = SignerKey::from_seed("sam-laptop", Algorithm::Ed25519, SEED).unwrap();
+    let vkey = key.verifier().to_string().into();
+    Act {
+        subject: Subject::Key(laptop()),
+        body: KeyEnrolled {
+            person: "sam".parse().unwrap(),
+            vkey,
+        }
+        .into(),
+        ..act(900)
+    }
+}
+
+fn revoked() -> Act {
+    Act {
+        subject: Subject::Key(laptop()),
+        body: KeyRevoked {}.into(),
+        ..act(901)
+    }
+}
+
+fn command(id: &str) -> String {
+    format!(
+        "{{\"args\":{{\"incident\":\"INC-1\",\"text\":\"it hurts\"}},\"command\":\"incident.note\",\
+         \"id\":\"{id}\"}}"
+    )
+}
+
+fn signature(message: &str) -> String {
+    let pair = aws_lc_rs::signature::Ed25519KeyPair::from_seed_unchecked(&SEED).unwrap();
+    STANDARD.encode(pair.sign(&signed_bytes(message.as_bytes())).as_ref())
+}
+
+/// The acts of one signed command.
+fn signed(id: &str, count: u32) -> Vec<Act> {
+    let text = command(id);
+    let signature: Box<str> = signature(&text).into();
+    (0..count)
+        .map(|ordinal| {
+            let mut act = act(902);
+            act.id = act_id(&id.parse().unwrap(), ordinal);
+            act.evidence.proof = Proof::Key(laptop());
+            let command = (ordinal == 0).then(|| Sealable::Open(text.clone()));
+            act.evidence.signed = Some(Signed {
+                signature: signature.clone(),
+                command,
+            });
+            act
+        })
+        .collect()
+}
+
+/// The problems of a record with these acts behind its first.
+fn problems(acts: &[Act]) -> Vec<(Option<u64>, String)> {
+    let place = Place::new();
+    let mut opened = place.open();
+    fill(&mut opened.log, 0, 0);
+    append(&mut opened.log, acts);
+    drop(opened);
+    check(&place)
+        .problems
+        .into_iter()
+        .map(|problem| (problem.entry, problem.what))
+        .collect()
+}
+
+#[test]
+fn a_signed_command_and_all_its_acts_verify() {
+    let mut acts = vec![enrolled()];
+    acts.extend(signed("sam-1", 3));
+    acts.extend(signed("sam-2", 1));
+    acts.push(revoked());
+    assert_eq!(problems(&acts), []);
+}
+
+type Change<'a> = &'a dyn Fn(&mut Vec<Act>);
+
+#[test]
+fn a_signature_over_anything_else_is_found() {
+    let good = || [vec![enrolled()], signed("sam-1", 2)].concat();
+    let changes: [(&str, u64, Change<'_>); 8] = [
+        ("not enrolled", 1, &|acts| {
+            acts.remove(0);
+        }),
+        ("not enrolled", 3, &|acts| {
+            let revoked = revoked();
+            acts.insert(1, revoked);
+        }),
+        ("not the actor's", 2, &|acts| {
+            acts[1].actor = Actor::Person {
+                id: "kim".parse().unwrap(),
+            };
+        }),
+        ("author's signature", 2, &|acts| {
+            for act in &mut acts[1..] {
+                let signed = act.evidence.signed.as_mut().unwrap();
+                signed.signature = signature("{}").into();
+            }
+        }),
+        ("not canonical", 2, &|acts| {
+            let text = command("sam-1").replace("\":\"", "\": \"");
+            for act in &mut acts[1..] {
+                act.evidence.signed.as_mut().unwrap().signature = signature(&text).into();
+            }
+            acts[1].evidence.signed.as_mut().unwrap().command = Some(Sealable::Open(text));
+        }),
+        ("first act", 2, &|acts| acts[1].id = act(77).id),
+        ("no act of the command", 3, &|acts| acts[2].id = act(77).id),
+        ("not on the act before", 2, &|acts| {
+            acts.remove(1);
+        }),
+    ];
+    assert_eq!(problems(&good()), []);
+    for (expected, entry, change) in changes {
+        let mut acts = good();
+        change(&mut acts);
+        let found = problems(&acts);
+        assert!(
+            found
+                .iter()
+                .any(|(at, what)| *at == Some(entry) && what.contains(expected)),
+            "{expected}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_sealed_command_is_counted_and_not_called_wrong() {
+    let mut acts = signed("sam-1", 2);
+    let key = SubjectKey::from_bytes([9; 32]);
+    for act in &mut acts {
+        act.seal(&key, &"incident/INC-1".parse().unwrap());
+    }
+    let place = Place::new();
+    let mut opened = place.open();
+    fill(&mut opened.log, 0, 0);
+    append(&mut opened.log, &[vec![enrolled()], acts].concat());
+    drop(opened);
+    let report = check(&place);
+    assert_eq!(report.problems, []);
+    assert!(
+        report
+            .notes
+            .iter()
+            .any(|note| note.starts_with("1 signed commands are sealed"))
+    );
+}
+
+#[test]
+fn the_record_is_opened_once_and_first() {
+    let place = Place::new();
+    let mut opened = place.open();
+    append(&mut opened.log, &[act(1), act(2)]);
+    drop(opened);
+    let report = check(&place);
+    assert_eq!(report.first_bad_entry(), Some(0), "{:?}", report.problems);
+    let again = Act {
+        id: act(5).id,
+        ..crate::tests::opening("nonsense")
+    };
+    let found = problems(&[again]);
+    assert!(
+        found
+            .iter()
+            .any(|(_, what)| what == "the record was opened before"),
+        "{found:?}"
+    );
+}
+
+fn key(seed: u8) -> VerifierKey {
+    let key = SignerKey::from_seed("record.example", Algorithm::Ed25519, [seed; 32]).unwrap();
+    key.verifier().clone()
+}
+
+fn named(key: &VerifierKey) -> String {
+    format!("{}+{:08x}", key.name(), key.key_id())
+}
+
+#[test]
+fn the_old_key_vouches_for_the_new_and_then_signs_no_more() {
+    let (old, new) = (key(1), key(2));
+    let mut keys = LogKeys::default();
+    keys.begin(old.clone());
+    keys.batch(3);
+    assert!(keys.signer(&named(&new), 3).is_none());
+    assert!(keys.signer(&named(&old), 3).is_some());
+    keys.rotate(&old.to_string(), &new.to_string()).unwrap();
+    keys.batch(5);
+    // Not before the old one has signed the act that names it.
+    assert!(keys.signer(&named(&new), 5).is_none());
+    assert!(keys.signer(&named(&old), 5).is_some());
+    assert!(keys.signer(&named(&new), 5).is_some());
+    assert!(keys.signer(&named(&old), 5).is_none());
+    keys.batch(6);
+    assert!(keys.signer(&named(&old), 6).is_none());
+    assert!(keys.signer(&named(&new), 6).is_some());
+    assert_eq!(keys.at(4), std::slice::from_ref(&old));
+    assert_eq!(keys.at(5), [old.clone(), new.clone()]);
+    assert_eq!(keys.at(6), std::slice::from_ref(&new));
+    assert_eq!(keys.all(), [old, new]);
+}
+
+#[test]
+fn a_rotation_by_who_does_not_hold_the_key_is_refused() {
+    let (old, new) = (key(1), key(2));
+    let mut keys = LogKeys::default();
+    keys.begin(old.clone());
+    assert!(keys.rotate(&new.to_string(), &new.to_string()).is_err());
+    assert!(keys.rotate(&old.to_string(), "nonsense").is_err());
+    let stranger = SignerKey::from_seed("other.example", Algorithm::Ed25519, [3; 32]).unwrap();
+    assert!(
+        keys.rotate(&old.to_string(), &stranger.verifier().to_string())
+            .is_err()
+    );
+    keys.rotate(&old.to_string(), &new.to_string()).unwrap();
+    assert!(keys.rotate(&old.to_string(), &new.to_string()).is_err());
+}
+
+#[test]
+fn the_old_key_is_not_the_logs_after_its_rotation() {
+    let place = Place::new();
+    let mut opened = place.open();
+    let log = &mut opened.log;
+    fill(log, 1, 2);
+    let old = log.vkey();
+    let kept = std::fs::read(place.paths().log_key()).unwrap();
+    let new = log.prepare_key().unwrap();
+    let body = KeyRotated {
+        from: old.as_str().into(),
+        to: new.as_str().into(),
+    };
+    append(
+        log,
+        &[Act {
+            subject: Subject::Record,
+            body: body.into(),
+            ..act(3)
+        }],
+    );
+    log.use_new_key().unwrap();
+    append(log, &[act(4)]);
+    drop(opened);
+    assert_eq!(check(&place).problems, []);
+    // A thief of the old key brings it back, and even the process goes along.
+    let path = place.paths().log_key();
+    std::fs::write(&path, kept).unwrap();
+    let mut opened = place.open();
+    append(&mut opened.log, &[act(5)]);
+    drop(opened);
+    let report = check(&place);
+    assert!(
+        report
+            .problems
+            .iter()
+            .any(|problem| problem.what.contains("is not the log's at that")),
+        "{:?}",
+        report.problems
+    );
+}
