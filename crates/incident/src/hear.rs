@@ -1,17 +1,14 @@
 //! What alerts lead to: an act when something changed, a longer lease when nothing did.
 
-use std::collections::BTreeMap;
-
-use base::{Actor, AlertId, CommandId, IncidentId, Name, Timestamp};
+use base::{Actor, AlertId, CommandId, Name, Timestamp};
 use record::act::Subject;
 use record::hash;
 use record::kinds::alert::{Acknowledged, Ending, Fired, Resolved};
-use record::kinds::incident::{AlertAttached, Declared};
 
 use crate::alerts::Alert;
-use crate::commands::ATTACHED_ALERTS_MAX;
+use crate::homes::{Placed, home, place};
 use crate::rules::{Action, REFRESHING_SOURCE};
-use crate::{AlertSignal, Context, Deed, Draft, Incident, Leases, Phase, Rules, State};
+use crate::{AlertSignal, Context, Deed, Draft, Leases, Phase, State};
 
 /// What the ids of hereby's own commands begin with. From outside such an id is refused: whoever
 /// could take an alert's id first would keep the alert from ever being recorded.
@@ -147,7 +144,7 @@ fn fire(
     let already_in = known.and_then(|alert| state.home_of(alert, drill)).is_some();
     if !already_in && state.suppressed_by(&signal.labels, now).is_none() {
         let at = Placed { id, drill, labels: &signal.labels, starts_at, title: &signal.title };
-        drafts.extend(place(state, &at, context.rules));
+        drafts.extend(place(state, &at, home(state, &at, context.rules), context.rules));
     }
     Heard::Changed(Deed {
         id: command,
@@ -156,56 +153,6 @@ fn fire(
         why: None,
         drafts,
     })
-}
-
-/// An alert that looks for its incident.
-pub(crate) struct Placed<'a> {
-    pub(crate) id: AlertId,
-    pub(crate) drill: bool,
-    pub(crate) labels: &'a BTreeMap<Box<str>, Box<str>>,
-    pub(crate) starts_at: Timestamp,
-    pub(crate) title: &'a base::Line,
-}
-
-/// Attaches the alert to the open incident it belongs to, or declares one if a rule says so.
-pub(crate) fn place(state: &State, alert: &Placed<'_>, rules: &Rules) -> Vec<Draft> {
-    let attached = AlertAttached { alert: alert.id, moved_from: None };
-    let belongs = state.open_incidents().find(|incident| belongs_to(state, alert, incident, rules));
-    if let Some(incident) = belongs {
-        if incident.alerts.len() >= ATTACHED_ALERTS_MAX {
-            return Vec::new();
-        }
-        return vec![Draft::new(Subject::Incident(incident.summary.id), attached)];
-    }
-    let Some(Action::Declare(severity)) = rules.matching(alert.labels).map(|rule| rule.action)
-    else {
-        return Vec::new();
-    };
-    let Some(number) = state.incidents_declared.checked_add(1) else { return Vec::new() };
-    let id = Subject::Incident(IncidentId::from_number(number));
-    let declared = Declared {
-        drill: alert.drill,
-        impact_start: Some(alert.starts_at),
-        private: false,
-        service: alert.labels.get("service").and_then(|service| service.parse().ok()),
-        severity,
-        title: alert.title.clone().into(),
-    };
-    vec![Draft::new(id.clone(), declared), Draft::new(id, attached)]
-}
-
-fn belongs_to(state: &State, alert: &Placed<'_>, incident: &Incident, rules: &Rules) -> bool {
-    if incident.summary.drill != alert.drill {
-        return false;
-    }
-    let Some(key) = rules.correlation(alert.labels) else { return false };
-    let by_service = incident.summary.service.as_ref().is_some_and(|service| {
-        matches!(key.as_slice(), [("service", value)] if *value == service.as_str())
-    });
-    by_service
-        || incident.alerts.iter().filter_map(|id| state.alerts.get(id)).any(|attached| {
-            rules.correlation(&attached.labels).as_ref() == Some(&key)
-        })
 }
 
 /// The id of the command that a deed amounts to: one that nobody else may use.

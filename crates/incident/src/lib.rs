@@ -8,6 +8,7 @@
 mod alerts;
 mod commands;
 mod hear;
+mod homes;
 mod incidents;
 mod refusal;
 mod rules;

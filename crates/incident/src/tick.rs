@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::{Actor, AlertId, Name, Timestamp};
+use base::{Actor, AlertId, IncidentId, Name, Timestamp};
 use record::act::Subject;
 use record::kinds::Body;
 use record::kinds::alert::Ending;
 use record::kinds::incident::Reminded;
 
-use crate::hear::{Placed, deed_id, ended, place};
+use crate::commands::ATTACHED_ALERTS_MAX;
+use crate::hear::{deed_id, ended};
+use crate::homes::{Homes, Placed, place};
 use crate::{
     Action, Alert, AlertRule, AlertSignal, Context, Deed, Draft, Heard, Heartbeat, Incident, Phase,
     Rules, State, hear,
@@ -223,21 +225,30 @@ fn ends(deeds: &[Deed]) -> BTreeSet<AlertId> {
         .collect()
 }
 
-/// The first firing alert that belongs to no incident although it should: its silence or
-/// maintenance window ended, or the rules changed.
+/// Firing alerts that belong to no incident although they should: their silence or maintenance
+/// window ended, or the rules changed. All that an open incident takes, and the first one that
+/// declares.
 fn unplaced(
     state: &State,
     ending: &BTreeSet<AlertId>,
     now: Timestamp,
     rules: &Rules,
-) -> Option<Deed> {
-    let mut waiting = state.alerts.values().filter(|alert| {
-        alert.is_firing() && alert.incident.is_none() && !ending.contains(&alert.id)
+) -> Vec<Deed> {
+    let waiting = state.alerts.values().filter(|alert| {
+        alert.is_firing()
+            && alert.incident.is_none()
+            && !ending.contains(&alert.id)
+            && state.suppressed_by(&alert.labels, now).is_none()
     });
-    waiting.find_map(|alert| {
-        if state.suppressed_by(&alert.labels, now).is_some() {
-            return None;
-        }
+    let mut waiting = waiting.peekable();
+    if waiting.peek().is_none() {
+        return Vec::new();
+    }
+    let homes = Homes::new(state, rules);
+    let mut joined: BTreeMap<IncidentId, usize> = BTreeMap::new();
+    let mut declared = false;
+    let mut deeds = Vec::new();
+    for alert in waiting {
         let placed = Placed {
             id: alert.id,
             drill: alert.drill,
@@ -245,15 +256,27 @@ fn unplaced(
             starts_at: alert.starts_at,
             title: &alert.title,
         };
+        let home = homes.find(&placed, rules);
+        let before = home.map_or(0, |home| joined.get(&home.summary.id).copied().unwrap_or(0));
+        let full = home.is_some_and(|home| home.alerts.len() + before >= ATTACHED_ALERTS_MAX);
+        if full || (home.is_none() && declared) {
+            continue;
+        }
         let own = heartbeat_of(state, alert)
             .map_or(Cow::Borrowed(rules), |(name, it)| with_heartbeat(rules, name, it));
-        let drafts = place(state, &placed, &own);
-        (!drafts.is_empty()).then(|| Deed {
+        let drafts = place(state, &placed, home, &own);
+        if drafts.is_empty() {
+            continue;
+        }
+        declared |= home.is_none();
+        joined.extend(home.map(|home| (home.summary.id, before + 1)));
+        deeds.push(Deed {
             id: deed_id(&format!("alert:{}:placed", alert.fired_act)),
             actor: Actor::System { id: part("rules") },
             cause: Some(alert.fired_act),
             why: None,
             drafts,
-        })
-    })
+        });
+    }
+    deeds
 }

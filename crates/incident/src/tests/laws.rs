@@ -10,6 +10,7 @@ use record::command::{
 use record::kinds::incident::{Audience, Role, Status};
 
 use super::*;
+use crate::homes::{Homes, Placed, home};
 
 /// One thing that happens in a made-up day.
 #[derive(Clone, Debug)]
@@ -184,6 +185,7 @@ fn played(steps: &[Step]) -> World {
         nobody_is_commander_and_operations(&world);
         numbers_are_dense(&world);
         alerts_belong_to_one_incident(&world);
+        homes_are_found_alike(&world);
     }
     world
 }
@@ -214,6 +216,22 @@ fn alerts_belong_to_one_incident(world: &World) {
             assert_eq!(known.incident, Some(incident.summary.id));
             assert_eq!(known.drill, incident.summary.drill);
         }
+    }
+}
+
+/// Looked up for one alert or for many at once: the same incident takes it.
+fn homes_are_found_alike(world: &World) {
+    let homes = Homes::new(&world.state, &world.rules);
+    for alert in world.state.alerts.values() {
+        let placed = Placed {
+            id: alert.id,
+            drill: alert.drill,
+            labels: &alert.labels,
+            starts_at: alert.starts_at,
+            title: &alert.title,
+        };
+        let one = home(&world.state, &placed, &world.rules);
+        assert_eq!(one, homes.find(&placed, &world.rules));
     }
 }
 

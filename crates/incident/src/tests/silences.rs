@@ -172,3 +172,19 @@ fn many_alerts_that_waited_declare_one_incident_and_join_it() {
     assert_eq!(told.iter().filter(|line| line.contains("takes")).count(), 4);
     assert_eq!(world.state.incidents_declared, 1);
 }
+
+#[test]
+fn a_window_over_hundreds_of_alerts_ends_in_two_looks() {
+    let mut world = World::declaring();
+    world.ask(silence(&world, HOUR)).unwrap();
+    for number in 0..1_200 {
+        let signal = firing(&world, &format!("alert-{number}"), &CHECKOUT);
+        world.hear(&signal);
+    }
+    world.wait(HOUR);
+    // One declares; the others see its incident, and join it as far as there is room.
+    assert_eq!(world.tick().len(), 2);
+    assert_eq!(world.tick().len(), 999);
+    assert_eq!(world.tick(), nothing());
+    assert_eq!(world.state.incidents[&inc(1)].alerts.len(), 1_000);
+}
