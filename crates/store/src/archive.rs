@@ -15,7 +15,7 @@ use crate::catalog::{self, Listed, Place, Stub};
 use crate::durable::{self, FileError, Keep};
 use crate::index::{self, IndexFile};
 use crate::layout::{Paths, segment_name};
-use crate::live::Table;
+use crate::live::Rows;
 use crate::recover::{CannotOpen, Corruption};
 use crate::scan::{self, Start};
 
@@ -135,8 +135,8 @@ fn keep_index(paths: &Paths, path: &Path, first: u64) -> Result<(), FileError> {
     if IndexFile::open(&at, first, Some(length)).is_ok() {
         return Ok(());
     }
-    let table = Table::scan(file).map_err(FileError::new("read", path))?;
-    index::write(&at, first, length, &table)
+    let rows = Rows::scan(file).map_err(FileError::new("read", path))?;
+    index::write(&at, first, length, &rows)
 }
 
 /// Copies a file durably; returns the SHA-256 of what was read.

@@ -17,7 +17,8 @@ use base::ActId;
 use record::hash::{self, HASH_BYTES};
 
 use crate::durable::{self, FileError, Keep};
-use crate::live::{Span, Table, act_key};
+use crate::keys::act_key;
+use crate::live::{Rows, Span};
 
 const MAGIC: &[u8; 8] = b"hereby/1";
 
@@ -71,34 +72,34 @@ pub(crate) fn write(
     path: &Path,
     first: u64,
     segment_bytes: u64,
-    table: &Table,
+    rows: &Rows,
 ) -> Result<(), FileError> {
-    let bytes = encode(first, segment_bytes, table)
+    let bytes = encode(first, segment_bytes, rows)
         .ok_or_else(crate::live::too_large)
         .map_err(FileError::new("index", path))?;
     durable::replace(path, &bytes, Keep::Derived)
 }
 
-fn encode(first: u64, segment_bytes: u64, table: &Table) -> Option<Vec<u8>> {
-    let (acts, subjects) = (table.sorted_acts(), table.sorted_subjects());
-    let mut out = Vec::with_capacity(
-        HEAD_BYTES
-            + table.spans().len() * 6
-            + 2 * FANOUT_BYTES
-            + (acts.len() + subjects.len()) * 12
-            + HASH_BYTES,
-    );
+fn encode(first: u64, segment_bytes: u64, rows: &Rows) -> Option<Vec<u8>> {
+    let Rows {
+        spans,
+        acts,
+        subjects,
+    } = rows;
+    let records = (acts.len() + subjects.len()) * RECORD_BYTES as usize;
+    let tables = spans.len() * SPAN_BYTES as usize + 2 * FANOUT_BYTES + records;
+    let mut out = Vec::with_capacity(HEAD_BYTES + tables + HASH_BYTES);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&first.to_le_bytes());
     out.extend_from_slice(&segment_bytes.to_le_bytes());
-    for count in [table.spans().len(), acts.len(), subjects.len()] {
+    for count in [spans.len(), acts.len(), subjects.len()] {
         out.extend_from_slice(&u32::try_from(count).ok()?.to_le_bytes());
     }
-    for span in table.spans() {
+    for span in spans {
         out.extend_from_slice(&span.at.to_le_bytes());
         out.extend_from_slice(&span.length.to_le_bytes());
     }
-    for records in [&acts, &subjects] {
+    for records in [acts, subjects] {
         encode_sorted(records, &mut out)?;
     }
     let digest = hash::sha256(&[&out]);

@@ -12,6 +12,7 @@ mod catalog;
 mod durable;
 mod found;
 mod index;
+mod keys;
 mod keystore;
 mod known;
 mod layout;

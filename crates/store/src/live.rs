@@ -1,18 +1,15 @@
 //! Where the entries of one segment are and what they are about, in memory.
 //!
-//! The segment being written has its table grown by the writer; a closed one gets it from a scan
-//! until its index file is there.
+//! The segment being written has a [`Table`] that the writer grows. Of a closed one there are
+//! [`Rows`], sorted as they stand in its index file.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 
 use base::ActId;
-use record::act::Subject;
-use record::hash;
-use serde::Deserialize;
 
+use crate::keys::{Keys, act_key, keys_of};
 use crate::lines::Lines;
 use crate::segment::{self, Line};
 
@@ -23,19 +20,7 @@ pub(crate) struct Span {
     pub(crate) length: u16,
 }
 
-/// What an entry can be found by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Keys {
-    pub(crate) act: ActId,
-    pub(crate) subject: u64,
-    /// Whether the act changes the key that signs.
-    pub(crate) rotates: bool,
-}
-
-/// The kind of act that changes the log's key, of whatever version.
-const ROTATES: &str = "record.key_rotated/";
-
-/// The entries of one segment. `u32` ordinals count from the segment's first entry.
+/// The entries of the segment being written. `u32` ordinals count from the segment's first entry.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     spans: Vec<Span>,
@@ -44,69 +29,17 @@ pub(crate) struct Table {
     findable: u32,
 }
 
-/// The key of a subject: half of a half of a SHA-256. Whoever finds by it compares the entry.
-pub(crate) fn subject_key(type_name: &str, id: &str) -> u64 {
-    let digest = hash::sha256(&[type_name.as_bytes(), b"\0", id.as_bytes()]);
-    let (key, _) = digest.0.split_first_chunk().expect("a hash has 32 bytes");
-    u64::from_be_bytes(*key)
-}
-
-/// The key of a [`Subject`].
-pub(crate) fn key_of(subject: &Subject) -> u64 {
-    subject_key(subject.type_name(), &subject.id())
-}
-
-/// What of an entry is looked at to find it.
-#[derive(Deserialize)]
-struct Form<'a> {
-    id: ActId,
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    subject: SubjectForm<'a>,
-}
-
-#[derive(Deserialize)]
-struct SubjectForm<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow, rename = "type")]
-    type_name: Cow<'a, str>,
-}
-
-/// What an entry can be found by; `None` when it has no id and subject of the form known here.
-pub(crate) fn keys_of(entry: &[u8]) -> Option<Keys> {
-    let form: Form<'_> = serde_json::from_slice(entry).ok()?;
-    Some(Keys {
-        act: form.id,
-        subject: subject_key(&form.subject.type_name, &form.subject.id),
-        rotates: form.kind.starts_with(ROTATES),
-    })
-}
-
-/// Whether this is an entry on that subject.
-pub(crate) fn is_on(entry: &[u8], subject: &Subject) -> bool {
-    serde_json::from_slice::<Form<'_>>(entry).is_ok_and(|form| {
-        form.subject.type_name == subject.type_name() && form.subject.id == subject.id()
-    })
+/// The entries of a closed segment.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rows {
+    pub(crate) spans: Vec<Span>,
+    /// Every act's key, in order, with its entry.
+    pub(crate) acts: Vec<(u64, u32)>,
+    /// Every subject's key, in order, with its entries in order.
+    pub(crate) subjects: Vec<(u64, u32)>,
 }
 
 impl Table {
-    /// Reads a closed segment whole.
-    pub(crate) fn scan(file: File) -> io::Result<Table> {
-        let mut table = Table::default();
-        let mut lines = Lines::new(file, 0)?;
-        while let Some(line) = lines.next()? {
-            if let (true, Ok(Line::Entry(entry))) = (line.ended, segment::parse(line.bytes)) {
-                let at = u32::try_from(line.at).map_err(|_| too_large())?;
-                let length = u16::try_from(entry.len()).map_err(|_| too_large())?;
-                table.place(Span { at, length });
-                table.find_by(keys_of(entry));
-            }
-        }
-        Ok(table)
-    }
-
     /// The next entry stands here.
     pub(crate) fn place(&mut self, span: Span) {
         self.spans.push(span);
@@ -124,10 +57,6 @@ impl Table {
 
     pub(crate) fn span(&self, ordinal: u64) -> Option<Span> {
         self.spans.get(usize::try_from(ordinal).ok()?).copied()
-    }
-
-    pub(crate) fn spans(&self) -> &[Span] {
-        &self.spans
     }
 
     /// How many entries there are.
@@ -155,36 +84,80 @@ impl Table {
         ordinals.iter().skip(begin).take(limit).copied().collect()
     }
 
-    /// Every act's key in order, with the entry.
-    pub(crate) fn sorted_acts(&self) -> Vec<(u64, u32)> {
-        let mut acts: Vec<(u64, u32)> = self
+    /// The same, sorted.
+    pub(crate) fn to_rows(&self) -> Rows {
+        let acts = self
             .acts
             .iter()
             .map(|(id, ordinal)| (act_key(id), *ordinal))
             .collect();
-        acts.sort_unstable();
-        acts
-    }
-
-    /// Every subject's key in order, with the entries.
-    pub(crate) fn sorted_subjects(&self) -> Vec<(u64, u32)> {
-        let flat = self
+        let subjects = self
             .subjects
             .iter()
             .flat_map(|(key, ordinals)| ordinals.iter().map(move |ordinal| (*key, *ordinal)));
-        let mut subjects: Vec<(u64, u32)> = flat.collect();
-        subjects.sort_unstable();
-        subjects
+        Rows {
+            spans: self.spans.clone(),
+            acts,
+            subjects: subjects.collect(),
+        }
+        .sorted()
     }
 }
 
-/// The key of an act in an index file: half of its id.
-pub(crate) fn act_key(id: &ActId) -> u64 {
-    let (key, _) = id
-        .as_bytes()
-        .split_first_chunk()
-        .expect("an id has 16 bytes");
-    u64::from_be_bytes(*key)
+impl Rows {
+    /// Reads a closed segment whole.
+    pub(crate) fn scan(file: File) -> io::Result<Rows> {
+        let mut rows = Rows::default();
+        let mut lines = Lines::new(file, 0)?;
+        while let Some(line) = lines.next()? {
+            if let (true, Ok(Line::Entry(entry))) = (line.ended, segment::parse(line.bytes)) {
+                let ordinal = u32::try_from(rows.spans.len()).map_err(|_| too_large())?;
+                let at = u32::try_from(line.at).map_err(|_| too_large())?;
+                let length = u16::try_from(entry.len()).map_err(|_| too_large())?;
+                rows.spans.push(Span { at, length });
+                if let Some(Keys { act, subject, .. }) = keys_of(entry) {
+                    rows.acts.push((act_key(&act), ordinal));
+                    rows.subjects.push((subject, ordinal));
+                }
+            }
+        }
+        Ok(rows.sorted())
+    }
+
+    fn sorted(mut self) -> Rows {
+        self.acts.sort_unstable();
+        self.subjects.sort_unstable();
+        self
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.spans.len() as u64
+    }
+
+    pub(crate) fn span(&self, ordinal: u64) -> Option<Span> {
+        self.spans.get(usize::try_from(ordinal).ok()?).copied()
+    }
+
+    /// Entries whose act id begins like this one.
+    pub(crate) fn act(&self, id: &ActId) -> Vec<u32> {
+        find(&self.acts, act_key(id), 0, usize::MAX)
+    }
+
+    /// Entries from `from` on whose subject has this key.
+    pub(crate) fn subject(&self, key: u64, from: u32, limit: usize) -> Vec<u32> {
+        find(&self.subjects, key, from, limit)
+    }
+}
+
+fn find(rows: &[(u64, u32)], key: u64, from: u32, limit: usize) -> Vec<u32> {
+    let begin = rows.partition_point(|row| *row < (key, from));
+    let rest = rows.get(begin..).unwrap_or_default();
+    rest.iter()
+        .take_while(|row| row.0 == key)
+        .take(limit)
+        .map(|row| row.1)
+        .collect()
 }
 
 pub(crate) fn too_large() -> io::Error {

@@ -22,7 +22,6 @@ use crate::keystore;
 use crate::live::Span;
 use crate::lock::DataDir;
 use crate::read::Reader;
-use crate::replay::text_hash;
 use crate::segment::{self, BatchEnd, Header, Signed, VERSION};
 use crate::shared::Shared;
 use crate::space::Space;
@@ -293,25 +292,28 @@ impl Log {
         }
     }
 
-    /// The signed checkpoint of the tree as it is, by the present key.
-    fn make_head(&self) -> Result<(SignedHead, Option<Signed>), String> {
+    /// The signed checkpoint of the tree as it is, by the present key: the head, the line that
+    /// keeps it, and the hash of what was signed.
+    fn make_head(&self) -> Result<(SignedHead, Option<Signed>, Hash), String> {
         let (size, root) = (self.frontier.size(), self.root);
         let checkpoint =
             Checkpoint::new(&self.origin, size, root).map_err(|error| error.to_string())?;
         let signed =
             SignedCheckpoint::sign(checkpoint, &self.signer).map_err(|error| error.to_string())?;
-        let line = signed
-            .note()
+        let note = signed.note();
+        let line = note
             .signatures()
             .first()
             .and_then(|line| Signed::of(line, size));
+        let text = hash::sha256(&[note.text().as_bytes()]);
         Ok((
             SignedHead {
                 size,
                 root,
-                note: signed.to_string(),
+                note: note.to_string(),
             },
             line,
+            text,
         ))
     }
 }
@@ -425,17 +427,17 @@ impl engine::ports::Log for Log {
             return Ok(head.clone());
         }
         let made = self.make_head();
-        let (head, line) = made
+        let (head, line, text) = made
             .map_err(|why| self.fatal("the checkpoint can't be signed", io::Error::other(why)))?;
         // The empty tree has a checkpoint, but nothing to keep it for.
-        if let Some(line) = line.filter(|_| head.size > 0) {
-            let mut text = String::with_capacity(256);
-            line.write(&mut text);
-            self.write_signature(&text)?;
+        if let Some(signed) = line.filter(|_| head.size > 0) {
+            let mut line = String::with_capacity(256);
+            signed.write(&mut line);
+            self.write_signature(&line)?;
             let anchored = self.anchor.write(&head.note);
             anchored.map_err(|error| self.fatal("the anchor could not be written", error))?;
         }
-        self.prev = text_hash(&self.origin, head.size, head.root);
+        self.prev = (head.size > 0).then_some(text);
         self.is_signed = true;
         self.head = Some(head.clone());
         Ok(head)

@@ -16,9 +16,9 @@ use record::act::{Act, Subject};
 use record::hash::{EMPTY_ROOT, Hash};
 use record::tile::{TILE_WIDTH, encode_entry_bundle};
 
+use crate::keys::{Keys, is_on, key_of, keys_of};
 use crate::layout::Paths;
 use crate::lines::Lines;
-use crate::live::{Keys, is_on, key_of, keys_of};
 use crate::recover::CannotOpen;
 use crate::scan;
 use crate::segment::{self, Line};

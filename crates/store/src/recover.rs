@@ -174,22 +174,11 @@ impl Log {
         let signer = signer.ok_or(CannotLoadKey::Missing(key_path.clone()))?;
         let origin = found.scan.replay.origin().to_owned();
         check_key(&signer, &key_path, &origin)?;
-        let keys = with_rotated(keys, &found.scan);
+        let keys = [keys, found.scan.named_keys()].concat();
         let accepted = check_known(&found, dir.paths(), options, &keys)?;
         let torn = set_aside(&found, dir.paths())?;
         resume(dir, options, found, (signer, next_signer), torn, accepted)
     }
-}
-
-fn with_rotated(mut keys: Vec<VerifierKey>, scan: &Scan) -> Vec<VerifierKey> {
-    if let Some(rotated) = &scan.rotated {
-        keys.extend(
-            [&rotated.from, &rotated.to]
-                .into_iter()
-                .filter_map(|vkey| vkey.parse().ok()),
-        );
-    }
-    keys
 }
 
 /// Makes a new record: its key, its first segment, its anchor.

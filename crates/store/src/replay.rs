@@ -191,13 +191,8 @@ impl Replay {
         self.ahead.clone_from(&self.kept);
     }
 
-    /// A signature, by one of the keys that may sign there (`None` leaves that unchecked). Returns
-    /// the note it makes.
-    pub(crate) fn signed(
-        &mut self,
-        signed: &Signed,
-        keys: Option<&[VerifierKey]>,
-    ) -> Result<String, Mismatch> {
+    /// A signature line. That it is valid is checked with [`check_signature`].
+    pub(crate) fn signed(&mut self, signed: &Signed) -> Result<(), Mismatch> {
         let size = self.kept.size();
         if self.within_batch() {
             return Err(Mismatch::SignedWithin);
@@ -208,26 +203,36 @@ impl Replay {
                 found: signed.size,
             });
         }
-        let unknown = || Mismatch::Key(signed.key.clone());
         // A log signs under its own name only (C2SP tlog-checkpoint).
         if signed
             .key
             .rsplit_once('+')
             .is_none_or(|(name, _)| name != self.origin)
         {
-            return Err(unknown());
-        }
-        let note = signed
-            .to_note(&self.origin, self.root)
-            .ok_or_else(unknown)?;
-        match keys.map(|keys| note.verify(keys)) {
-            Some(Err(Unverified::NotSigned)) => return Err(unknown()),
-            Some(Err(why)) => return Err(Mismatch::Signature { size, why }),
-            Some(Ok(_)) | None => {}
+            return Err(Mismatch::Key(signed.key.clone()));
         }
         self.signed = true;
         self.prev = text_hash(&self.origin, size, self.root);
-        Ok(note.to_string())
+        Ok(())
+    }
+}
+
+/// Checks that one of these keys has signed the checkpoint with this root; returns the note.
+pub(crate) fn check_signature(
+    signed: &Signed,
+    origin: &str,
+    root: Hash,
+    keys: &[VerifierKey],
+) -> Result<String, Mismatch> {
+    let unknown = || Mismatch::Key(signed.key.clone());
+    let note = signed.to_note(origin, root).ok_or_else(unknown)?;
+    match note.verify(keys) {
+        Ok(_) => Ok(note.to_string()),
+        Err(Unverified::NotSigned) => Err(unknown()),
+        Err(why) => Err(Mismatch::Signature {
+            size: signed.size,
+            why,
+        }),
     }
 }
 

@@ -14,10 +14,11 @@ use record::note::VerifierKey;
 use record::tree::Frontier;
 
 use crate::durable::FileError;
+use crate::keys::{Keys, keys_of};
 use crate::lines::Lines;
-use crate::live::{Keys, Span, Table, keys_of};
-use crate::replay::{Mismatch, Replay};
-use crate::segment::{self, Header, Line};
+use crate::live::{Span, Table};
+use crate::replay::{Mismatch, Replay, check_signature};
+use crate::segment::{self, Header, Line, Signed};
 use crate::tail::{self, Stopped, Tail};
 
 /// How a segment's first line is.
@@ -38,6 +39,8 @@ pub(crate) struct Scan {
     pub(crate) kept_bytes: u64,
     /// How long the file is.
     pub(crate) file_bytes: u64,
+    /// The last signature line: its offset, and the root it is over.
+    last_signed: Option<(u64, Signed, Hash)>,
     /// The signed note of the last whole batch, if its signature is in this segment.
     pub(crate) note: Option<String>,
     /// The last change of the log's key in it.
@@ -57,20 +60,48 @@ pub(crate) enum ScanError {
     Damaged { at: u64, what: String },
 }
 
-/// Reads the segment. `keys` may sign in it, beside those that acts in the segment itself name as
-/// the log's; `None` leaves signatures unchecked.
+/// Reads the segment, and checks its last signature: a key among `keys` must have made it, or one
+/// that an act in the segment itself names as the log's. `None` leaves it unchecked. The signatures
+/// before it are checked by `verify`: there may be a hundred thousand of them.
 pub(crate) fn scan(path: &Path, keys: Option<&[VerifierKey]>) -> Result<Start, ScanError> {
-    let Some(keys) = keys else {
-        return scan_with(path, None).map(|(start, _)| start);
+    let (mut lines, file_bytes) = open(path)?;
+    let Some(header) = header_of(&mut lines, path, file_bytes)? else {
+        return Ok(Start::Torn);
     };
-    let (start, unknown_key) = scan_with(path, Some(keys))?;
-    if !unknown_key {
-        return Ok(start);
+    let replay = Replay::from_header(&header).ok_or_else(|| ScanError::Damaged {
+        at: 0,
+        what: "its frontier is none".to_owned(),
+    })?;
+    let mut scan = Scan {
+        header,
+        replay,
+        table: Table::default(),
+        kept_bytes: lines.offset(),
+        file_bytes,
+        last_signed: None,
+        note: None,
+        rotated: None,
+        stopped: None,
+        tail: Tail::default(),
+    };
+    if let Err((at, stop)) = scan
+        .read(&mut lines)
+        .map_err(FileError::new("read", path))?
+    {
+        let cut = matches!(stop, Stop::Cut);
+        scan.stopped = Some(Stopped {
+            at,
+            why: stop.to_string(),
+            cut,
+        });
     }
-    // The segment may have been signed by a key that was retired further down.
-    let mut more = keys.to_vec();
-    more.extend(rotated_keys(path)?);
-    scan_with(path, Some(&more)).map(|(start, _)| start)
+    scan.replay.drop_unfinished();
+    if scan.kept_bytes < file_bytes {
+        let (size, origin) = (scan.replay.kept().size(), scan.replay.origin().to_owned());
+        scan.tail = tail::judge(path, scan.kept_bytes, size, &origin, scan.stopped.as_ref())?;
+    }
+    scan.check_last_signature(keys);
+    Ok(Start::Whole(Box::new(scan)))
 }
 
 fn open(path: &Path) -> Result<(Lines, u64), FileError> {
@@ -105,48 +136,6 @@ fn header_of(lines: &mut Lines, path: &Path, length: u64) -> Result<Option<Heade
     }
 }
 
-/// The second value says whether a key that is not in `keys` had signed.
-fn scan_with(path: &Path, keys: Option<&[VerifierKey]>) -> Result<(Start, bool), ScanError> {
-    let (mut lines, file_bytes) = open(path)?;
-    let Some(header) = header_of(&mut lines, path, file_bytes)? else {
-        return Ok((Start::Torn, false));
-    };
-    let replay = Replay::from_header(&header).ok_or_else(|| ScanError::Damaged {
-        at: 0,
-        what: "its frontier is none".to_owned(),
-    })?;
-    let mut scan = Scan {
-        header,
-        replay,
-        table: Table::default(),
-        kept_bytes: lines.offset(),
-        file_bytes,
-        note: None,
-        rotated: None,
-        stopped: None,
-        tail: Tail::default(),
-    };
-    let mut unknown_key = false;
-    if let Err((at, stop)) = scan
-        .read(&mut lines, keys)
-        .map_err(FileError::new("read", path))?
-    {
-        unknown_key = matches!(stop, Stop::Mismatch(Mismatch::Key(_)));
-        let cut = matches!(stop, Stop::Cut);
-        scan.stopped = Some(Stopped {
-            at,
-            why: stop.to_string(),
-            cut,
-        });
-    }
-    scan.replay.drop_unfinished();
-    if scan.kept_bytes < file_bytes {
-        let (size, origin) = (scan.replay.kept().size(), scan.replay.origin().to_owned());
-        scan.tail = tail::judge(path, scan.kept_bytes, size, &origin, scan.stopped.as_ref())?;
-    }
-    Ok((Start::Whole(Box::new(scan)), unknown_key))
-}
-
 /// Why reading stopped before the end of the file.
 #[derive(Debug, thiserror::Error)]
 enum Stop {
@@ -161,11 +150,8 @@ enum Stop {
 }
 
 impl Scan {
-    fn read(
-        &mut self,
-        lines: &mut Lines,
-        keys: Option<&[VerifierKey]>,
-    ) -> io::Result<Result<(), (u64, Stop)>> {
+    /// Reads on behind the header.
+    fn read(&mut self, lines: &mut Lines) -> io::Result<Result<(), (u64, Stop)>> {
         let mut batch: Vec<(Span, Option<Keys>)> = Vec::new();
         let mut rotated = None;
         while let Some(line) = lines.next()? {
@@ -192,11 +178,10 @@ impl Scan {
                         self.table.place(span);
                         self.table.find_by(found);
                     }
-                    self.note = None;
                     self.rotated = rotated.take().or_else(|| self.rotated.take());
                 }),
-                Line::Signed(signed) => self.replay.signed(&signed, keys).map(|note| {
-                    self.note = Some(note);
+                Line::Signed(signed) => self.replay.signed(&signed).map(|()| {
+                    self.last_signed = Some((at, signed, self.replay.root()));
                 }),
                 Line::Header(_) => return Ok(Err((at, Stop::Header))),
             };
@@ -206,6 +191,35 @@ impl Scan {
             }
         }
         Ok(Ok(()))
+    }
+
+    fn check_last_signature(&mut self, keys: Option<&[VerifierKey]>) {
+        let Some((at, signed, root)) = &self.last_signed else {
+            return;
+        };
+        let keys = keys.map(|keys| {
+            let mut keys = keys.to_vec();
+            keys.extend(self.named_keys());
+            keys
+        });
+        let note = match &keys {
+            Some(keys) => check_signature(signed, self.replay.origin(), *root, keys),
+            None => Ok(String::new()),
+        };
+        match note {
+            Ok(note) if self.replay.is_signed() => self.note = keys.map(|_| note),
+            Ok(_) => {}
+            Err(mismatch) => self.tail.damaged = Some((*at, mismatch.to_string())),
+        }
+    }
+
+    /// The keys that the last change of the log's key in the segment names.
+    pub(crate) fn named_keys(&self) -> Vec<VerifierKey> {
+        let named = self
+            .rotated
+            .iter()
+            .flat_map(|rotated| [&rotated.from, &rotated.to]);
+        named.filter_map(|vkey| vkey.parse().ok()).collect()
     }
 }
 
@@ -222,25 +236,6 @@ fn rotation(entry: &[u8]) -> Option<KeyRotated> {
         Body::LogKeyRotated(rotated) => Some(rotated),
         _ => None,
     }
-}
-
-/// Every key that acts in the segment name as the log's.
-fn rotated_keys(path: &Path) -> Result<Vec<VerifierKey>, ScanError> {
-    let (mut lines, _) = open(path)?;
-    let mut keys = Vec::new();
-    while let Some(line) = lines.next().map_err(FileError::new("read", path))? {
-        if let Ok(Line::Entry(entry)) = segment::parse(line.bytes)
-            && keys_of(entry).is_some_and(|found| found.rotates)
-            && let Some(rotated) = rotation(entry)
-        {
-            keys.extend(
-                [rotated.from, rotated.to]
-                    .iter()
-                    .filter_map(|vkey| vkey.parse().ok()),
-            );
-        }
-    }
-    Ok(keys)
 }
 
 /// The root of the tree of `size` entries, from the segment that begins at or before them; `None`

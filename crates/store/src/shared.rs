@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 
@@ -18,7 +18,7 @@ use crate::catalog::{self, Listed, Place};
 use crate::durable::FileError;
 use crate::index::{self, BadIndex, IndexFile};
 use crate::layout::Paths;
-use crate::live::{Span, Table};
+use crate::live::{Rows, Span, Table};
 use crate::segment;
 
 /// How many closed segments stay open.
@@ -37,8 +37,9 @@ pub(crate) struct Shared {
     /// Segments whose tables are in memory, oldest first; the last is the one being written.
     live: RwLock<Vec<Arc<Live>>>,
     /// All others, oldest first.
-    closed: RwLock<Vec<Closed>>,
-    open: Mutex<Vec<(u64, Arc<Open>)>>,
+    closed: RwLock<Vec<Arc<Closed>>>,
+    /// How many of those are open.
+    open: AtomicUsize,
     /// Threads that write index files.
     indexing: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -57,10 +58,25 @@ pub(crate) struct Live {
 }
 
 /// A segment that is not written any more.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Closed {
     pub(crate) listed: Listed,
     pub(crate) end: u64,
+    open: Mutex<Option<Arc<Open>>>,
+}
+
+impl Closed {
+    fn new(listed: Listed, end: u64) -> Arc<Closed> {
+        Arc::new(Closed {
+            listed,
+            end,
+            open: Mutex::new(None),
+        })
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<Arc<Open>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A closed segment that was used lately.
@@ -75,14 +91,14 @@ pub(crate) struct Open {
 #[derive(Debug)]
 enum Index {
     File(IndexFile),
-    Memory(Table),
+    Memory(Rows),
 }
 
 /// A segment, and so where an entry is.
 #[derive(Clone, Debug)]
 pub(crate) enum At {
     Live(Arc<Live>),
-    Closed(Closed),
+    Closed(Arc<Closed>),
 }
 
 impl Live {
@@ -126,7 +142,7 @@ impl Shared {
         let closed = listed
             .into_iter()
             .zip(ends)
-            .map(|(listed, end)| Closed { listed, end })
+            .map(|(listed, end)| Closed::new(listed, end))
             .collect();
         Shared {
             paths,
@@ -136,7 +152,7 @@ impl Shared {
             findable: AtomicU64::new(size),
             live: RwLock::new(vec![Arc::new(last)]),
             closed: RwLock::new(closed),
-            open: Mutex::new(Vec::new()),
+            open: AtomicUsize::new(0),
             indexing: Mutex::new(Vec::new()),
         }
     }
@@ -147,7 +163,7 @@ impl Shared {
     }
 
     /// All others, oldest first.
-    pub(crate) fn closed(&self) -> Vec<Closed> {
+    pub(crate) fn closed(&self) -> Vec<Arc<Closed>> {
         self.closed
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -164,10 +180,6 @@ impl Shared {
         all.sort_by_key(At::first);
         all.dedup_by_key(|at| at.first());
         all
-    }
-
-    fn open(&self) -> MutexGuard<'_, Vec<(u64, Arc<Open>)>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The writer made these entries durable, in the segment it is writing.
@@ -224,18 +236,20 @@ impl Shared {
 
     /// A closed segment with its index, opened if it is not.
     pub(crate) fn opened(&self, closed: &Closed) -> Result<Arc<Open>, ReadError> {
-        let first = closed.listed.first;
-        let mut open = self.open();
-        if let Some(at) = open.iter().position(|(known, _)| *known == first) {
-            let known = open.remove(at);
-            open.push(known.clone());
-            return Ok(known.1);
+        let mut open = closed.open();
+        if let Some(open) = &*open {
+            return Ok(open.clone());
         }
         let opened = Arc::new(self.open_closed(closed)?);
-        if open.len() >= OPEN_MAX {
-            open.remove(0);
+        *open = Some(opened.clone());
+        drop(open);
+        if self.open.fetch_add(1, Ordering::AcqRel) + 1 > OPEN_MAX {
+            // All at once: with as many segments as that, files are opened now and then anyway.
+            self.open.store(0, Ordering::Release);
+            self.closed()
+                .iter()
+                .for_each(|closed| drop(closed.open().take()));
         }
-        open.push((first, opened.clone()));
         Ok(opened)
     }
 
@@ -268,20 +282,20 @@ impl Shared {
                 place,
             });
         };
-        let table = Table::scan(file.try_clone()?)?;
-        if table.len() != count {
-            let found = table.len();
+        let rows = Rows::scan(file.try_clone()?)?;
+        if rows.len() != count {
+            let found = rows.len();
             let what = format!("{place} has {found} entries, and {count} belong in it");
             return Err(ReadError::Damaged(what));
         }
         if self.writable
-            && let Err(error) = index::write(&path, first, length, &table)
+            && let Err(error) = index::write(&path, first, length, &rows)
         {
             tracing::warn!(%error, "an index could not be kept; it is made again when needed");
         }
         Ok(Open {
             file: Some(file),
-            index: Index::Memory(table),
+            index: Index::Memory(rows),
             place,
         })
     }
@@ -331,8 +345,8 @@ impl Shared {
         let path = self.paths.index(live.first);
         let length = live.file.metadata().map(|found| found.len());
         let written = length.map_err(FileError::new("look at", &live.path));
-        let written =
-            written.and_then(|length| index::write(&path, live.first, length, &live.table()));
+        let written = written
+            .and_then(|length| index::write(&path, live.first, length, &live.table().to_rows()));
         if let Err(error) = written {
             tracing::warn!(%error, "an index could not be kept; it is made again when needed");
         }
@@ -342,13 +356,7 @@ impl Shared {
         };
         let mut closed = self.closed.write().unwrap_or_else(PoisonError::into_inner);
         let at = closed.partition_point(|closed| closed.listed.first < live.first);
-        closed.insert(
-            at,
-            Closed {
-                listed,
-                end: live.end(),
-            },
-        );
+        closed.insert(at, Closed::new(listed, live.end()));
         drop(closed);
         let mut all = self.live.write().unwrap_or_else(PoisonError::into_inner);
         all.retain(|other| other.first != live.first);
@@ -381,7 +389,7 @@ impl Open {
                 Ok(ordinal) => index.span(ordinal),
                 Err(_) => Ok(None),
             },
-            Index::Memory(table) => Ok(table.span(ordinal)),
+            Index::Memory(rows) => Ok(rows.span(ordinal)),
         }
     }
 
@@ -389,7 +397,7 @@ impl Open {
     pub(crate) fn act(&self, id: &ActId) -> io::Result<Vec<u32>> {
         match &self.index {
             Index::File(index) => index.act(id),
-            Index::Memory(table) => Ok(table.act(id).into_iter().collect()),
+            Index::Memory(rows) => Ok(rows.act(id)),
         }
     }
 
@@ -397,7 +405,7 @@ impl Open {
     pub(crate) fn subject(&self, key: u64, from: u32, limit: usize) -> io::Result<Vec<u32>> {
         match &self.index {
             Index::File(index) => index.subject(key, from, limit),
-            Index::Memory(table) => Ok(table.subject(key, from, limit)),
+            Index::Memory(rows) => Ok(rows.subject(key, from, limit)),
         }
     }
 

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use record::hash::sha256;
 
 use super::{BadIndex, IndexFile, RUN, write};
-use crate::live::{Keys, Span, Table};
+use crate::keys::Keys;
+use crate::live::{Span, Table};
 
 fn id(number: u32) -> ActId {
     ActId::from_bytes(sha256(&[&number.to_be_bytes()]).0[..16].try_into().unwrap())
@@ -32,7 +33,7 @@ fn table(entries: u32, subject: impl Fn(u32) -> u64) -> Table {
 fn kept(table: &Table) -> (tempfile::TempDir, std::path::PathBuf, IndexFile) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("some.idx");
-    write(&path, 1_000, 77_777, table).unwrap();
+    write(&path, 1_000, 77_777, &table.to_rows()).unwrap();
     let index = IndexFile::open(&path, 1_000, Some(77_777)).unwrap();
     (directory, path, index)
 }

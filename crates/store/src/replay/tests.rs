@@ -3,7 +3,7 @@
 use record::hash::{self, Hash};
 use record::note::{Algorithm, SignerKey};
 
-use super::{Mismatch, Replay, text_hash};
+use super::{Mismatch, Replay, check_signature, text_hash};
 use crate::segment::{BatchEnd, EPOCH, Header, Signed};
 
 const ORIGIN: &str = "record.example/hereby";
@@ -95,9 +95,7 @@ fn a_batch_ends_with_its_size_its_root_and_the_checkpoint_before_it() {
         Err(Mismatch::Unsigned { size: 2 })
     );
     replay.drop_unfinished();
-    replay
-        .signed(&signature(1, 2, root), Some(&[key(1).verifier().clone()]))
-        .unwrap();
+    replay.signed(&signature(1, 2, root)).unwrap();
     assert_eq!(
         replay.batch(&next),
         Err(Mismatch::Size {
@@ -120,10 +118,7 @@ fn only_a_key_of_the_log_signs_and_only_what_is_there() {
     let (mut replay, root) = with_entries();
     let keys = [key(1).verifier().clone()];
     let good = signature(1, 2, root);
-    assert_eq!(
-        replay.clone().signed(&good, Some(&keys)),
-        Err(Mismatch::SignedWithin)
-    );
+    assert_eq!(replay.clone().signed(&good), Err(Mismatch::SignedWithin));
     replay
         .batch(&BatchEnd {
             prev: None,
@@ -131,32 +126,35 @@ fn only_a_key_of_the_log_signs_and_only_what_is_there() {
             size: 2,
         })
         .unwrap();
-    assert!(matches!(
-        replay.clone().signed(&signature(2, 2, root), Some(&keys)),
-        Err(Mismatch::Key(_))
-    ));
-    assert!(matches!(
-        replay
-            .clone()
-            .signed(&signature(1, 2, leaf(7)), Some(&keys)),
-        Err(Mismatch::Signature { size: 2, .. })
-    ));
     assert_eq!(
-        replay.clone().signed(&signature(1, 3, root), Some(&keys)),
+        replay.clone().signed(&signature(1, 3, root)),
         Err(Mismatch::SignedSize {
             expected: 2,
             found: 3
         })
     );
+    let id = key(1).verifier().key_id();
     let other = Signed {
-        key: format!("other.example+{:08x}", key(1).verifier().key_id()),
+        key: format!("other.example+{id:08x}"),
         ..good.clone()
     };
     assert!(matches!(
-        replay.clone().signed(&other, Some(&keys)),
+        replay.clone().signed(&other),
         Err(Mismatch::Key(_))
     ));
-    let note = replay.signed(&good, Some(&keys)).unwrap();
+    replay.signed(&good).unwrap();
+    assert!(replay.is_signed());
+
+    let check = |signed: &Signed| check_signature(signed, ORIGIN, root, &keys);
+    assert!(matches!(
+        check(&signature(2, 2, root)),
+        Err(Mismatch::Key(_))
+    ));
+    assert!(matches!(
+        check(&signature(1, 2, leaf(7))),
+        Err(Mismatch::Signature { size: 2, .. })
+    ));
+    let note = check(&good).unwrap();
     let opened = record::checkpoint::SignedCheckpoint::open(note.as_bytes(), &keys[0]).unwrap();
     assert_eq!(opened.checkpoint().root(), root);
 }
@@ -181,7 +179,7 @@ fn a_segment_goes_on_with_the_very_tree_before_it() {
         })
         .unwrap();
     assert_eq!(replay.header(&good), Err(Mismatch::Unsigned { size: 2 }));
-    replay.signed(&signature(1, 2, root), None).unwrap();
+    replay.signed(&signature(1, 2, root)).unwrap();
     assert_eq!(replay.header(&good), Ok(()));
     assert_eq!(
         replay.header(&header(2, vec![leaf(7)], ORIGIN)),

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use record::checkpoint::Checkpoint;
 use record::hash::{self, Hash};
-use record::note::Note;
 
 use super::acts::{Acts, LogKeys, Spot};
 use super::checkpoints::Known;
@@ -402,9 +402,11 @@ impl Walk<'_> {
         let Some(replay) = &mut self.replay else {
             return Ok(());
         };
-        let note = replay
-            .signed(signed, None)
+        replay
+            .signed(signed)
             .map_err(|mismatch| mismatch.to_string())?;
+        let text = Checkpoint::new(replay.origin(), signed.size, replay.root());
+        let text = text.map_err(|error| error.to_string())?.to_text();
         let key = self.acts.keys.signer(&signed.key, signed.size);
         let key = key.ok_or_else(|| {
             format!(
@@ -412,11 +414,10 @@ impl Walk<'_> {
                 signed.key
             )
         })?;
-        let note = Note::parse(note.as_bytes()).map_err(|error| error.to_string())?;
         self.report.signatures += 1;
         self.checker.check(Job {
             public: *key.public_key(),
-            message: note.text().as_bytes().to_vec(),
+            message: text.into_bytes(),
             signature: signed.signature.to_vec(),
             path: spot.path.to_owned(),
             line: spot.line,
