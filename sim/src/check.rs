@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
-use base::{ActId, CommandId, Timestamp};
+use base::{ActId, CommandId, Line, Name, Timestamp};
 use engine::{Receipt, State};
 use record::act::{Act, act_id};
 use record::hash::{self, Hash};
+use record::kinds::Body;
 use record::tree::Frontier;
 
 /// An invariant that did not hold.
@@ -40,6 +41,8 @@ pub struct Checker {
     frontier: Frontier,
     leaves: Vec<Hash>,
     acts: HashSet<ActId>,
+    /// Source and fingerprint of everything that ever fired.
+    fired: HashSet<(Name, Line)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +71,7 @@ impl Checker {
         self.frontier = Frontier::new();
         self.leaves.clear();
         self.acts.clear();
+        self.fired.clear();
         self.follow(entries)?;
         if self.leaves.len() < self.sealed.len() {
             return violated(format!(
@@ -100,6 +104,10 @@ impl Checker {
             }
             if act.at < self.shadow.log.last_at {
                 return violated(format!("time ran backwards at entry {index}"));
+            }
+            if let Body::AlertFired(fired) = &act.body {
+                self.fired
+                    .insert((fired.source.clone(), fired.fingerprint.clone()));
             }
             let earlier = entries.get(..index).unwrap_or_default();
             self.shadow.apply(&act, &mut |id| acts_on(earlier, id));
@@ -191,7 +199,12 @@ impl Checker {
         self.accepted.contains_key(id)
     }
 
-    /// Whether this alert ever fired, by the record.
+    /// Whether an alert like this one ever fired, by the record.
+    pub fn has_fired(&self, source: &Name, fingerprint: &Line) -> bool {
+        self.fired.contains(&(source.clone(), fingerprint.clone()))
+    }
+
+    /// The state as rebuilt from the bytes.
     pub fn state(&self) -> &State {
         &self.shadow
     }

@@ -3,7 +3,7 @@
 use base::CommandId;
 use engine::drive::{Answer, Reply};
 use engine::{Outcome, SignalReport, Transport};
-use incident::{AlertSignal, Phase, Reason, alert_id};
+use incident::{AlertSignal, Phase, Reason};
 
 use super::{Call, World};
 use crate::client::Message;
@@ -151,19 +151,11 @@ impl World<'_> {
             self.count(refusal.reason.word());
             return Ok(());
         }
-        let incidents = &self.checker.state().incidents;
-        for signal in signals
+        let firing = signals
             .iter()
-            .filter(|signal| signal.phase == Phase::Firing)
-        {
-            let alike = |alert: &&incident::Alert| {
-                alert.source == signal.source && alert.fingerprint == signal.fingerprint
-            };
-            let exact = signal
-                .starts_at
-                .map(|at| alert_id(&signal.source, signal.fingerprint.as_str(), at));
-            let there = exact.is_some_and(|id| incidents.alerts.contains_key(&id))
-                || incidents.alerts.values().any(|alert| alike(&alert));
+            .filter(|signal| signal.phase == Phase::Firing);
+        for signal in firing {
+            let there = self.checker.has_fired(&signal.source, &signal.fingerprint);
             if !there {
                 return Err(format!(
                     "invariant 1: {} was taken and never fired",
