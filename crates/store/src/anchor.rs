@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -87,6 +87,8 @@ pub struct Anchor {
     next: usize,
     /// The largest size in a slot when it was opened.
     newest: Option<u64>,
+    /// Nothing was ever written to it.
+    blank: bool,
 }
 
 /// Makes what was written to the anchor durable; for a thread of its own.
@@ -212,10 +214,16 @@ pub(crate) fn compare<E>(
             Slot::Damaged(why) => Some(why.clone()),
             Slot::Blank | Slot::Signed { .. } => None,
         });
-        // Two blank slots are what a new record has until its first note is on the disk: a process
-        // that was killed before it wrote one, or a power failure before it was synced, left an
-        // anchor that is behind, like any other. A file that is gone or torn is neither.
-        return Ok(why.map_or(Standing::Agrees, Standing::Damaged));
+        // Two blank slots are what there is until the first note is on the disk, and until then
+        // nobody was answered: the record can have no more than the act that opens it.
+        return Ok(why.map_or(Standing::Agrees, Standing::Damaged)).map(
+            |standing| match standing {
+                Standing::Agrees if size > 1 => {
+                    Standing::Damaged("both slots are blank".to_owned())
+                }
+                other => other,
+            },
+        );
     };
     let note = note.to_owned();
     if checkpoint.size() > size {
@@ -274,10 +282,15 @@ impl Anchor {
             path: path.to_owned(),
             next: usize::from(newer_first),
             newest: sizes.into_iter().max().flatten(),
+            blank: slots
+                .unwrap_or_default()
+                .iter()
+                .all(|slot| *slot == Slot::Blank),
         })
     }
 
-    /// Writes a note into the older slot, without waiting for the disk.
+    /// Writes a note into the older slot, without waiting for the disk; only for the very first
+    /// one, or a power failure would leave an anchor that looks as if there was no record yet.
     ///
     /// # Errors
     /// When it can't be written, or is too long for a slot.
@@ -287,10 +300,14 @@ impl Anchor {
             FileError::new("write", &self.path)(long)
         })?;
         let at = (self.next * SLOT_BYTES) as u64;
-        self.file
-            .write_all_at(&slot, at)
-            .map_err(FileError::new("write", &self.path))?;
+        let written = durable::write_whole(&self.file, &slot, at).map_err(io::Error::from);
+        written.map_err(FileError::new("write", &self.path))?;
         self.next = (self.next + 1) % SLOTS;
+        if std::mem::take(&mut self.blank) {
+            self.syncer()
+                .sync()
+                .map_err(FileError::new("sync", &self.path))?;
+        }
         Ok(())
     }
 

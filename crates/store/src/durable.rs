@@ -4,9 +4,14 @@
 //! was. A file that is replaced is written beside its place, synced, and renamed.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+/// Bytes written at once.
+const CHUNK_BYTES: usize = 1 << 30;
 
 /// An error of the operating system, with what was being done to which file.
 #[derive(Debug, thiserror::Error)]
@@ -117,16 +122,33 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], keep: Keep) -> Result<(), FileE
     }
 }
 
+/// Writes all bytes at an offset with one call, or fails: a file's write is cut short when the disk
+/// is full, and not otherwise, and what it says it wrote then is not relied on.
+pub(crate) fn write_whole(file: &File, bytes: &[u8], at: u64) -> Result<(), Errno> {
+    let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(file, bytes, at))?;
+    if written == bytes.len() {
+        Ok(())
+    } else {
+        Err(Errno::NOSPC)
+    }
+}
+
 fn write_beside(path: &Path, bytes: &[u8], keep: Keep) -> Result<(), FileError> {
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(path)
         .map_err(FileError::new("make", path))?;
-    file.write_all(bytes)
-        .map_err(FileError::new("write", path))?;
+    // The kernel takes at most 2 GiB less a page at once.
+    for (at, chunk) in (0_u64..)
+        .step_by(CHUNK_BYTES)
+        .zip(bytes.chunks(CHUNK_BYTES))
+    {
+        let written = write_whole(&file, chunk, at).map_err(io::Error::from);
+        written.map_err(FileError::new("write", path))?;
+    }
     if keep != Keep::Derived {
         file.sync_all().map_err(FileError::new("sync", path))?;
     }

@@ -44,6 +44,47 @@ pub(crate) struct IndexFile {
     entries: u32,
     acts: Sorted,
     subjects: Sorted,
+    filter: Filter,
+}
+
+/// Says of most acts that are not there that they are not, without reading the file: a Bloom
+/// filter of a byte an act. Every new command asks for its act in every segment.
+#[derive(Debug)]
+struct Filter {
+    bits: Vec<u64>,
+    /// One less than the number of bits, which is a power of two.
+    mask: u64,
+}
+
+impl Filter {
+    fn of(keys: impl Iterator<Item = u64>, count: usize) -> Filter {
+        let words = (count / 8).next_power_of_two();
+        let mut filter = Filter {
+            bits: vec![0; words],
+            mask: words as u64 * 64 - 1,
+        };
+        for key in keys {
+            for bit in filter.places(key) {
+                if let Some(word) = filter.bits.get_mut((bit / 64) as usize) {
+                    *word |= 1 << (bit % 64);
+                }
+            }
+        }
+        filter
+    }
+
+    /// Keys are parts of hashes, so parts of keys are as good as hashes of them.
+    fn places(&self, key: u64) -> [u64; 3] {
+        [key, key.rotate_right(21), key.rotate_right(42)].map(|part| part & self.mask)
+    }
+
+    fn may_have(&self, key: u64) -> bool {
+        self.places(key).into_iter().all(|bit| {
+            self.bits
+                .get((bit / 64) as usize)
+                .is_some_and(|word| word & (1 << (bit % 64)) != 0)
+        })
+    }
 }
 
 /// One sorted table.
@@ -159,6 +200,12 @@ impl IndexFile {
         let (acts, subjects) = (take_u32(&mut rest)?, take_u32(&mut rest)?);
         let spans = u64::from(entries) * SPAN_BYTES;
         let acts = Sorted::parse(&mut rest, HEAD_BYTES as u64 + spans, spans, acts)?;
+        let (records, _) = rest.as_chunks::<{ RECORD_BYTES as usize }>();
+        let keys = records
+            .iter()
+            .take(acts.len() as usize)
+            .map(|record| parse_record(record).0);
+        let filter = Filter::of(keys, acts.len() as usize);
         let behind = acts.at + u64::from(acts.len()) * RECORD_BYTES;
         let skip = u64::from(acts.len()) * RECORD_BYTES;
         let subjects = Sorted::parse(&mut rest, behind, skip, subjects)?;
@@ -167,6 +214,7 @@ impl IndexFile {
             entries,
             acts,
             subjects,
+            filter,
         })
     }
 
@@ -192,6 +240,9 @@ impl IndexFile {
 
     /// Entries whose act id begins like this one.
     pub(crate) fn act(&self, id: &ActId) -> io::Result<Vec<u32>> {
+        if !self.filter.may_have(act_key(id)) {
+            return Ok(Vec::new());
+        }
         self.acts.find(&self.file, act_key(id), 0, usize::MAX)
     }
 

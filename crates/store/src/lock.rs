@@ -49,7 +49,7 @@ pub enum CannotLock {
     /// The directory has other things in it, and others may read it.
     #[error(
         "{} is not a data directory: it is readable by others and has other files in it; name \
-         one that is empty or not there", .0.display()
+         one that is not there, or has at most hereby.toml in it", .0.display()
     )]
     NotOurs(std::path::PathBuf),
     /// The operating system said no.
@@ -63,6 +63,9 @@ fn said(holder: Option<&Holder>) -> String {
         |Holder { pid, runs, since }| format!("process {pid} (`{runs}`, since {since})"),
     )
 }
+
+/// The file that may lie in a directory before it is a data directory.
+const CONFIGURATION: &str = "hereby.toml";
 
 /// The longest lock file that is read.
 const LOCK_BYTES_MAX: u64 = 4_096;
@@ -125,16 +128,19 @@ impl DataDir {
     }
 }
 
-/// Closes a directory that was there before to others, if it is ours or empty.
+/// Closes a directory that was there before to others, if it is ours, or has nothing in it but the
+/// configuration: that is how one is prepared.
 fn make_private(paths: &Paths) -> Result<(), CannotLock> {
     let root = paths.root();
     let metadata = fs::metadata(root).map_err(FileError::new("look at", root))?;
     if metadata.permissions().mode() & 0o077 == 0 {
         return Ok(());
     }
-    let mut within = fs::read_dir(root).map_err(FileError::new("list", root))?;
-    if within.next().is_some() && !paths.lock().exists() {
-        return Err(CannotLock::NotOurs(root.to_owned()));
+    for within in fs::read_dir(root).map_err(FileError::new("list", root))? {
+        let name = within.map_err(FileError::new("list", root))?.file_name();
+        if name != CONFIGURATION && !paths.lock().exists() {
+            return Err(CannotLock::NotOurs(root.to_owned()));
+        }
     }
     tracing::info!(path = %root.display(), "closing the data directory to other users");
     fs::set_permissions(root, Permissions::from_mode(0o700))

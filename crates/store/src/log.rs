@@ -5,7 +5,6 @@
 //! what is on the disk, nothing more is written: the process ends and recovers.
 
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ use record::tree::Frontier;
 use rustix::io::Errno;
 
 use crate::anchor::{Anchor, AnchorSync};
-use crate::durable::FileError;
+use crate::durable::{FileError, write_whole};
 use crate::keystore;
 use crate::live::Span;
 use crate::lock::DataDir;
@@ -91,6 +90,9 @@ pub struct Log {
     pub(crate) signer: SignerKey,
     pub(crate) next_signer: Option<SignerKey>,
     pub(crate) anchor: Anchor,
+    /// A person overruled the anchor when there were so many entries. It stays as it is until a
+    /// batch behind them, which says so on the record, is signed.
+    pub(crate) overruled: Option<u64>,
     pub(crate) space: Space,
     pub(crate) shared: Arc<Shared>,
     pub(crate) buffer: Vec<u8>,
@@ -186,11 +188,8 @@ impl Log {
     /// Writes the buffer behind the segment's end. A write that is not whole is taken back.
     fn write_buffer(&mut self) -> Result<Written, AppendError> {
         let at = self.segment.length;
-        let error = match pwrite(&self.segment.file, &self.buffer, at) {
-            Ok(written) if written == self.buffer.len() => return Ok(Written::Whole),
-            // A file's write is cut short when the disk is full, and not otherwise.
-            Ok(_) => Errno::NOSPC,
-            Err(error) => error,
+        let Err(error) = write_whole(&self.segment.file, &self.buffer, at) else {
+            return Ok(Written::Whole);
         };
         if !matches!(error, Errno::NOSPC | Errno::DQUOT | Errno::FBIG) {
             return Err(self.fatal("a batch could not be written", error));
@@ -279,14 +278,13 @@ impl Log {
     /// Appends a signature line. It needs no sync: it can be made again.
     fn write_signature(&mut self, line: &str) -> Result<(), AppendError> {
         loop {
-            match pwrite(&self.segment.file, line.as_bytes(), self.segment.length) {
-                Ok(written) if written == line.len() => {
+            match write_whole(&self.segment.file, line.as_bytes(), self.segment.length) {
+                Ok(()) => {
                     self.segment.length += line.len() as u64;
                     return Ok(());
                 }
                 // What was written of it is overwritten by the next try.
-                Ok(_) | Err(Errno::NOSPC | Errno::DQUOT) if self.space.release() => {}
-                Ok(_) => return Err(self.fatal("a signature could not be written", Errno::NOSPC)),
+                Err(Errno::NOSPC | Errno::DQUOT) if self.space.release() => {}
                 Err(error) => return Err(self.fatal("a signature could not be written", error)),
             }
         }
@@ -318,11 +316,6 @@ impl Log {
     }
 }
 
-/// One `pwrite`; says how many bytes it took.
-fn pwrite(file: &std::fs::File, bytes: &[u8], at: u64) -> Result<usize, Errno> {
-    rustix::io::retry_on_intr(|| rustix::io::pwrite(file, bytes, at))
-}
-
 fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -343,8 +336,8 @@ pub(crate) fn make_segment(path: &std::path::Path, header: &Header) -> Result<Se
         .map_err(FileError::new("make", path))?;
     line.push(b'\n');
     let file = crate::durable::create(path)?;
-    file.write_all_at(&line, 0)
-        .map_err(FileError::new("write", path))?;
+    let written = write_whole(&file, &line, 0).map_err(io::Error::from);
+    written.map_err(FileError::new("write", path))?;
     file.sync_all().map_err(FileError::new("sync", path))?;
     crate::durable::sync_dir(crate::durable::parent(path))?;
     Ok(Segment {
@@ -434,8 +427,13 @@ impl engine::ports::Log for Log {
             let mut line = String::with_capacity(256);
             signed.write(&mut line);
             self.write_signature(&line)?;
-            let anchored = self.anchor.write(&head.note);
+            let anchored = match self.overruled {
+                Some(size) if head.size <= size => Ok(()),
+                Some(_) => self.anchor.renew(&head.note, head.size, true),
+                None => self.anchor.write(&head.note),
+            };
             anchored.map_err(|error| self.fatal("the anchor could not be written", error))?;
+            self.overruled = self.overruled.filter(|size| head.size <= *size);
         }
         self.prev = (head.size > 0).then_some(text);
         self.is_signed = true;

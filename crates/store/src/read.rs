@@ -22,7 +22,7 @@ use crate::lines::Lines;
 use crate::recover::CannotOpen;
 use crate::scan;
 use crate::segment::{self, Line};
-use crate::shared::{At, Shared, misplaced, read_span};
+use crate::shared::{At, Live, Shared, misplaced, read_span};
 
 /// Reads the entries of a record. Clones share everything.
 #[derive(Clone, Debug)]
@@ -96,7 +96,7 @@ impl Reader {
     }
 
     /// The root of the tree of the first `size` entries, computed from the segment that has the
-    /// last of them and the frontier it begins with.
+    /// last of them and the frontier it begins with, or from the one that begins behind them.
     ///
     /// # Errors
     /// When that segment can't be read, or there are not as many entries.
@@ -108,7 +108,14 @@ impl Reader {
         if size > self.durable() {
             return Err(few());
         }
-        let at = self.shared.locate(last).ok_or_else(few)?;
+        let behind = self
+            .shared
+            .segments()
+            .into_iter()
+            .find(|at| at.first() == size);
+        let at = behind
+            .or_else(|| self.shared.locate(last))
+            .ok_or_else(few)?;
         let file = self.open_file(&at, last)?;
         let root = scan::root_in(file, size)
             .map_err(|error| ReadError::Damaged(format!("entry {last}: {error}")))?;
@@ -233,15 +240,14 @@ impl Entries for Reader {
     }
 
     fn find_act(&self, id: &ActId) -> Result<Option<u64>, ReadError> {
-        for at in self.shared.segments().into_iter().rev() {
-            let (first, closed) = match &at {
-                At::Live(live) => match live.table().act(id) {
-                    Some(ordinal) => return Ok(Some(live.first + u64::from(ordinal))),
-                    None => continue,
-                },
-                At::Closed(closed) => (closed.listed.first, closed),
-            };
-            let open = self.shared.opened(closed)?;
+        // The live ones first, as in `Shared::segments`; an act stands in one segment only.
+        let ordinal = |live: &Arc<Live>| Some(live.first + u64::from(live.table().act(id)?));
+        if let Some(index) = self.shared.live().iter().rev().find_map(ordinal) {
+            return Ok(Some(index));
+        }
+        for closed in self.shared.closed().into_iter().rev() {
+            let first = closed.listed.first;
+            let open = self.shared.opened(&closed)?;
             for index in open
                 .act(id)?
                 .into_iter()

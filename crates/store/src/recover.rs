@@ -226,7 +226,8 @@ fn create(
         table: Table::default(),
         older: Vec::new(),
     };
-    let log = assemble(dir, options, segment, tree, (signer, None))?;
+    let mut log = assemble(dir, options, segment, tree, (signer, None))?;
+    log.overruled = accepted.as_ref().map(|_| 0);
     Ok(Opened {
         log,
         head: None,
@@ -325,6 +326,7 @@ fn resume(
         .as_ref()
         .is_some_and(|next| to.as_deref() == Some(&*next.verifier().to_string()));
     let mut log = assemble(dir, options, segment, tree, (signer, next_signer))?;
+    log.overruled = accepted.as_ref().map(|_| size);
     if let Some(note) = note
         && is_by(&note, log.signer.verifier())
     {
@@ -342,8 +344,8 @@ fn resume(
         std::fs::remove_file(&path).map_err(FileError::new("remove", &path))?;
     }
     let head = if size > 0 { Some(log.sign()?) } else { None };
-    if let Some(head) = &head {
-        log.anchor.renew(&head.note, size, accepted.is_some())?;
+    if let (Some(head), None) = (&head, &accepted) {
+        log.anchor.renew(&head.note, size, false)?;
     }
     Ok(Opened {
         log,
@@ -417,6 +419,7 @@ fn assemble(
         signer,
         next_signer,
         anchor,
+        overruled: None,
         space,
         shared: Arc::new(shared),
         buffer: Vec::new(),

@@ -30,7 +30,8 @@ const PROBLEMS_MAX: usize = 1_000;
 pub struct VerifyOptions {
     /// Directories to look for archived segments in.
     pub archives: Vec<PathBuf>,
-    /// The log's first key, if the caller knows it. Otherwise the record's own word is taken.
+    /// The log's first key, if the caller knows it. Otherwise the record's own word is taken; where
+    /// entries that may have it are not at hand, signatures are not checked, and a note says so.
     pub vkey: Option<VerifierKey>,
     /// The anchor's file.
     pub anchor: Option<PathBuf>,
@@ -87,13 +88,16 @@ impl std::fmt::Display for Problem {
 pub struct Report {
     /// Entries in whole batches.
     pub entries: u64,
+    /// How many of them were read and checked; the rest lies in segments that are archived and not
+    /// at hand, or can't be read.
+    pub checked: u64,
     /// The tree's root over them.
     pub root: Hash,
     /// The log's name.
     pub origin: Option<String>,
     /// The log's keys, the first one first.
     pub vkeys: Vec<String>,
-    /// Signed checkpoints in the segments.
+    /// Signed checkpoints in the segments whose signatures were checked.
     pub signatures: u64,
     /// What is wrong. Empty if and only if nothing is.
     pub problems: Vec<Problem>,
@@ -149,6 +153,7 @@ pub fn verify(
 ) -> Result<Report, FileError> {
     let mut report = Report {
         entries: 0,
+        checked: 0,
         root: EMPTY_ROOT,
         origin: None,
         vkeys: Vec::new(),

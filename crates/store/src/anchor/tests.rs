@@ -113,8 +113,9 @@ fn it_is_compared_at_its_own_size() {
     assert_eq!(compare(None, 4, known).unwrap(), Standing::Missing);
     let mut anchor = Anchor::open(&place.anchor(), None).unwrap();
     assert_eq!(standing(0), Standing::Agrees);
-    // Killed between the first batch and its note.
-    assert_eq!(standing(4), Standing::Agrees);
+    // Killed between the first act and its note.
+    assert_eq!(standing(1), Standing::Agrees);
+    assert!(matches!(standing(4), Standing::Damaged(_)));
     anchor.write(&note(4)).unwrap();
     assert_eq!(standing(4), Standing::Agrees);
     assert_eq!(standing(9), Standing::Agrees);

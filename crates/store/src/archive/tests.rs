@@ -2,8 +2,11 @@
 
 use engine::ports::{Entries as _, Log as _, ReadError};
 
+use record::act::{Act, Subject};
+use record::kinds::log::KeyRotated;
+
 use super::{CannotArchive, archivable, archive};
-use crate::tests::{Place, act, fill, root_of};
+use crate::tests::{Place, act, append, fill, root_of};
 use crate::verify::tests::{check, published};
 use crate::{Log, Options, Reader, TilePublisher, VerifyOptions, verify};
 
@@ -59,6 +62,16 @@ fn without_the_archive_it_is_said_what_is_missing_and_where_it_went() {
     assert_eq!(
         reader.entry(308).unwrap().unwrap(),
         act(308).encode().unwrap()
+    );
+    // Nor is it needed for the root at its end.
+    let root = reader.root_at(firsts[1]).unwrap();
+    assert!(reader.root_at(firsts[1] - 1).is_err());
+    assert_eq!(
+        Reader::open(&place.paths(), &[moved.clone()])
+            .unwrap()
+            .root_at(firsts[1])
+            .unwrap(),
+        root
     );
     let vkey = check_with(&place, vec![moved.clone()]).vkeys[0].clone();
     assert_eq!(check_with(&place, vec![moved.clone()]).problems, []);
@@ -154,4 +167,100 @@ fn a_move_that_was_interrupted_counts_as_not_begun() {
     assert_eq!(check(&place).problems, []);
     archive(&place.paths(), first, &to).unwrap();
     assert!(!path.exists());
+}
+
+#[test]
+fn without_the_archive_and_the_key_signatures_are_not_called_wrong() {
+    let place = published();
+    let to = place.temporary.path().join("away");
+    std::fs::create_dir(&to).unwrap();
+    let whole = check(&place);
+    assert_eq!((whole.checked, whole.entries), (309, 309));
+    let firsts = archivable(&place.paths()).unwrap();
+    for first in &firsts {
+        archive(&place.paths(), *first, &to).unwrap();
+        assert_eq!(check(&place).checked, 309);
+    }
+    std::fs::rename(&to, place.temporary.path().join("moved")).unwrap();
+    let report = check(&place);
+    assert_eq!(report.problems, []);
+    let begun = crate::catalog::list(&place.paths(), &[]).unwrap();
+    let begun = begun.last().unwrap().first;
+    assert_eq!((report.checked, report.entries), (309 - begun, 309));
+    assert_eq!((report.signatures, report.vkeys.len()), (0, 0));
+    let signatures = "signatures could not be checked: name the archive (--archive DIR) or the key";
+    let told = |what: &str| {
+        report
+            .notes
+            .iter()
+            .filter(|note| note.contains(what))
+            .count()
+    };
+    assert_eq!(told(signatures), 1, "{:?}", report.notes);
+    for file in [place.paths().checkpoint(), place.anchor()] {
+        let what = format!("the signature of {} could not be checked", file.display());
+        assert_eq!(told(&what), 1, "{:?}", report.notes);
+    }
+    // The key alone is enough for the signatures, and another key is no key of this log.
+    let vkey = whole.vkeys[0].parse().unwrap();
+    let report = check_pinned(&place, vkey);
+    assert_eq!(report.problems, []);
+    assert!(report.signatures > 0);
+    assert!(
+        !report
+            .notes
+            .iter()
+            .any(|note| note.contains("could not be checked"))
+    );
+    let other = check(&published()).vkeys[0].parse().unwrap();
+    assert!(!check_pinned(&place, other).is_clean());
+    // An entry that is at hand can't be changed unnoticed, whoever signed it.
+    let path = place.last_segment();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert!(!check(&place).is_clean());
+}
+
+#[test]
+fn a_key_that_an_entry_at_hand_names_is_held_to_its_signatures() {
+    let place = Place::new();
+    let mut opened = place.open();
+    let log = &mut opened.log;
+    fill(log, 3, 20);
+    let old = log.vkey();
+    let new = log.prepare_key().unwrap();
+    let rotation = Act {
+        subject: Subject::Record,
+        body: KeyRotated {
+            from: old.as_str().into(),
+            to: new.as_str().into(),
+        }
+        .into(),
+        ..act(61)
+    };
+    append(log, &[rotation]);
+    log.use_new_key().unwrap();
+    append(log, &[act(62)]);
+    drop(opened);
+    assert_eq!(check(&place).problems, []);
+    let to = place.temporary.path().join("away");
+    std::fs::create_dir(&to).unwrap();
+    archive(&place.paths(), 0, &to).unwrap();
+    std::fs::rename(&to, place.temporary.path().join("moved")).unwrap();
+    let report = check(&place);
+    assert_eq!(report.problems, []);
+    assert!(report.checked < report.entries);
+    assert_eq!(report.vkeys, [old, new]);
+    assert!(report.signatures > 0);
+}
+
+fn check_pinned(place: &Place, vkey: record::note::VerifierKey) -> crate::Report {
+    let options = VerifyOptions {
+        vkey: Some(vkey),
+        anchor: Some(place.anchor()),
+        ..VerifyOptions::default()
+    };
+    verify(&place.paths(), &options, &mut |_| ()).unwrap()
 }

@@ -58,6 +58,19 @@ fn every_act_and_place_is_found() {
 }
 
 #[test]
+fn most_acts_that_are_not_there_need_no_look_into_the_file() {
+    let table = table(5_000, u64::from);
+    let (_directory, _, index) = kept(&table);
+    let asked = (0..20_000).filter(|number| {
+        index
+            .filter
+            .may_have(crate::keys::act_key(&id(1_000_000 + number)))
+    });
+    let asked = asked.count();
+    assert!(asked < 20_000 / 10, "{asked} of 20000");
+}
+
+#[test]
 fn a_subject_with_more_entries_than_are_read_at_once_is_read_on() {
     let many = RUN * 5 + 3;
     let table = table(

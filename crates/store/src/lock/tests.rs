@@ -58,6 +58,13 @@ fn a_directory_of_others_is_not_taken_over() {
         Err(CannotLock::NotOurs(_))
     ));
     assert_eq!(mode(&root), 0o755);
+    // Not with a configuration beside it either.
+    std::fs::write(root.join("hereby.toml"), b"").unwrap();
+    assert!(matches!(
+        DataDir::open(&root, "hereby up", now()),
+        Err(CannotLock::NotOurs(_))
+    ));
+    std::fs::remove_file(root.join("hereby.toml")).unwrap();
     // An empty one is, and is closed to others.
     std::fs::remove_file(root.join("letter")).unwrap();
     drop(DataDir::open(&root, "hereby up", now()).unwrap());
@@ -65,4 +72,19 @@ fn a_directory_of_others_is_not_taken_over() {
     std::fs::set_permissions(&root, open).unwrap();
     drop(DataDir::open(&root, "hereby up", now()).unwrap());
     assert_eq!(mode(&root), 0o700);
+}
+
+#[test]
+fn a_directory_with_nothing_but_a_configuration_is_taken_and_closed_to_others() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("prepared");
+    std::fs::create_dir(&root).unwrap();
+    std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(root.join("hereby.toml"), b"[record]\n").unwrap();
+    drop(DataDir::open(&root, "hereby up", now()).unwrap());
+    assert_eq!(mode(&root), 0o700);
+    assert_eq!(
+        std::fs::read(root.join("hereby.toml")).unwrap(),
+        b"[record]\n"
+    );
 }

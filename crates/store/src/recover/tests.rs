@@ -191,6 +191,11 @@ fn an_older_copy_beside_the_newer_anchor_signs_no_fork() {
         "{:?}",
         opened.accepted
     );
+    // Until it stands on the record that it was accepted, it was not.
+    drop(opened);
+    assert!(matches!(open(&old), Err(CannotOpen::Anchor { .. })));
+    let mut opened = Log::open(old.lock(), &accept).unwrap();
+    append(&mut opened.log, &[act(700)]);
     drop(opened);
     let opened = open(&old).unwrap();
     assert_eq!(opened.accepted, None);
@@ -249,8 +254,15 @@ fn a_missing_or_unreadable_anchor_is_not_gone_over() {
         accept_anchor: true,
         ..roomy(&place)
     };
-    assert!(Log::open(place.lock(), &accept).unwrap().accepted.is_some());
+    let mut opened = Log::open(place.lock(), &accept).unwrap();
+    assert!(opened.accepted.is_some());
+    append(&mut opened.log, &[act(700)]);
+    drop(opened);
     goes_on(&place, open(&place).unwrap());
+    // One that is gone, and a crash before it stands on the record that this was accepted.
+    std::fs::remove_file(place.anchor()).unwrap();
+    drop(Log::open(place.lock(), &accept).unwrap());
+    assert!(matches!(open(&place), Err(CannotOpen::Anchor { .. })));
 }
 
 #[test]
@@ -300,8 +312,9 @@ fn a_segment_without_entries_is_gone_on_with() {
         accept_anchor: true,
         ..place.options()
     };
-    let opened = Log::open(place.lock(), &older).unwrap();
+    let mut opened = Log::open(place.lock(), &older).unwrap();
     assert_eq!(size(&opened), before);
+    append(&mut opened.log, &[act(700)]);
     drop(opened);
     goes_on(&place, place.open());
 }

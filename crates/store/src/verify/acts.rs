@@ -32,6 +32,22 @@ pub(super) struct LogKeys {
     next: Option<(VerifierKey, Option<u64>)>,
     /// The largest size that the present key has signed.
     signed: Option<u64>,
+    /// The caller knows the first key: every other must follow from it.
+    pinned: bool,
+    /// Up to this size keys may have signed that only entries name which are not at hand.
+    unsure: u64,
+    /// And at any size behind that.
+    lost: bool,
+}
+
+/// Whose a signature is.
+pub(super) enum Signer<'a> {
+    /// The log's, at that place.
+    Known(&'a VerifierKey),
+    /// Entries that are not at hand may name the key.
+    NotAtHand,
+    /// Not the log's.
+    Stranger,
 }
 
 #[derive(Debug)]
@@ -51,6 +67,43 @@ impl LogKeys {
                 until: None,
             });
         }
+    }
+
+    /// The key the log begins with, as the caller knows it.
+    pub(super) fn pin(&mut self, key: VerifierKey) {
+        self.pinned = true;
+        self.begin(key);
+    }
+
+    /// Entries below `size` are not at hand, and with them what they say of keys. A pinned key
+    /// stands: what does not follow from it is a stranger's.
+    pub(super) fn lose(&mut self, size: u64) {
+        if !self.pinned {
+            self.unsure = size;
+            self.lost = true;
+        }
+    }
+
+    /// Whether a key may have signed a checkpoint of this size that no entry at hand names.
+    pub(super) fn is_unsure(&self, size: u64) -> bool {
+        self.lost || size < self.unsure
+    }
+
+    /// Goes on with the key that an act says has been the log's behind what is not at hand.
+    fn go_on(&mut self, from: &str) -> Result<(), String> {
+        let key = from
+            .parse()
+            .map_err(|error| format!("the key it retires: {error}"))?;
+        if let Some(last) = self.spans.last_mut() {
+            last.until = Some(self.unsure);
+        }
+        self.spans.push(Span {
+            key,
+            from: self.unsure,
+            until: None,
+        });
+        (self.next, self.signed, self.lost) = (None, None, false);
+        Ok(())
     }
 
     fn present(&self) -> Option<&VerifierKey> {
@@ -73,8 +126,11 @@ impl LogKeys {
     }
 
     fn rotate(&mut self, from: &str, to: &str) -> Result<(), String> {
-        let present = self.present().map(ToString::to_string);
-        if present.as_deref() != Some(from) {
+        let is_present = |keys: &LogKeys| keys.present().is_some_and(|key| key.to_string() == from);
+        if self.lost && !is_present(self) {
+            self.go_on(from)?;
+        }
+        if !is_present(self) {
             return Err("it retires a key that is not the log's".to_owned());
         }
         if self.next.is_some() {
@@ -117,7 +173,7 @@ impl LogKeys {
     }
 
     /// The key that a signature of this size names (`name+id`), if it may sign there.
-    pub(super) fn signer(&mut self, named: &str, size: u64) -> Option<&VerifierKey> {
+    pub(super) fn signer(&mut self, named: &str, size: u64) -> Signer<'_> {
         let is = |key: &VerifierKey| format!("{}+{:08x}", key.name(), key.key_id()) == named;
         // The old key vouches for the batch that names the new one; then the new one may sign.
         let vouched = self.signed == Some(size);
@@ -126,9 +182,12 @@ impl LogKeys {
         }
         if self.present().is_some_and(is) {
             self.signed = Some(size);
-            return self.present();
         }
-        None
+        match self.present().filter(|key| is(key)) {
+            Some(key) => Signer::Known(key),
+            None if self.lost => Signer::NotAtHand,
+            None => Signer::Stranger,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use record::checkpoint::Checkpoint;
 use record::hash::Hash;
-use record::note::{NOTE_BYTES_MAX, Note, VerifierKey};
+use record::note::{NOTE_BYTES_MAX, Note, Unverified, VerifierKey};
 
 use super::walk::Walked;
 use super::{Report, VerifyOptions};
@@ -112,8 +112,20 @@ pub(super) fn check(
     report: &mut Report,
 ) -> Result<(), FileError> {
     for (path, note, checkpoint) in &known.notes {
-        if let Err(what) = signed(note, checkpoint, walked) {
-            report.wrong(path, what);
+        match signed(note, checkpoint, walked) {
+            Ok(true) => {}
+            Ok(false) => report.notes.push(not_checked(path)),
+            Err(what) => {
+                report.wrong(path, what);
+                continue;
+            }
+        }
+        if is_away(checkpoint, &known.roots, walked) {
+            report.notes.push(format!(
+                "{} covers {} entries, and those are not at hand: it was not compared",
+                path.display(),
+                checkpoint.size()
+            ));
         } else if let Err(what) = agrees(checkpoint, &known.roots, report.entries) {
             report.problem(super::Problem {
                 path: path.clone(),
@@ -133,21 +145,40 @@ pub(super) fn check(
     }
 }
 
-fn signed(note: &Note, checkpoint: &Checkpoint, walked: &Walked) -> Result<(), String> {
+fn not_checked(path: &Path) -> String {
+    format!(
+        "the signature of {} could not be checked: name the archive (--archive DIR) or the key \
+         (--vkey)",
+        path.display()
+    )
+}
+
+/// Whether the log has signed the note; `false` when entries that are not at hand may name the key
+/// that has.
+fn signed(note: &Note, checkpoint: &Checkpoint, walked: &Walked) -> Result<bool, String> {
     if Some(checkpoint.origin()) != walked.origin.as_deref() {
         return Err(format!(
             "the checkpoint is of the log {}",
             checkpoint.origin()
         ));
     }
+    let is_unsure = walked.keys.is_unsure(checkpoint.size());
     // Ahead of the record, any of its keys may be the one.
-    let mut keys = walked.keys.at(checkpoint.size());
-    if checkpoint.size() > walked.size {
-        keys = walked.keys.all();
+    let keys = match checkpoint.size() > walked.size || is_unsure {
+        true => walked.keys.all(),
+        false => walked.keys.at(checkpoint.size()),
+    };
+    match note.verify(&keys) {
+        Ok(_) => Ok(true),
+        Err(Unverified::NotSigned) if is_unsure => Ok(false),
+        Err(error) => Err(error.to_string()),
     }
-    note.verify(&keys)
-        .map(drop)
-        .map_err(|error| error.to_string())
+}
+
+/// Whether the tree of that size ends among entries that are not at hand.
+fn is_away(checkpoint: &Checkpoint, roots: &BTreeMap<u64, Option<Hash>>, walked: &Walked) -> bool {
+    let size = checkpoint.size();
+    walked.gap && size <= walked.size && !matches!(roots.get(&size), Some(Some(_)))
 }
 
 /// The first entry that a checkpoint covers and the record does not have. Where the record is
@@ -180,6 +211,34 @@ fn agrees(
     }
 }
 
+/// Slots that a key may have signed which is not at hand: their roots are compared all the same.
+fn believe(
+    path: &Path,
+    mut slots: Vec<Slot>,
+    walked: &Walked,
+    report: &mut Report,
+) -> Result<Vec<Slot>, FileError> {
+    let text = durable::read_bounded(path, 2 * SLOT_BYTES as u64 + 1)?.unwrap_or_default();
+    let mut unsure = false;
+    for (slot, text) in slots.iter_mut().zip(text.chunks_exact(SLOT_BYTES)) {
+        let text = [text.trim_ascii_end(), b"\n"].concat();
+        let (Slot::Damaged(_), Ok(note)) = (&*slot, Note::parse(&text)) else {
+            continue;
+        };
+        if let Ok(checkpoint) = Checkpoint::parse_text(note.text())
+            && signed(&note, &checkpoint, walked) == Ok(false)
+        {
+            unsure = true;
+            let note = note.to_string();
+            *slot = Slot::Signed { checkpoint, note };
+        }
+    }
+    if unsure {
+        report.notes.push(not_checked(path));
+    }
+    Ok(slots)
+}
+
 fn check_anchor(
     path: &Path,
     roots: &BTreeMap<u64, Option<Hash>>,
@@ -193,10 +252,14 @@ fn check_anchor(
         }
         return Ok(());
     };
-    if slots.iter().all(|slot| *slot == Slot::Blank) && report.entries > 0 {
-        report
+    let slots = believe(path, slots, walked, report)?;
+    match (anchor::newest(&slots), report.entries) {
+        (Some(_), _) | (None, 0) => {}
+        // Whoever would have been told of it has heard nothing.
+        (None, 1) if slots.iter().all(|slot| *slot == Slot::Blank) => report
             .notes
-            .push("the anchor was made and never written; the next start writes it".to_owned());
+            .push("the anchor is blank: the next start writes it".to_owned()),
+        (None, _) => report.wrong(path, "the anchor holds no checkpoint"),
     }
     for (at, slot) in slots.iter().enumerate() {
         let problem = |entry, what: String| super::Problem {
@@ -209,6 +272,14 @@ fn check_anchor(
         match slot {
             Slot::Blank => {}
             Slot::Damaged(why) => report.problem(problem(None, format!("slot {at}: {why}"))),
+            Slot::Signed { checkpoint, .. } if is_away(checkpoint, roots, walked) => {
+                report.notes.push(format!(
+                    "{}, slot {at} covers {} entries, and those are not at hand: it was not \
+                     compared",
+                    path.display(),
+                    checkpoint.size()
+                ));
+            }
             Slot::Signed { checkpoint, .. } => {
                 if let Err(what) = agrees(checkpoint, roots, report.entries) {
                     let missing = missing(checkpoint, walked);

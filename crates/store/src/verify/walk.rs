@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use record::checkpoint::Checkpoint;
 use record::hash::{self, Hash};
 
-use super::acts::{Acts, LogKeys, Spot};
+use super::acts::{Acts, LogKeys, Signer, Spot};
 use super::checkpoints::Known;
 use super::signatures::{Checker, Job, with_checker};
 use super::tiles::Tiles;
@@ -30,6 +30,8 @@ pub(super) struct Walked {
     pub(super) size: u64,
     /// The newest segment is damaged behind these entries.
     pub(super) cut: bool,
+    /// Some entries were not at hand, or can't be read.
+    pub(super) gap: bool,
 }
 
 /// An entry of the batch that has not ended yet.
@@ -54,6 +56,8 @@ pub(super) struct Walk<'a> {
     pub(super) suspects: Vec<Problem>,
     /// The newest segment is damaged: what would come behind is known to be missing.
     pub(super) cut: bool,
+    /// Signatures by keys that entries name which are not at hand.
+    unsure: u64,
 }
 
 /// Where reading a segment stopped before its end.
@@ -72,7 +76,7 @@ pub(super) fn walk(
 ) -> Result<Walked, FileError> {
     let mut acts = Acts::default();
     if let Some(pinned) = &options.vkey {
-        acts.keys.begin(pinned.clone());
+        acts.keys.pin(pinned.clone());
     }
     let length = |listed: &Listed| listed.path().and_then(|path| path.metadata().ok());
     let bytes_total = listed
@@ -100,6 +104,7 @@ pub(super) fn walk(
             batch: Vec::new(),
             suspects: Vec::new(),
             cut: false,
+            unsure: 0,
         };
         walk.segments(listed)?;
         walk.finish(listed)
@@ -168,6 +173,7 @@ impl Walk<'_> {
     /// against the next frontier.
     pub(super) fn leave_out(&mut self, size: u64) {
         self.acts.gap = true;
+        self.acts.keys.lose(size);
         self.replay = None;
         self.known.skip_to(size);
         while let Some(tiles) = self.tiles.as_mut().filter(|tiles| tiles.size() < size) {
@@ -289,6 +295,9 @@ impl Walk<'_> {
                 self.tiles = None;
             }
             self.replay = Replay::from_header(header);
+            if let Some(replay) = self.replay.as_ref().filter(|_| self.known.wants(first)) {
+                self.known.reached(first, replay.root());
+            }
         }
         self.replay.is_some()
     }
@@ -407,13 +416,17 @@ impl Walk<'_> {
             .map_err(|mismatch| mismatch.to_string())?;
         let text = Checkpoint::new(replay.origin(), signed.size, replay.root());
         let text = text.map_err(|error| error.to_string())?.to_text();
-        let key = self.acts.keys.signer(&signed.key, signed.size);
-        let key = key.ok_or_else(|| {
-            format!(
-                "the key {} signs, and is not the log's at that place",
-                signed.key
-            )
-        })?;
+        let key = match self.acts.keys.signer(&signed.key, signed.size) {
+            Signer::Known(key) => key,
+            Signer::NotAtHand => {
+                self.unsure += 1;
+                return Ok(());
+            }
+            Signer::Stranger => {
+                let what = "signs, and is not the log's at that place";
+                return Err(format!("the key {} {what}", signed.key));
+            }
+        };
         self.report.signatures += 1;
         self.checker.check(Job {
             public: *key.public_key(),
@@ -457,6 +470,7 @@ impl Walk<'_> {
             .and_then(Listed::path)
             .map_or_else(PathBuf::new, Path::to_owned);
         self.report.entries = size;
+        self.report.checked = self.done.entries;
         if let Some(replay) = &self.replay {
             self.report.root = replay.root();
         }
@@ -475,6 +489,7 @@ impl Walk<'_> {
             ids,
             sealed,
             unknown,
+            gap,
             ..
         } = self.acts;
         let repeated = ids
@@ -498,6 +513,14 @@ impl Walk<'_> {
             let note = format!("{unknown} signatures are by keys enrolled in archived entries");
             self.report.notes.push(note);
         }
+        if self.unsure > 0 {
+            let note = format!(
+                "{} signatures could not be checked: name the archive (--archive DIR) or the key \
+                 (--vkey)",
+                self.unsure
+            );
+            self.report.notes.push(note);
+        }
         self.report.vkeys = keys.all().iter().map(ToString::to_string).collect();
         (self.progress)(self.done);
         Ok(Walked {
@@ -505,6 +528,7 @@ impl Walk<'_> {
             keys,
             size,
             cut: self.cut,
+            gap,
         })
     }
 }

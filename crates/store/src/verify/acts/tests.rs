@@ -11,7 +11,7 @@ use record::kinds::log::KeyRotated;
 use record::note::{Algorithm, SignerKey, VerifierKey};
 use record::sealed::{Sealable, SubjectKey};
 
-use super::LogKeys;
+use super::{LogKeys, Signer};
 use crate::tests::{Place, act, append, fill};
 use crate::verify::tests::check;
 
@@ -200,24 +200,58 @@ fn named(key: &VerifierKey) -> String {
     format!("{}+{:08x}", key.name(), key.key_id())
 }
 
+fn whose(keys: &mut LogKeys, key: &VerifierKey, size: u64) -> &'static str {
+    match keys.signer(&named(key), size) {
+        Signer::Known(_) => "known",
+        Signer::NotAtHand => "not at hand",
+        Signer::Stranger => "a stranger",
+    }
+}
+
+#[test]
+fn a_key_that_entries_out_of_reach_may_name_is_neither_known_nor_a_stranger() {
+    let (first, lost, new) = (key(1), key(2), key(3));
+    let mut keys = LogKeys::default();
+    keys.begin(first.clone());
+    assert_eq!(whose(&mut keys, &lost, 2), "a stranger");
+    keys.lose(10);
+    assert_eq!(whose(&mut keys, &lost, 12), "not at hand");
+    assert_eq!(whose(&mut keys, &first, 12), "known");
+    assert!(keys.is_unsure(9) && keys.is_unsure(12));
+    // An act says which key it was: from there on it is held to that.
+    keys.rotate(&lost.to_string(), &new.to_string()).unwrap();
+    keys.batch(14);
+    assert_eq!(whose(&mut keys, &lost, 14), "known");
+    assert_eq!(whose(&mut keys, &new, 14), "known");
+    assert_eq!(whose(&mut keys, &first, 15), "a stranger");
+    assert!(keys.is_unsure(9) && !keys.is_unsure(12));
+    assert_eq!(keys.all(), [first.clone(), lost.clone(), new]);
+    // Whoever knows the first key need not believe that.
+    let mut keys = LogKeys::default();
+    keys.pin(first);
+    keys.lose(10);
+    assert_eq!(whose(&mut keys, &lost, 12), "a stranger");
+    assert!(keys.rotate(&lost.to_string(), &key(3).to_string()).is_err());
+}
+
 #[test]
 fn the_old_key_vouches_for_the_new_and_then_signs_no_more() {
     let (old, new) = (key(1), key(2));
     let mut keys = LogKeys::default();
     keys.begin(old.clone());
     keys.batch(3);
-    assert!(keys.signer(&named(&new), 3).is_none());
-    assert!(keys.signer(&named(&old), 3).is_some());
+    assert_eq!(whose(&mut keys, &new, 3), "a stranger");
+    assert_eq!(whose(&mut keys, &old, 3), "known");
     keys.rotate(&old.to_string(), &new.to_string()).unwrap();
     keys.batch(5);
     // Not before the old one has signed the act that names it.
-    assert!(keys.signer(&named(&new), 5).is_none());
-    assert!(keys.signer(&named(&old), 5).is_some());
-    assert!(keys.signer(&named(&new), 5).is_some());
-    assert!(keys.signer(&named(&old), 5).is_none());
+    assert_eq!(whose(&mut keys, &new, 5), "a stranger");
+    assert_eq!(whose(&mut keys, &old, 5), "known");
+    assert_eq!(whose(&mut keys, &new, 5), "known");
+    assert_eq!(whose(&mut keys, &old, 5), "a stranger");
     keys.batch(6);
-    assert!(keys.signer(&named(&old), 6).is_none());
-    assert!(keys.signer(&named(&new), 6).is_some());
+    assert_eq!(whose(&mut keys, &old, 6), "a stranger");
+    assert_eq!(whose(&mut keys, &new, 6), "known");
     assert_eq!(keys.at(4), std::slice::from_ref(&old));
     assert_eq!(keys.at(5), [old.clone(), new.clone()]);
     assert_eq!(keys.at(6), std::slice::from_ref(&new));
