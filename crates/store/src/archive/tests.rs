@@ -67,7 +67,7 @@ fn without_the_archive_it_is_said_what_is_missing_and_where_it_went() {
     let root = reader.root_at(firsts[1]).unwrap();
     assert!(reader.root_at(firsts[1] - 1).is_err());
     assert_eq!(
-        Reader::open(&place.paths(), &[moved.clone()])
+        Reader::open(&place.paths(), std::slice::from_ref(&moved))
             .unwrap()
             .root_at(firsts[1])
             .unwrap(),
