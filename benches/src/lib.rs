@@ -12,7 +12,6 @@ pub mod load;
 pub mod postgres;
 pub mod quiet;
 pub mod rig;
-mod stand_in;
 
 /// The middle value. Of an even number of values the lower middle one.
 pub fn median(values: &[f64]) -> f64 {

@@ -17,10 +17,10 @@ const OTHERS_MAX: f64 = 0.15;
 const LULL: Duration = Duration::from_millis(500);
 
 /// How long to wait for that.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a disturbed round is tried again.
-const TRIES: usize = 8;
+const TRIES: usize = 4;
 
 /// Clock ticks since the start of the machine: all there were, and those that were not idle.
 #[derive(Clone, Copy)]

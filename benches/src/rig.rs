@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::abort;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base::{Actor, CommandId, IncidentId, Prose, Severity, Timestamp};
 use engine::ports::{AppendError, Clock, Entries as _};
@@ -15,10 +17,10 @@ use incident::{DEED_ID_PREFIX, Deed, Draft};
 use record::act::Subject;
 use record::command::{Command, Declare, Note, Verb};
 use record::kinds::log::Opened as LogOpened;
-use store::{DataDir, Keystore, Log, Reader};
+use store::{AnchorSync, DataDir, Keystore, Log, Reader, Snapshots, TilePublisher};
 use tempfile::TempDir;
 
-use crate::stand_in;
+use crate::say;
 
 /// The kernel's user id that commands come from.
 const UID: u32 = 1_000;
@@ -57,11 +59,44 @@ impl Clock for WallClock {
 /// A running engine with a few open incidents.
 pub struct Rig {
     engine: Engine,
+    _anchor: EverySecond,
     reader: Reader,
     next: AtomicU64,
     text: Prose,
     // Last: the directory goes when nothing writes in it any more.
     directory: TempDir,
+}
+
+/// Calls something every second, on a thread of its own, until it is dropped.
+struct EverySecond {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl EverySecond {
+    fn call(what: impl Fn() + Send + 'static) -> EverySecond {
+        let (stop, stopped) = channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let second = Duration::from_secs(1);
+            while stopped.recv_timeout(second) == Err(RecvTimeoutError::Timeout) {
+                what();
+            }
+        });
+        EverySecond {
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for EverySecond {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // What it calls says itself what goes wrong.
+            let _ = thread.join();
+        }
+    }
 }
 
 /// The build's own directory, `target/`.
@@ -84,6 +119,15 @@ pub fn scratch() -> io::Result<TempDir> {
         .tempdir_in(target_dir())
 }
 
+/// What is beside the engine.
+#[derive(Debug)]
+pub struct Beside {
+    /// Reads what is durable.
+    pub reader: Reader,
+    /// Makes the anchor durable.
+    pub anchor: AnchorSync,
+}
+
 /// Ends everything: a figure of an engine that has stopped would be a lie.
 #[expect(clippy::print_stderr, reason = "the process ends here")]
 fn fatal(error: AppendError) {
@@ -95,13 +139,16 @@ fn fatal(error: AppendError) {
 ///
 /// # Errors
 /// When the directory can't be opened.
-pub fn options(data: &Path, priority: Priority) -> Result<(engine::Options, Reader), Failed> {
+pub fn options(data: &Path, priority: Priority) -> Result<(engine::Options, Beside), Failed> {
     let dir = DataDir::open(data, "bench", WallClock.now()).map_err(failed("lock"))?;
     let paths = dir.paths().clone();
     let digest_key = store::digest_key(&paths).map_err(failed("make a key"))?;
     let anchor = data.with_extension("anchor");
     let opened = Log::open(dir, &store::Options::new(ORIGIN, anchor)).map_err(failed("open"))?;
     let reader = opened.log.reader();
+    let anchor = opened.log.anchor_syncer();
+    let publisher = TilePublisher::open(&paths, &reader, opened.head.as_ref());
+    let publisher = publisher.map_err(failed("publish the tree"))?;
     let boot = match opened.is_new {
         true => vec![opening(&opened.log.vkey())?],
         false => Vec::new(),
@@ -112,8 +159,8 @@ pub fn options(data: &Path, priority: Priority) -> Result<(engine::Options, Read
         entries: Arc::new(reader.clone()),
         keystore: Arc::new(Keystore::new(&paths)),
         clock: Arc::new(WallClock),
-        publisher: Box::new(stand_in::Unpublished),
-        snapshots: Arc::new(stand_in::NoSnapshots),
+        publisher: Box::new(publisher),
+        snapshots: Arc::new(Snapshots::new(&paths, reader.clone())),
         digest_key,
         rules: incident::Rules::default(),
         growth: Growth::new(u64::MAX / 4_000, u64::MAX / 4_000),
@@ -127,7 +174,7 @@ pub fn options(data: &Path, priority: Priority) -> Result<(engine::Options, Read
         on_fatal: Box::new(fatal),
         progress: Box::new(|_, _| {}),
     };
-    Ok((options, reader))
+    Ok((options, Beside { reader, anchor }))
 }
 
 /// The first act of the record.
@@ -189,11 +236,18 @@ impl Rig {
     /// When anything of it fails.
     pub fn new(priority: Priority) -> Result<Rig, Failed> {
         let directory = scratch().map_err(failed("make a directory"))?;
-        let (options, reader) = options(&directory.path().join("data"), priority)?;
+        let (options, beside) = options(&directory.path().join("data"), priority)?;
+        let Beside { reader, anchor } = beside;
+        let anchor = EverySecond::call(move || {
+            if let Err(error) = anchor.sync() {
+                say(&format!("the anchor can't be synced: {error}"));
+            }
+        });
         let engine = Engine::start(options).map_err(failed("start"))?;
         let text = "x".parse().map_err(failed("write"))?;
         let mut rig = Rig {
             engine,
+            _anchor: anchor,
             reader,
             next: AtomicU64::new(0),
             text,

@@ -54,6 +54,14 @@ fn forbidden(character: char, lines: bool) -> bool {
         || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
+/// Whether it is ASCII without control characters, as most text is. Looked at a block at a time,
+/// without a branch for each byte.
+fn is_plain(text: &str) -> bool {
+    text.as_bytes().chunks(64).all(|block| {
+        block.iter().fold(true, |plain, byte| plain & (0x20..0x7f).contains(byte))
+    })
+}
+
 impl<const MAX: usize, const LINES: bool> Text<MAX, LINES> {
     /// The text.
     pub fn as_str(&self) -> &str {
@@ -90,6 +98,9 @@ impl<const MAX: usize, const LINES: bool> FromStr for Text<MAX, LINES> {
         }
         if text.trim().is_empty() {
             return Err(BadText::Empty);
+        }
+        if is_plain(text) {
+            return Ok(Text(text.into()));
         }
         match text.char_indices().find(|(_, character)| forbidden(*character, LINES)) {
             Some((at, character)) => Err(BadText::Character { code: u32::from(character), at }),

@@ -23,6 +23,9 @@ use crate::recent::Recent;
 use crate::request::{Input, Prepared, Transport, actor_of};
 use crate::state::State;
 
+/// How many alerts may fire at once. A source that sends more gets 503 until some have ended.
+const ALERTS_FIRING_MAX: usize = 20_000;
+
 /// The decider of one record.
 pub struct Decider {
     state: State,
@@ -345,6 +348,14 @@ impl Decider {
                 }
             };
             let acts = deed.drafts.len() as u64;
+            let begins = deed.drafts.iter().any(|it| matches!(it.body, Body::AlertFired(_)));
+            if begins && self.state.incidents.alerts_firing() >= ALERTS_FIRING_MAX {
+                settled.refused = Some(Refusal::new(
+                    Reason::Overloaded,
+                    format!("{ALERTS_FIRING_MAX} alerts fire already: send the rest again later"),
+                ));
+                break;
+            }
             if !self.growth.has(acts, now) {
                 settled.refused = Some(Refusal::new(
                     Reason::Overloaded,

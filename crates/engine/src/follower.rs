@@ -24,6 +24,9 @@ const SNAPSHOT_AT_STOP: u64 = 2_000;
 /// The tree is published at most this often.
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 
+/// What could not be published is tried again after this time.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+
 /// A batch that is durable and signed.
 #[derive(Debug)]
 pub(crate) struct Committed {
@@ -122,9 +125,13 @@ pub(crate) fn save(view: &View, snapshots: &dyn Snapshots) {
 
 /// The publisher's thread: until the writer is gone.
 pub(crate) fn publish(publisher: &mut dyn Publisher, batches: &Receiver<Arc<Committed>>) {
-    while let Ok(first) = batches.recv() {
-        let mut leaves = first.leaves.clone();
-        let mut head = first.head.clone();
+    let mut unpublished: Option<Arc<SignedHead>> = None;
+    loop {
+        let (mut leaves, mut head) = match (next(batches, unpublished.is_some()), &unpublished) {
+            (Ok(first), _) => (first.leaves.clone(), first.head.clone()),
+            (Err(RecvTimeoutError::Timeout), Some(head)) => (Vec::new(), head.clone()),
+            _ => return,
+        };
         // What arrives within a moment is published at once: partial tiles are rewritten less.
         let ended = loop {
             match batches.recv_timeout(PUBLISH_EVERY) {
@@ -139,11 +146,26 @@ pub(crate) fn publish(publisher: &mut dyn Publisher, batches: &Receiver<Arc<Comm
                 Err(RecvTimeoutError::Disconnected) => break true,
             }
         };
-        if let Err(error) = publisher.publish(&leaves, &head) {
-            tracing::error!(%error, "the checkpoint was not published; tried again with the next");
-        }
+        unpublished = match publisher.publish(&leaves, &head) {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::error!(%error, "the checkpoint was not published; tried again soon");
+                Some(head)
+            }
+        };
         if ended {
             return;
         }
     }
+}
+
+/// The next batch; while something is unpublished, only for as long as until the next try.
+fn next(
+    batches: &Receiver<Arc<Committed>>,
+    unpublished: bool,
+) -> Result<Arc<Committed>, RecvTimeoutError> {
+    if unpublished {
+        return batches.recv_timeout(RETRY_EVERY);
+    }
+    batches.recv().map_err(|_| RecvTimeoutError::Disconnected)
 }

@@ -129,6 +129,7 @@ impl Parts {
             view: view.clone(),
             sinks: Vec::new(),
             tight: false,
+            owed: None,
         };
         Ok(Parts {
             front: Front { view, entries: options.entries, clock: options.clock, digest_key },
@@ -161,20 +162,22 @@ impl Engine {
         }
         let mut threads = Vec::new();
         let (entries, followed) = (front.entries.clone(), front.view.clone());
-        threads.push(spawn("follower", move || {
+        let alarm = Alarm(Arc::new(Mutex::new(Some(on_fatal))));
+        threads.push(spawn("follower", &alarm, move || {
             follower::follow(&followed, entries.as_ref(), snapshots.as_ref(), &follow);
         })?);
-        threads.push(spawn("publisher", move || {
+        threads.push(spawn("publisher", &alarm, move || {
             follower::publish(publisher.as_mut(), &publish);
         })?);
         writer.boot(boot).map_err(|Fatal(error)| CannotStart::Write(error))?;
-        threads.push(spawn("writer", move || {
+        let fatal = alarm.clone();
+        threads.push(spawn("writer", &alarm, move || {
             on_writer_start();
             let ended = writer.run(&work);
             // Whoever waits, or asks from now on, hears of it at once.
             drop(work);
             if let Err(Fatal(error)) = ended {
-                on_fatal(error);
+                fatal.ring(error);
             }
         })?);
         Ok(Engine { front, jobs: Mutex::new(Some(jobs)), threads: Mutex::new(threads) })
@@ -297,13 +300,38 @@ impl Drop for Engine {
     }
 }
 
+/// Told once that the engine can't go on, by whichever thread finds it first.
+#[derive(Clone)]
+struct Alarm(Arc<Mutex<Option<OnFatal>>>);
+
+type OnFatal = Box<dyn FnOnce(AppendError) + Send>;
+
+impl Alarm {
+    fn ring(&self, error: AppendError) {
+        let on_fatal = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(on_fatal) = on_fatal {
+            on_fatal(error);
+        }
+    }
+}
+
+/// Starts a thread without which the engine is not whole: a panic in it is fatal, because a process
+/// that lives on half dead looks well to everyone who watches it.
 fn spawn(
-    name: &str,
+    name: &'static str,
+    alarm: &Alarm,
     run: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>, CannotStart> {
+    let alarm = alarm.clone();
+    let guarded = move || {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
+            let what = format!("the {name}'s thread panicked");
+            alarm.ring(AppendError::Fatal { what, source: std::io::Error::other("a bug") });
+        }
+    };
     std::thread::Builder::new()
         .name(name.to_owned())
-        .spawn(run)
+        .spawn(guarded)
         .map_err(CannotStart::Thread)
 }
 

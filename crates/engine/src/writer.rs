@@ -46,6 +46,16 @@ pub(crate) struct Writer {
     pub(crate) sinks: Vec<Sink>,
     /// The disk was full at the last try: one request at a time, so that urgent ones pass.
     pub(crate) tight: bool,
+    /// What must stand on the record before anything else does.
+    pub(crate) owed: Option<Owed>,
+}
+
+/// Acts of the start that the record had no room for: what is written without them would be a
+/// record that nothing opened, or a recovery that nothing tells of.
+#[derive(Debug)]
+pub(crate) struct Owed {
+    deeds: Vec<Deed>,
+    refusal: AppendRefusal,
 }
 
 /// A request that waits for its batch to be durable.
@@ -79,19 +89,32 @@ impl Writer {
     }
 
     /// Takes what hereby does by itself at the start: opening the record, saying what recovery did.
+    /// On a full disk it is owed: readers are served, and nothing is written before it.
     pub(crate) fn boot(&mut self, deeds: Vec<Deed>) -> Result<(), Fatal> {
         let now = self.clock.now();
         let mut batch = self.decider.batch();
-        for deed in deeds {
+        for deed in deeds.clone() {
             if let Err(refusal) = self.decider.deed(&mut batch, deed, &Proof::Internal, now) {
                 tracing::error!(%refusal, "the record's own act could not be taken");
             }
         }
-        self.commit(batch, Vec::new())
+        if let Some(refusal) = self.write(batch, Vec::new())? {
+            self.owed = Some(Owed { deeds, refusal });
+        }
+        Ok(())
+    }
+
+    /// Tries again what is owed.
+    fn pay(&mut self) -> Result<(), Fatal> {
+        match self.owed.take() {
+            Some(owed) => self.boot(owed.deeds),
+            None => Ok(()),
+        }
     }
 
     /// Does what is due because time passed.
     pub(crate) fn tick(&mut self) -> Result<(), Fatal> {
+        self.pay()?;
         let now = self.clock.now();
         let mut batch = self.decider.batch();
         self.decider.tick(&mut batch, now);
@@ -100,6 +123,7 @@ impl Writer {
 
     /// Decides on this job and all that wait behind it, and writes what follows.
     pub(crate) fn serve(&mut self, first: Job, jobs: &Receiver<Job>) -> Result<(), Fatal> {
+        self.pay()?;
         let mut batch = self.decider.batch();
         let mut waiting = Vec::new();
         let mut next = Some(first);
@@ -160,19 +184,42 @@ impl Writer {
         self.commit(batch, vec![Waiting { answer, settled }])
     }
 
-    fn commit(&mut self, mut batch: Batch, waiting: Vec<Waiting>) -> Result<(), Fatal> {
+    fn commit(&mut self, batch: Batch, waiting: Vec<Waiting>) -> Result<(), Fatal> {
+        match &self.owed {
+            Some(owed) if !batch.acts.is_empty() => {
+                let refusal = owed.refusal.clone();
+                self.refuse(&batch, waiting, &refusal);
+                Ok(())
+            }
+            _ => self.write(batch, waiting).map(drop),
+        }
+    }
+
+    /// Writes a batch and answers; says why if the record did not take it.
+    fn write(
+        &mut self,
+        mut batch: Batch,
+        waiting: Vec<Waiting>,
+    ) -> Result<Option<AppendRefusal>, Fatal> {
         if batch.acts.is_empty() {
             let head = self.head.clone();
             self.answer(&batch, waiting, &head);
-            return Ok(());
+            return Ok(None);
         }
-        let appended =
-            self.log.append_batch(batch.first, self.epoch, &batch.entries, batch.urgent);
+        // On a tight disk an urgent batch first asks for ordinary room: getting it is how one learns
+        // that the disk is not tight any more, and what is refused was not written.
+        let mut urgent = batch.urgent && !self.tight;
+        let mut appended =
+            self.log.append_batch(batch.first, self.epoch, &batch.entries, urgent);
+        if matches!(appended, Err(AppendError::Refused(_))) && batch.urgent && !urgent {
+            urgent = true;
+            appended = self.log.append_batch(batch.first, self.epoch, &batch.entries, urgent);
+        }
         let appended = match appended {
             Ok(appended) => appended,
             Err(AppendError::Refused(refusal)) => {
                 self.refuse(&batch, waiting, &refusal);
-                return Ok(());
+                return Ok(Some(refusal));
             }
             Err(fatal) => return Err(Fatal(fatal)),
         };
@@ -181,7 +228,7 @@ impl Writer {
             self.log.use_new_key().map_err(Fatal)?;
             head = self.log.sign().map_err(Fatal)?;
         }
-        self.tight = false;
+        self.tight &= urgent;
         let head = Arc::new(head);
         self.head = head.clone();
         self.entries.publish(batch.first, &batch.acts);
@@ -195,7 +242,7 @@ impl Writer {
         for sink in &mut self.sinks {
             sink(&committed);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The batch was not written: nothing of it happened, and the state goes back.

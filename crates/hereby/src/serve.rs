@@ -131,6 +131,7 @@ fn serve_until_told(
         metrics_open: run.config.metrics.open,
     };
     runtime.block_on(async {
+        let stop = told_to_stop();
         let (listeners, pin) = listeners(&run.config, station, data_dir).await?;
         witnesses.start(&station.published);
         let anchor = station.anchor.clone();
@@ -147,7 +148,7 @@ fn serve_until_told(
             listen = %run.config.listen.http,
             "hereby serves"
         );
-        let serving = web::serve(options, listeners, told_to_stop());
+        let serving = web::serve(options, listeners, stop);
         let touring = async {
             if !run.rehearse {
                 return std::future::pending().await;
@@ -182,11 +183,11 @@ async fn listeners(
     station: &Station,
     data_dir: &Path,
 ) -> Result<(Vec<Listener>, Option<String>), Failure> {
-    let taken = |address: std::net::SocketAddr| {
+    let taken = |address: std::net::SocketAddr, next: &'static str| {
         move |error: std::io::Error| {
             Failure::new(Exit::Internal, format!("can't listen on {address}"))
                 .because(error)
-                .hint("hereby up --listen 127.0.0.1:0 takes a free port")
+                .hint(next)
         }
     };
     let socket = station.paths.control_socket();
@@ -194,7 +195,7 @@ async fn listeners(
         Failure::new(Exit::Internal, format!("can't listen on {}", socket.display())).because(error)
     })?;
     let http = config.listen.http;
-    let plain = TcpListener::bind(http).await.map_err(taken(http))?;
+    let plain = TcpListener::bind(http).await.map_err(taken(http, "hereby up --listen 127.0.0.1:0 takes a free port"))?;
     // Port 0 takes a free one: whoever asked for that reads here which.
     if let Ok(address) = plain.local_addr() {
         let file = data_dir.join("http.address");
@@ -208,25 +209,27 @@ async fn listeners(
         let tls = tls::load(&config.listen, data_dir).map_err(|error| {
             Failure::usage("there is no certificate for the TLS listener").because(error)
         })?;
-        let listener = TcpListener::bind(address).await.map_err(taken(address))?;
+        let listener = TcpListener::bind(address).await.map_err(taken(address, "name another port as listen.tls in hereby.toml"))?;
         all.push(Listener::Tls(listener, tls.config));
         pin = tls.pin;
     }
     Ok((all, pin))
 }
 
-/// Ctrl-C, or the service manager's SIGTERM.
-pub(crate) async fn told_to_stop() {
+/// Ctrl-C, or the service manager's SIGTERM. They are heard from this call on, so that whoever sees
+/// hereby listen can stop it cleanly.
+pub(crate) fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        tracing::error!("signals can't be heard; stop hereby with SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    let heard = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = heard else {
+            tracing::error!("signals can't be heard; stop hereby with SIGKILL");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 
@@ -234,6 +237,8 @@ fn keep_anchor(anchor: &store::AnchorSync) {
     loop {
         std::thread::sleep(ANCHOR_SYNC_EVERY);
         if let Err(error) = anchor.sync() {
+            // Not tried again as it was: the next two batches write both slots anew, and that is
+            // what the next sync is about.
             tracing::error!(%error, "the anchor can't be synced");
         }
     }
@@ -260,7 +265,8 @@ fn welcome(run: &Run<'_>, station: &Station, data_dir: &Path, pin: Option<&str>,
     out.talk(Line::new().styled(Style::Bold, "hereby is up"));
     out.talk(format!("  API      http://{}", address.trim_end()));
     if let (Some(address), Some(pin)) = (run.config.listen.tls, pin) {
-        out.talk(format!("  TLS      https://{address} (pin {pin})"));
+        let host = run.config.listen.tls_names.first().map_or("localhost", String::as_str);
+        out.talk(format!("  TLS      https://{host}:{} (pin {pin})", address.port()));
     }
     out.talk(format!("  data     {}", data_dir.display()));
     out.talk(format!(
@@ -289,7 +295,7 @@ fn welcome(run: &Run<'_>, station: &Station, data_dir: &Path, pin: Option<&str>,
     for (what, line) in [
         ("declare an incident", "declare \"what is wrong\" --severity 2"),
         ("see what is open", "incidents"),
-        ("let Alertmanager in", "token issue --for service:alertmanager --scope alerts"),
+        ("let Alertmanager in", "token issue --for service:alertmanager --scope alerts --expires 90d"),
         ("check the record", "verify"),
     ] {
         out.talk(

@@ -154,7 +154,7 @@ fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec
             origin: opened.log.origin().into(),
             vkey: opened.log.vkey().into(),
         };
-        deeds.extend(deed("record:opened".to_owned(), None, on_record(body.into())));
+        deeds.extend(deed("hereby:record:opened".to_owned(), None, on_record(body.into())));
     }
     if let Some(torn) = &opened.torn {
         let body = Recovered {
@@ -162,7 +162,7 @@ fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec
             kept_in: torn.kept_in.as_str().into(),
             size: torn.size,
         };
-        let id = format!("record:recovered:{}:{}", torn.size, now.as_ms());
+        let id = format!("hereby:record:recovered:{}:{}", torn.size, now.as_ms());
         deeds.extend(deed(id, None, on_record(body.into())));
     }
     if let Some(standing) = &opened.accepted {
@@ -172,7 +172,7 @@ fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec
             }
             Standing::Agrees | Standing::Missing | Standing::Damaged(_) => None,
         };
-        let id = format!("record:anchor-accepted:{size}:{}", now.as_ms());
+        let id = format!("hereby:record:anchor-accepted:{size}:{}", now.as_ms());
         deeds.extend(deed(id, why, on_record(AnchorAccepted { anchor, size }.into())));
     }
     deeds

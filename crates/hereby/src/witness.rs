@@ -76,6 +76,7 @@ pub(crate) fn run(args: WitnessArgs, globals: &Globals, out: &Out) -> Result<(),
         .build()
         .map_err(|error| Failure::new(Exit::Internal, "no thread could be started").because(error))?;
     runtime.block_on(async {
+        let stop = crate::serve::told_to_stop();
         let address = args.listen.unwrap_or_else(|| LISTEN.into());
         let listener = TcpListener::bind(address).await.map_err(|error| {
             Failure::new(Exit::Internal, format!("can't listen on {address}")).because(error)
@@ -94,7 +95,7 @@ pub(crate) fn run(args: WitnessArgs, globals: &Globals, out: &Out) -> Result<(),
         }
         tokio::select! {
             () = accept(&witness, &listener) => {}
-            () = crate::serve::told_to_stop() => {}
+            () = stop => {}
         }
         Ok(())
     })

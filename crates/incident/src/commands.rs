@@ -44,8 +44,15 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
         Verb::Declare(declare) => declare_incident(state, declare, context),
         Verb::Acknowledge(verb) => acknowledge(state, verb.incident),
         Verb::Assign(assign) => assign_role(state, assign),
-        Verb::Note(note) => known(state, note.incident).and_then(|_| {
+        Verb::Note(note) => known(state, note.incident).and_then(|summary| {
             at_most("blobs", note.blobs.len(), BLOBS_MAX)?;
+            if summary.private && !note.blobs.is_empty() {
+                return wrong_state(format!(
+                    "{} is private and files are not sealed yet: attached, this one could be read \
+                     by others. Put into the note what matters of it",
+                    note.incident
+                ));
+            }
             let body = Noted { blobs: note.blobs.clone(), text: note.text.clone().into() };
             one(note.incident, body)
         }),

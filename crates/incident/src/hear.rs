@@ -109,7 +109,9 @@ fn fire(
     context: &Context<'_>,
 ) -> Heard {
     let now = context.now;
-    let until = signal.ends_at.filter(|end| *end > now);
+    // A source's word on the end is believed for a day: what nobody speaks of again must end.
+    let latest = now.plus_ms(context.rules.quiet_timeout_ms);
+    let until = signal.ends_at.filter(|end| *end > now).map(|end| end.min(latest));
     let until =
         until.unwrap_or_else(|| now.plus_ms(context.rules.timeout_ms(&signal.source)));
     if let Some(alert) = known {

@@ -95,6 +95,11 @@ impl State {
         alert.incident.filter(|id| self.summary(*id).is_some_and(stays))
     }
 
+    /// How many alerts fire, as far as anybody knows.
+    pub fn alerts_firing(&self) -> usize {
+        self.alerts.len().saturating_sub(self.ended.len())
+    }
+
     /// Why alerts with these labels do nothing now, if they don't.
     pub fn suppressed_by(
         &self,

@@ -4,6 +4,7 @@ use base::{
     ActId, Actor, AlertId, BadId, CommandDigest, CommandId, IncidentId, KeyRef, Name, Proof, Prose,
     Tenant, Timestamp, TokenId,
 };
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -137,7 +138,9 @@ impl Act {
     /// # Errors
     /// When the envelope or the body of a known kind is not of its form.
     pub fn decode(entry: &[u8]) -> Result<Act, BadAct> {
-        let envelope: EnvelopeIn<'_> = serde_json::from_slice(entry)?;
+        // Checked once for all: from bytes, every string would be checked on its own.
+        let text = std::str::from_utf8(entry).map_err(serde_json::Error::custom)?;
+        let envelope: EnvelopeIn<'_> = serde_json::from_str(text)?;
         if envelope.v != u64::from(ENVELOPE_VERSION) {
             return Err(BadAct::Version(envelope.v));
         }

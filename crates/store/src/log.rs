@@ -316,7 +316,8 @@ impl Log {
     }
 }
 
-fn is_full(error: &io::Error) -> bool {
+/// Whether the disk has no room.
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded

@@ -18,6 +18,7 @@ use record::tree::{self, ProveError};
 
 use crate::durable::{self, FileError, Keep};
 use crate::layout::Paths;
+use crate::log::is_full;
 use crate::read::Reader;
 
 /// While catching up, full tiles are written after this many entries.
@@ -307,7 +308,7 @@ impl TilePublisher {
                 self.builder.append(hash::leaf(entry));
                 if (index + 1) % CATCH_UP_STEP == 0 {
                     self.take_full();
-                    failed = self.write_waiting().err();
+                    failed = self.write_waiting().err().filter(|error| !is_full(&error.source));
                 }
                 failed.is_none() && index + 1 < head.size
             })?;
@@ -319,7 +320,14 @@ impl TilePublisher {
         if (tree.size(), tree.root()) != (head.size, head.root) {
             return Err(CannotPublish::OtherRoot(head.size));
         }
-        Ok(self.write(head)?)
+        match self.write(head) {
+            Err(error) if is_full(&error.source) => {
+                // Who has to read the record now can't wait until there is room.
+                tracing::error!(%error, "the checkpoint was not published; tried again with the next");
+                Ok(())
+            }
+            written => Ok(written?),
+        }
     }
 
     /// Moves full tiles out of the builder; returns the partial ones of the present size.

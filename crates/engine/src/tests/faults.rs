@@ -32,7 +32,9 @@ fn a_refused_batch_leaves_no_trace_and_the_next_command_is_fine() {
 fn an_incidents_own_words_may_use_the_reserve_and_nothing_else_may() {
     let mut house = House::new();
     house.done("d-1", declare("Checkout is down"));
-    for _ in 0..3 {
+    // Four are refused: both together, the silence alone, the note's first try for ordinary room
+    // (it then takes the reserve), and the alert.
+    for _ in 0..4 {
         house.disk.fail(Fault::NoSpace);
     }
     let silence = Silence {

@@ -51,9 +51,9 @@ pub(crate) struct WitnessArgs {
     /// Where the copy and the witness's key are kept
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
-    /// The log's public key, from a place you trust
-    #[arg(long, value_name = "VKEY")]
-    pub(crate) vkey: VerifierKey,
+    /// The log's public key, from a place you trust; while it rotates the old one and the new one
+    #[arg(long, value_name = "VKEY", required = true)]
+    pub(crate) vkey: Vec<VerifierKey>,
     /// Where it takes checkpoints (tlog-witness)
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,

@@ -122,16 +122,21 @@ impl Peer {
     async fn follow(&self, published: &Published) {
         let mut old_size = 0;
         let mut pause = PUSH_EVERY;
+        let mut jumped = false;
         loop {
             tokio::time::sleep(pause).await;
             match self.push(published, old_size).await {
                 Ok(Pushed::Fine) => {
                     old_size = self.newest().map_or(old_size, |cosigned| cosigned.size);
                     pause = PUSH_EVERY;
+                    jumped = false;
                 }
+                // Once at once, and then with the patience of a failure: a witness that goes on
+                // naming other sizes is not to be asked in a loop.
                 Ok(Pushed::From(size)) => {
                     old_size = size;
-                    pause = Duration::from_millis(10);
+                    pause = if jumped { (pause * 2).min(PAUSE_MAX) } else { PUSH_EVERY / 100 };
+                    jumped = true;
                 }
                 Err(error) => {
                     let witness = self.vkey.name();

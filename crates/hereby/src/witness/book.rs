@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use record::checkpoint::SignedCheckpoint;
 use record::cosignature;
-use record::note::{Algorithm, SignerKey, VerifierKey};
+use record::note::{Algorithm, Note, SignerKey, VerifierKey};
 use record::witness::{AddCheckpoint, KnownLog, WitnessRefusal, WitnessState, judge};
 
 /// The book of one witness about one log.
@@ -35,18 +35,34 @@ pub(crate) enum NotCosigned {
 
 impl Book {
     /// Opens the witness's directory, making its key if it has none.
-    pub(crate) fn open(dir: &Path, name: &str, log: VerifierKey) -> io::Result<Book> {
+    ///
+    /// `keys` are those of one log: more than one while its key rotates.
+    pub(crate) fn open(dir: &Path, name: &str, keys: Vec<VerifierKey>) -> io::Result<Book> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700).create(dir)?;
         let key = signing_key(dir, name)?;
         let newest = match fs::read(dir.join("checkpoint")) {
-            Ok(bytes) => Some(SignedCheckpoint::open(&bytes, &log).map_err(|error| {
-                invalid(format!("{}: {error}", dir.join("checkpoint").display()))
-            })?),
+            Ok(bytes) => {
+                let path = dir.join("checkpoint");
+                let note = Note::parse(&bytes)
+                    .map_err(|error| invalid(format!("{}: {error}", path.display())))?;
+                let signed = opened(&note, &keys).ok_or_else(|| {
+                    invalid(format!(
+                        "{} is signed by none of the keys given with --vkey: after a rotation give \
+                         the old key and the new one",
+                        path.display()
+                    ))
+                })?;
+                Some(signed)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let log = KnownLog { origin: log.name().to_owned(), keys: vec![log] };
+        let origin = match keys.first() {
+            Some(key) if keys.iter().all(|other| other.name() == key.name()) => key.name().to_owned(),
+            _ => return Err(invalid("the keys are not those of one log".to_owned())),
+        };
+        let log = KnownLog { origin, keys };
         Ok(Book { dir: dir.to_owned(), key, log, newest: Mutex::new(newest) })
     }
 
@@ -77,10 +93,9 @@ impl Book {
         let text = request.note().text();
         let signature = cosignature::cosign(&self.key, text, time_s)
             .map_err(|error| NotCosigned::Sign(error.to_string()))?;
-        let log_key = self.log.keys.first().ok_or_else(|| invalid("no log key".to_owned()))?;
-        let signed = SignedCheckpoint::from_note(request.note().clone(), log_key)
-            .map_err(|error| NotCosigned::Sign(error.to_string()))?;
-        let line = format!("{signature}\n");
+        let signed = opened(request.note(), &self.log.keys)
+            .ok_or_else(|| NotCosigned::Sign("no key of the log has signed it".to_owned()))?;
+        let line = signature.to_string();
         let kept = signed
             .with_signatures(vec![signature])
             .map_err(|error| NotCosigned::Sign(error.to_string()))?;
@@ -88,6 +103,11 @@ impl Book {
         *newest = Some(kept);
         Ok(line)
     }
+}
+
+/// The checkpoint, if one of the keys has signed it.
+fn opened(note: &Note, keys: &[VerifierKey]) -> Option<SignedCheckpoint> {
+    keys.iter().find_map(|key| SignedCheckpoint::from_note(note.clone(), key).ok())
 }
 
 fn signing_key(dir: &Path, name: &str) -> io::Result<SignerKey> {

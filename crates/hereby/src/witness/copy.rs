@@ -23,6 +23,8 @@ pub(crate) struct Copy {
     settled: Frontier,
     /// The same and those fetched since, on the disk but not yet known to be right.
     staged: Frontier,
+    /// Which bundles were fetched since.
+    fetched: Vec<(u64, u16)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,7 +72,7 @@ impl Copy {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Frontier::new(),
             Err(error) => return Err(error),
         };
-        Ok(Copy { dir: dir.to_owned(), staged: settled.clone(), settled })
+        Ok(Copy { dir: dir.to_owned(), staged: settled.clone(), settled, fetched: Vec::new() })
     }
 
     /// The bundles to fetch to reach `size`: number and width.
@@ -107,6 +109,7 @@ impl Copy {
                 fs::create_dir_all(dir)?;
                 keep(dir, &name.to_string_lossy(), &bundle.bytes)?;
             }
+            self.fetched.push((bundle.number, bundle.width));
         }
         Ok(())
     }
@@ -119,6 +122,7 @@ impl Copy {
                 fs::rename(self.staging(), &kept_in)?;
             }
             self.staged = self.settled.clone();
+            self.fetched.clear();
             return Err(NotCopied::OtherHistory { size, kept_in });
         }
         let entries = self.dir.join("entries");
@@ -127,6 +131,9 @@ impl Copy {
         let json = serde_json::to_vec(&kept).map_err(io::Error::other)?;
         keep(&self.dir, "copied", &json)?;
         self.settled = self.staged.clone();
+        for (number, width) in std::mem::take(&mut self.fetched) {
+            forget_shorter(&entries, number, width)?;
+        }
         Ok(())
     }
 
@@ -148,4 +155,25 @@ fn move_into(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     fs::File::open(to)?.sync_all()
+}
+
+/// Removes what is held of this bundle in fewer entries: it is all in the longer one.
+fn forget_shorter(entries: &Path, number: u64, width: u16) -> io::Result<()> {
+    let full = entries_path(number, TILE_WIDTH);
+    let mut partials = entries.join(full.trim_start_matches("tile/entries/")).into_os_string();
+    partials.push(".p");
+    let partials = PathBuf::from(partials);
+    let files = match fs::read_dir(&partials) {
+        Ok(files) => files,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for file in files {
+        let file = file?;
+        let shorter = file.file_name().to_str().and_then(|name| name.parse::<u16>().ok());
+        if shorter.is_some_and(|shorter| shorter < width) {
+            fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
 }

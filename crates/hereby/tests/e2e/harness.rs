@@ -163,21 +163,25 @@ impl Place {
 
     /// Every act on the record, in order, from the segments themselves.
     pub(crate) fn acts(&self) -> Vec<Value> {
+        let entries = self.entries();
+        entries.iter().map(|entry| serde_json::from_str(entry).unwrap()).collect()
+    }
+
+    /// Every entry, byte for byte.
+    pub(crate) fn entries(&self) -> Vec<String> {
         let mut segments: Vec<PathBuf> = std::fs::read_dir(self.record().join("segments"))
             .unwrap()
             .map(|file| file.unwrap().path())
             .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
             .collect();
         segments.sort();
-        let mut acts = Vec::new();
+        let mut entries = Vec::new();
         for segment in segments {
-            for line in std::fs::read_to_string(segment).unwrap().lines() {
-                if line.starts_with("{\"actor\":") {
-                    acts.push(serde_json::from_str(line).unwrap());
-                }
-            }
+            let text = std::fs::read_to_string(segment).unwrap();
+            let here = text.lines().filter(|line| line.starts_with("{\"actor\":"));
+            entries.extend(here.map(str::to_owned));
         }
-        acts
+        entries
     }
 
     /// The acts of one kind: `incident.declared`.
@@ -205,7 +209,8 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and waits for the clean end.
+    /// SIGTERM, and waits for the clean end. Returns the exit code, or the signal that ended it as
+    /// a negative number.
     pub(crate) fn stop(self) -> i32 {
         self.stop_by(rustix::process::Signal::TERM)
     }
@@ -217,7 +222,7 @@ impl Server {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code().unwrap_or(-1);
+                return ended_with(status);
             }
             assert!(started.elapsed() < PATIENCE, "it does not stop");
             std::thread::sleep(Duration::from_millis(5));
@@ -254,6 +259,12 @@ impl Server {
     ) -> std::io::Result<(u16, String)> {
         http(&self.address, method, path, token, &[], body)
     }
+}
+
+/// The exit code, or the signal that ended it as a negative number.
+pub(crate) fn ended_with(status: std::process::ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.code().unwrap_or_else(|| -status.signal().unwrap_or(0))
 }
 
 impl Drop for Server {

@@ -85,6 +85,10 @@ fn a_private_incident_shows_nothing_on_the_disk_and_everything_to_its_people() {
     place.ok(&["note", "INC-1", "the laptop of the treasurer", "-m", "told by the bank"]);
     let shown = place.ok(&["show", "INC-1"]);
     assert!(shown.contains("payroll was copied") && shown.contains("treasurer"), "{shown}");
+    let file = place.dir.path().join("statement.txt");
+    std::fs::write(&file, "the bank's statement").unwrap();
+    let attached = place.hereby(&["note", "INC-1", "see", "--file", file.to_str().unwrap()]);
+    assert_eq!(attached.code, 3, "{}", attached.stderr);
     let bundle = place.dir.path().join("closed.json");
     let opened = place.dir.path().join("opened.json");
     super::harness::eventually("it is published", || {

@@ -1,4 +1,5 @@
-//! Live events: they come as acts happen, resume where they stopped, and are few.
+//! Live events: they come as acts happen, resume where they stopped, are few, and end with
+//! their token.
 
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
@@ -6,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::wire::{Ask, Reading, Reply};
-use crate::world::World;
+use crate::world::{World, id_of};
 
 /// A stream of events over TCP.
 fn listen(world: &World, token: &str, query: &str, headers: &[(&str, &str)]) -> Reading {
@@ -110,6 +111,109 @@ fn a_quiet_stream_shows_that_it_lives_and_ends_with_the_server() {
     );
     let mut rest = Vec::new();
     let _ = wire.wire.read_to_end(&mut rest);
+}
+
+/// What still comes until the server ends the stream, which must be sooner than a read waits.
+#[track_caller]
+fn rest(wire: &mut Reading) -> String {
+    let mut rest = Vec::new();
+    let ended = wire.wire.read_to_end(&mut rest);
+    let rest = String::from_utf8(rest).unwrap();
+    assert!(ended.is_ok(), "the stream goes on: {ended:?}: {rest}");
+    assert!(rest.ends_with("0\r\n\r\n"), "a whole answer: {rest:?}");
+    rest
+}
+
+#[test]
+fn a_stream_ends_when_its_token_is_revoked() {
+    let world = World::new();
+    let (token, other) = (world.token(&["read"]), world.token(&["read"]));
+    let incident = world.declare("Before");
+    let only = format!("?after=0&incident={incident}");
+    let mut wires = ["?after=0", only.as_str()].map(|query| {
+        let mut wire = listen(&world, &token, query, &[]);
+        wire.until("Before");
+        wire
+    });
+    let mut stays = listen(&world, &other, "", &[]);
+    world.done("token.revoke", "revoke", &json!({"token": id_of(&token)}));
+    let note = json!({"incident": incident, "text": "Afterwards."});
+    world.done("incident.note", "note", &note);
+    for wire in &mut wires {
+        let rest = rest(wire);
+        assert!(!rest.contains("event: "), "{rest}");
+    }
+    stays.until("Afterwards.");
+    let again = Ask::get("/api/v1/events").token(&token);
+    world.remote(&again).refused(401, "forbidden");
+}
+
+#[test]
+fn what_waits_for_a_slow_listener_is_not_sent_once_its_token_is_revoked() {
+    let world = World::new();
+    let token = world.token(&["read"]);
+    let incident = world.declare("Much to say");
+    // More than the kernel's buffers hold, and no more than waits for a listener.
+    for number in 0..700 {
+        let text = format!("Note {number}. {}", "x".repeat(16_000));
+        let args = json!({"incident": incident, "text": text});
+        world.done("incident.note", &format!("n/{number}"), &args);
+    }
+    let mut wire = listen(&world, &token, "?after=0", &[]);
+    wire.until("Note 1.");
+    // Time for the rest to be read and to wait.
+    std::thread::sleep(Duration::from_millis(500));
+    world.done("token.revoke", "revoke", &json!({"token": id_of(&token)}));
+    let rest = rest(&mut wire);
+    assert!(!rest.contains("Note 699."), "{} bytes came", rest.len());
+}
+
+#[test]
+fn a_stream_ends_when_its_token_has_expired() {
+    let world = World::new();
+    let token = world.token(&["read"]);
+    let mut wire = listen(&world, &token, "", &[]);
+    world.declare("Before");
+    wire.until("Before");
+    world.clock.forward_ms(86_400_000);
+    world.declare("Afterwards");
+    let rest = rest(&mut wire);
+    assert!(!rest.contains("event: "), "{rest}");
+}
+
+#[test]
+fn a_quiet_stream_ends_when_its_token_has_expired() {
+    let world = World::limited(|limits| limits.event_heartbeat = Duration::from_millis(50));
+    let token = world.token(&["read"]);
+    let mut wire = listen(&world, &token, "", &[]);
+    wire.until(":\n\n");
+    world.clock.forward_ms(86_400_000);
+    rest(&mut wire);
+}
+
+#[test]
+fn on_the_local_socket_only_a_token_ends_a_stream() {
+    let world = World::limited(|limits| limits.event_heartbeat = Duration::from_millis(50));
+    let token = world.token(&["read"]);
+    let ask = Ask::get("/api/v1/events?after=0");
+    let (mut user, mut holder) = (world.socket(), world.socket());
+    user.write_all(&ask.bytes()).unwrap();
+    holder.write_all(&ask.token(&token).bytes()).unwrap();
+    let (mut text, mut piece) = (String::new(), [0; 4096]);
+    let mut until = |wanted: &str| {
+        while !text.contains(wanted) {
+            let count = user.read(&mut piece).unwrap();
+            assert!(count > 0, "it ended before {wanted:?}: {text}");
+            text.push_str(&String::from_utf8_lossy(&piece[..count]));
+        }
+    };
+    until("token.issued");
+    world.clock.forward_ms(86_400_000);
+    let mut held = Vec::new();
+    holder.read_to_end(&mut held).unwrap();
+    world.declare("Afterwards");
+    until("Afterwards");
+    assert!(!String::from_utf8_lossy(&held).contains("Afterwards"));
 }
 
 #[test]
