@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod faults;
+mod forge;
 mod go_verifier;
 mod harness;
 mod kill;
