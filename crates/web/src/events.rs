@@ -116,7 +116,7 @@ async fn events(call: Call) -> Answer {
         let piece: Bytes = receiver.recv().await?;
         // Asked once more here: since the piece was made the token may have been revoked, and the
         // piece may hold what happened after that.
-        let _ = listener.opens_sealed();
+        listener.opens_sealed()?;
         Some((
             Ok::<_, std::convert::Infallible>(piece),
             (receiver, listener),
@@ -163,7 +163,9 @@ impl Feed {
             return;
         }
         loop {
-            let open = self.listener.caller.opens_sealed();
+            let Some(open) = self.listener.opens_sealed() else {
+                return;
+            };
             let (from, incident) = (self.next, self.incident);
             let page = self
                 .site
@@ -204,7 +206,7 @@ impl Feed {
                     return moved;
                 }
                 () = tokio::time::sleep(self.site.limits().event_heartbeat) => {
-                    if false {
+                    if self.listener.opens_sealed().is_none() {
                         return false;
                     }
                     if !self.send(sender, ":\n\n".into()).await {
