@@ -39,8 +39,8 @@ fn wrong(what: impl std::fmt::Display, why: impl std::fmt::Display) -> Failure {
 fn proof(file: &PathBuf, vkey: &VerifierKey, out: &Out) -> Result<(), Failure> {
     let name = file.display();
     let bytes = read_file(file, PROOF_BYTES_MAX)?;
-    let proof = ActProof::parse(&bytes)
-        .map_err(|error| wrong(format!("{name} is no proof"), error))?;
+    let proof =
+        ActProof::parse(&bytes).map_err(|error| wrong(format!("{name} is no proof"), error))?;
     let verified = proof
         .verify(vkey, &[], 0)
         .map_err(|error| wrong(format!("{name} does not prove what it says"), error))?;
@@ -64,8 +64,12 @@ fn proof(file: &PathBuf, vkey: &VerifierKey, out: &Out) -> Result<(), Failure> {
 
 fn bundled(file: &PathBuf, vkey: &VerifierKey, out: &Out) -> Result<(), Failure> {
     let bytes = read_file(file, bundle::BUNDLE_BYTES_MAX)?;
-    let verified = bundle::verify(&bytes, vkey)
-        .map_err(|why| wrong(format!("{} is not what it claims to be", file.display()), why))?;
+    let verified = bundle::verify(&bytes, vkey).map_err(|why| {
+        wrong(
+            format!("{} is not what it claims to be", file.display()),
+            why,
+        )
+    })?;
     if out.is_json() {
         return out.json(&json!({ "verified": true, "bundle": verified }));
     }
@@ -90,12 +94,16 @@ fn directory(args: VerifyArgs, globals: &Globals, out: &Out) -> Result<(), Failu
     let paths = Paths::new(&dir);
     let origin = store::origin_of(&paths).map_err(crate::station::unopened)?;
     let Some(origin) = origin else {
-        return Err(Failure::usage(format!("there is no record in {}", dir.display()))
-            .hint("name the data directory: hereby verify DIR"));
+        return Err(
+            Failure::usage(format!("there is no record in {}", dir.display()))
+                .hint("name the data directory: hereby verify DIR"),
+        );
     };
     // A copy elsewhere has no anchor of its own; the record's own place does.
     let config = Config::load(None, &dir).unwrap_or_default();
-    let anchor = anchor_path(&config, &origin).ok().filter(|path| !given || path.exists());
+    let anchor = anchor_path(&config, &origin)
+        .ok()
+        .filter(|path| !given || path.exists());
     let started = Instant::now();
     let mut checkpoints = Vec::new();
     if let Some(witness) = &args.witness {
@@ -118,6 +126,22 @@ fn directory(args: VerifyArgs, globals: &Globals, out: &Out) -> Result<(), Failu
     say(&report, started.elapsed().as_secs_f64(), out)
 }
 
+/// How much of which record was checked.
+fn checked(report: &Report, seconds: f64) -> String {
+    let (checked, all, signatures) = (report.checked, report.entries, report.signatures);
+    let origin = report.origin.as_deref().unwrap_or("?");
+    if checked == all {
+        return format!(
+            ": {all} acts of {origin}, {signatures} signed checkpoints, every entry, batch, tile \
+             and key; {seconds:.1} s"
+        );
+    }
+    format!(
+        " {checked} of {all} acts of {origin} (the rest lies in archived segments that are not at \
+         hand), {signatures} signed checkpoints; {seconds:.1} s"
+    )
+}
+
 fn say(report: &Report, seconds: f64, out: &Out) -> Result<(), Failure> {
     if out.is_json() {
         let problems: Vec<_> = report
@@ -131,8 +155,8 @@ fn say(report: &Report, seconds: f64, out: &Out) -> Result<(), Failure> {
             })
             .collect();
         out.json(&json!({
-            "verified": report.is_clean(), "entries": report.entries, "root": report.root,
-            "origin": report.origin, "vkeys": report.vkeys, "signatures": report.signatures,
+            "verified": report.is_clean(), "entries": report.entries, "checked": report.checked,
+            "root": report.root, "origin": report.origin, "vkeys": report.vkeys, "signatures": report.signatures,
             "problems": problems, "problems_more": report.problems_more, "notes": report.notes,
             "first_bad_entry": report.first_bad_entry(),
         }))?;
@@ -141,22 +165,25 @@ fn say(report: &Report, seconds: f64, out: &Out) -> Result<(), Failure> {
         out.talk(Line::new().styled(Style::Dim, format!("note: {note}")));
     }
     if report.is_clean() {
-        out.talk(Line::new().styled(Style::Good, "verified: ").text(format!(
-            "{} acts of {}, {} signed checkpoints, every entry, batch, tile and key; {seconds:.1} s",
-            report.entries,
-            report.origin.as_deref().unwrap_or("?"),
-            report.signatures
-        )));
+        out.talk(
+            Line::new()
+                .styled(Style::Good, "verified")
+                .text(checked(report, seconds)),
+        );
         if !out.is_json() {
             out.data(format!("root {}", report.root))?;
         }
         return Ok(());
     }
     for problem in report.problems.iter().take(PROBLEMS_SHOWN) {
-        out.talk(Line::new().styled(Style::Bad, "wrong: ").text(problem.to_string()));
+        out.talk(
+            Line::new()
+                .styled(Style::Bad, "wrong: ")
+                .text(problem.to_string()),
+        );
     }
-    let hidden = (report.problems.len().saturating_sub(PROBLEMS_SHOWN)) as u64
-        + report.problems_more;
+    let hidden =
+        (report.problems.len().saturating_sub(PROBLEMS_SHOWN)) as u64 + report.problems_more;
     if hidden > 0 {
         out.talk(format!("and {hidden} more"));
     }
@@ -175,8 +202,10 @@ fn progress(out: &Out) -> Box<dyn FnMut(Progress)> {
         return Box::new(|_| {});
     }
     let bar = indicatif::ProgressBar::new(0).with_style(
-        indicatif::ProgressStyle::with_template("  {bar:40} {bytes}/{total_bytes}, {eta} left, {msg}")
-            .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
+        indicatif::ProgressStyle::with_template(
+            "  {bar:40} {bytes}/{total_bytes}, {eta} left, {msg}",
+        )
+        .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
     );
     Box::new(move |progress| {
         bar.set_length(progress.bytes_total);
