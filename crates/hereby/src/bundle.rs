@@ -94,6 +94,9 @@ pub(crate) struct Verified {
 }
 
 /// Writes the bundle of an incident; `None` when there is no such incident.
+///
+/// # Errors
+/// When something can't be read; of the kind `NotFound` when a key is asked for and is not there.
 pub(crate) fn write<T: TileReader>(
     source: &Source<'_, T>,
     incident: IncidentId,
@@ -114,7 +117,10 @@ pub(crate) fn write<T: TileReader>(
     };
     let mut blobs = BTreeSet::new();
     for index in indexes(source.entries, incident, source.size)? {
-        let entry = source.entries.entry(index).map_err(|error| other(error.to_string()))?;
+        let entry = source
+            .entries
+            .entry(index)
+            .map_err(|error| other(error.to_string()))?;
         let entry = entry.ok_or_else(|| other(format!("entry {index} is not there")))?;
         let act = Act::decode(&entry).map_err(|error| other(error.to_string()))?;
         blobs.extend(cited(&act));
@@ -122,7 +128,11 @@ pub(crate) fn write<T: TileReader>(
         let inclusion = tree::inclusion_proof(index, source.size, &tree)
             .map_err(|error| other(error.to_string()))?;
         let entry = String::from_utf8(entry).map_err(|error| other(error.to_string()))?;
-        bundle.acts.push(BundledAct { entry, inclusion, index });
+        bundle.acts.push(BundledAct {
+            entry,
+            inclusion,
+            index,
+        });
     }
     if bundle.acts.is_empty() {
         return Ok(None);
@@ -130,14 +140,20 @@ pub(crate) fn write<T: TileReader>(
     for sha256 in blobs {
         let bytes = source.blobs.open(&sha256)?;
         let bytes = bytes.ok_or_else(|| other(format!("blob {sha256} is not there")))?;
-        bundle.blobs.push(BundledBlob { base64: STANDARD.encode(bytes), sha256 });
+        bundle.blobs.push(BundledBlob {
+            base64: STANDARD.encode(bytes),
+            sha256,
+        });
     }
     if with_keys {
         let mut keys = BTreeMap::new();
         for name in &bundle.sealed.keys {
-            if let Some(key) = source.keystore.find(name)? {
-                keys.insert(name.clone(), STANDARD.encode(key.expose()));
-            }
+            let key = source.keystore.find(name)?.ok_or_else(|| {
+                let what =
+                    format!("the key {name}, which opens text in it, is not in the keystore");
+                io::Error::new(io::ErrorKind::NotFound, what)
+            })?;
+            keys.insert(name.clone(), STANDARD.encode(key.expose()));
         }
         bundle.keys = Some(keys);
     }
@@ -164,7 +180,10 @@ pub(crate) fn contents(json: &[u8]) -> Result<Vec<String>, serde_json::Error> {
         ),
         (fields, Some(keys)) => format!(
             "{fields} sealed fields; it opens those under {}: keep it as safe as they were",
-            keys.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            keys.keys()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
         ),
     });
     Ok(lines)
@@ -215,12 +234,20 @@ pub(crate) fn verify(json: &[u8], vkey: &VerifierKey) -> Result<Verified, String
     let bundle: Bundle =
         serde_json::from_slice(json).map_err(|error| format!("this is no bundle: {error}"))?;
     if bundle.hereby_bundle != VERSION {
-        return Err(format!("bundle version {}: use a newer hereby", bundle.hereby_bundle));
+        return Err(format!(
+            "bundle version {}: use a newer hereby",
+            bundle.hereby_bundle
+        ));
     }
     let signed = SignedCheckpoint::open(bundle.checkpoint.as_bytes(), vkey)
         .map_err(|error| format!("the checkpoint: {error}"))?;
     let (size, root) = (signed.checkpoint().size(), signed.checkpoint().root());
-    let keys = bundle.keys.as_ref().map(secrets).transpose()?.unwrap_or_default();
+    let keys = bundle
+        .keys
+        .as_ref()
+        .map(secrets)
+        .transpose()?
+        .unwrap_or_default();
     let (mut previous, mut cited_blobs, mut opened) = (None, BTreeSet::new(), 0);
     let mut sealed = SealedText::default();
     for bundled in &bundle.acts {
@@ -246,7 +273,9 @@ pub(crate) fn verify(json: &[u8], vkey: &VerifierKey) -> Result<Verified, String
         opened += (sealed.fields - before).saturating_sub(closed as u64);
     }
     for blob in &bundle.blobs {
-        let bytes = STANDARD.decode(&blob.base64).map_err(|error| error.to_string())?;
+        let bytes = STANDARD
+            .decode(&blob.base64)
+            .map_err(|error| error.to_string())?;
         if hash::sha256(&[&bytes]) != blob.sha256 {
             return Err(format!("blob {} is not what its name says", blob.sha256));
         }
@@ -270,7 +299,10 @@ pub(crate) fn verify(json: &[u8], vkey: &VerifierKey) -> Result<Verified, String
 fn secrets(keys: &BTreeMap<KeyRef, String>) -> Result<BTreeMap<KeyRef, SubjectKey>, String> {
     let mut secrets = BTreeMap::new();
     for (name, text) in keys {
-        let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        let bytes = STANDARD
+            .decode(text)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok());
         let bytes: [u8; 32] = bytes.ok_or_else(|| format!("the key {name} is not 32 bytes"))?;
         secrets.insert(name.clone(), SubjectKey::from_bytes(bytes));
     }

@@ -9,14 +9,16 @@ use base::ActId;
 use engine::ports::Entries as _;
 use record::note::Note;
 use record::proof::ActProof;
-use store::{Blobs, Keystore, Paths, Published, Reader};
+use store::{Blobs, Paths, Published, Reader};
 
 use crate::bundle;
 use crate::cli::Globals;
 use crate::cli::machine::{ExportArgs, ProveArgs};
 use crate::client::{Ask, Client};
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::say::Out;
+use crate::station::keystore;
 
 mod doctor;
 mod rebuild;
@@ -45,18 +47,25 @@ impl Files {
     /// The index of an act that was named by its id or its index.
     pub(crate) fn index_of(&self, act: &str) -> Result<u64, Failure> {
         let missing = || {
-            Failure::new(Exit::Refused, format!("there is no act {act} on this record"))
-                .hint("hereby record tail shows the last ones; hereby show INC those of an incident")
+            Failure::new(
+                Exit::Refused,
+                format!("there is no act {act} on this record"),
+            )
+            .hint("hereby record tail shows the last ones; hereby show INC those of an incident")
         };
         let index = match (act.parse::<u64>(), act.parse::<ActId>()) {
             (Ok(index), _) if act.len() < 20 => Some(index),
             (_, Ok(id)) => self.reader.find_act(&id).map_err(unreadable)?,
             _ => {
-                return Err(Failure::usage(format!("`{act}` is neither an act's id nor an index"))
-                    .because("an id has 32 hexadecimal digits, an index is a number"));
+                return Err(
+                    Failure::usage(format!("`{act}` is neither an act's id nor an index"))
+                        .because("an id has 32 hexadecimal digits, an index is a number"),
+                );
             }
         };
-        index.filter(|index| *index < self.reader.size()).ok_or_else(missing)
+        index
+            .filter(|index| *index < self.reader.size())
+            .ok_or_else(missing)
     }
 
     /// One entry, byte for byte.
@@ -72,8 +81,10 @@ impl Files {
         })?;
         match published.newest() {
             Some((size, note)) => Ok((published, size, note)),
-            None => Err(Failure::new(Exit::Refused, "no checkpoint was published yet")
-                .hint("start hereby once: it publishes what is on the record")),
+            None => Err(
+                Failure::new(Exit::Refused, "no checkpoint was published yet")
+                    .hint("start hereby once: it publishes what is on the record"),
+            ),
         }
     }
 }
@@ -106,14 +117,24 @@ pub(crate) fn prove(args: ProveArgs, globals: &Globals, out: &Out) -> Result<(),
             proof.to_string().into_bytes()
         }
     };
-    write_file(&args.output, &proof)?;
-    out.talk(format!("Wrote the proof to {}. Anyone checks it with", args.output.display()));
+    let Some(file) = args.output else {
+        if out.is_json() {
+            let text = String::from_utf8_lossy(&proof);
+            return out.json(&serde_json::json!({ "proof": text, "bytes": proof.len() }));
+        }
+        return out.bytes(&proof);
+    };
+    write_file(&file, &proof)?;
+    out.talk(format!(
+        "Wrote the proof to {}. Anyone checks it with",
+        file.display()
+    ));
     out.talk(format!(
         "  hereby verify --proof {} --vkey \"…\"   (the key: hereby record keys)",
-        args.output.display()
+        file.display()
     ));
     if out.is_json() {
-        out.json(&serde_json::json!({ "proof": args.output, "bytes": proof.len() }))?;
+        out.json(&serde_json::json!({ "proof": file, "bytes": proof.len() }))?;
     }
     Ok(())
 }
@@ -123,7 +144,10 @@ pub(crate) fn export(args: ExportArgs, globals: &Globals, out: &Out) -> Result<(
     let json = match remote(globals)? {
         Some(client) => fetch(
             &client,
-            format!("/api/v1/incidents/{}/export?keys={}", args.incident, args.with_keys),
+            format!(
+                "/api/v1/incidents/{}/export?keys={}",
+                args.incident, args.with_keys
+            ),
         )?,
         None => {
             let files = Files::open(globals)?;
@@ -132,13 +156,26 @@ pub(crate) fn export(args: ExportArgs, globals: &Globals, out: &Out) -> Result<(
                 entries: &files.reader,
                 tiles: &published,
                 blobs: &Blobs::new(&files.paths),
-                keystore: &Keystore::new(&files.paths),
+                keystore: &keystore(&configured(globals)?, &files.paths),
                 size,
                 note: &note,
-                vkeys: tend::vkeys(&files)?.into_iter().map(|(_, vkey)| vkey).collect(),
+                vkeys: tend::vkeys(&files)?
+                    .into_iter()
+                    .map(|(_, vkey)| vkey)
+                    .collect(),
             };
             let json = bundle::write(&source, args.incident, args.with_keys).map_err(|error| {
-                Failure::new(Exit::Internal, "the bundle could not be made").because(error)
+                let exit = match error.kind() {
+                    std::io::ErrorKind::NotFound => Exit::Refused,
+                    _ => Exit::Internal,
+                };
+                let failure = Failure::new(exit, "the bundle could not be made").because(error);
+                match exit {
+                    Exit::Refused => failure.hint(
+                        "restore the keystore (record.keystore), or export without --with-keys",
+                    ),
+                    _ => failure,
+                }
             })?;
             json.ok_or_else(|| {
                 Failure::new(Exit::Refused, format!("there is no {}", args.incident))
@@ -147,7 +184,11 @@ pub(crate) fn export(args: ExportArgs, globals: &Globals, out: &Out) -> Result<(
         }
     };
     write_file(&args.output, &json)?;
-    out.talk(format!("Wrote {} to {}.", args.incident, args.output.display()));
+    out.talk(format!(
+        "Wrote {} to {}.",
+        args.incident,
+        args.output.display()
+    ));
     for line in bundle::contents(&json).unwrap_or_default() {
         out.talk(format!("  {line}"));
     }
@@ -157,9 +198,24 @@ pub(crate) fn export(args: ExportArgs, globals: &Globals, out: &Out) -> Result<(
     Ok(())
 }
 
+/// The configuration in the data directory.
+fn configured(globals: &Globals) -> Result<Config, Failure> {
+    Config::load(None, &globals.data_dir()?).map_err(|error| {
+        let failure = Failure::usage(&error);
+        match std::error::Error::source(&error) {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        }
+    })
+}
+
 /// The hereby that `--url` names; none: the files are read.
 pub(crate) fn remote(globals: &Globals) -> Result<Option<Client>, Failure> {
-    globals.url.as_ref().map(|_| Client::new(globals)).transpose()
+    globals
+        .url
+        .as_ref()
+        .map(|_| Client::new(globals))
+        .transpose()
 }
 
 pub(crate) fn fetch(client: &Client, path: String) -> Result<Vec<u8>, Failure> {
@@ -168,9 +224,10 @@ pub(crate) fn fetch(client: &Client, path: String) -> Result<Vec<u8>, Failure> {
 }
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        Failure::new(Exit::Internal, "no thread could be started").because(error)
-    })
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, "no thread could be started").because(error))
 }
 
 /// Writes a file that was asked for; never over one that is there.
@@ -191,7 +248,9 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         .mode(0o600)
         .open(path)
         .map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(failed)
 }
 
 /// Reads a file of at most `limit` bytes that somebody named.
@@ -202,17 +261,23 @@ pub(crate) fn read_file(path: &PathBuf, limit: u64) -> Result<Vec<u8>, Failure> 
     };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if bytes.len() as u64 > limit {
-        return Err(Failure::usage(format!("{} has more than {limit} bytes", path.display())));
+        return Err(Failure::usage(format!(
+            "{} has more than {limit} bytes",
+            path.display()
+        )));
     }
     Ok(bytes)
 }
 
 fn unreadable(error: engine::ports::ReadError) -> Failure {
     match &error {
-        engine::ports::ReadError::Archived { .. } => Failure::new(Exit::Refused, &error)
-            .hint("mount the place, then try again"),
+        engine::ports::ReadError::Archived { .. } => {
+            Failure::new(Exit::Refused, &error).hint("mount the place, then try again")
+        }
         _ => Failure::new(Exit::Untrusted, &error).hint("hereby verify says what is wrong"),
     }
 }

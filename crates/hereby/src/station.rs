@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base::{Actor, Prose, Timestamp};
-use engine::ports::{AppendError, Clock, SignedHead};
+use engine::ports::{AppendError, Clock, ReadError, SignedHead, Snapshots as _};
 use engine::{CannotStart, Engine, Growth, Options};
 use incident::{Deed, Draft};
 use record::act::Subject;
@@ -22,7 +22,9 @@ pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
@@ -56,10 +58,26 @@ pub(crate) struct Opening<'a> {
 impl Station {
     /// Takes the lock, recovers the record, folds the state and starts the engine.
     pub(crate) fn open(opening: Opening<'_>) -> Result<Station, Failure> {
-        let Opening { data_dir, config, runs, accept_anchor, progress, on_fatal } = opening;
+        Station::open_after(opening, |_| Ok(()))
+    }
+
+    /// The same; once the lock is held, and before anything is read or written, `first` is done.
+    pub(crate) fn open_after(
+        opening: Opening<'_>,
+        first: impl FnOnce(&Paths) -> Result<(), Failure>,
+    ) -> Result<Station, Failure> {
+        let Opening {
+            data_dir,
+            config,
+            runs,
+            accept_anchor,
+            progress,
+            on_fatal,
+        } = opening;
         let clock = Arc::new(SystemClock);
         let dir = DataDir::open(data_dir, runs, clock.now()).map_err(locked)?;
         let paths = dir.paths().clone();
+        first(&paths)?;
         let origin = origin(&paths, config)?;
         let mut options = store::Options::new(origin.clone(), anchor_path(config, &origin)?);
         options.segment_bytes_max = config.record.segment_mib << 20;
@@ -70,10 +88,7 @@ impl Station {
         let digest_key = store::digest_key(&paths).map_err(|error| {
             Failure::new(Exit::Internal, "the digest key can't be used").because(error)
         })?;
-        let keystore = Arc::new(match &config.record.keystore {
-            Some(path) => store::Keystore::at(path.clone()),
-            None => store::Keystore::new(&paths),
-        });
+        let keystore = Arc::new(keystore(config, &paths));
         let reader = opened.log.reader();
         let anchor = opened.log.anchor_syncer();
         let is_new = opened.is_new;
@@ -104,7 +119,45 @@ impl Station {
         })
         .map_err(unstarted)?;
         let engine = Arc::new(engine);
-        Ok(Station { engine, reader, paths, origin, published, keystore, anchor, is_new })
+        Ok(Station {
+            engine,
+            reader,
+            paths,
+            origin,
+            published,
+            keystore,
+            anchor,
+            is_new,
+        })
+    }
+
+    /// Keeps the present state, so that the next start needs no entry before it.
+    pub(crate) fn keep_state(&self) -> Result<(), Failure> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Failure::new(
+                Exit::Internal,
+                "the state could not be kept for the next start",
+            )
+            .because(error)
+        };
+        // Both of one moment: the writer may go on meanwhile.
+        let view = self.engine.view();
+        let (size, state) = view.read(|state| (state.log.acts, state.to_snapshot()));
+        let state = state.map_err(|error| failed(&error))?;
+        let root = self.reader.root_at(size).map_err(|error| failed(&error))?;
+        let snapshots = store::Snapshots::new(&self.paths, self.reader.clone());
+        snapshots
+            .save(size, &root, &state)
+            .map_err(|error| failed(&error))
+    }
+}
+
+/// Where the keys of sealed text are: in the directory that is configured, else in the data
+/// directory.
+pub(crate) fn keystore(config: &Config, paths: &Paths) -> store::Keystore {
+    match &config.record.keystore {
+        Some(path) => store::Keystore::at(path.clone()),
+        None => store::Keystore::new(paths),
     }
 }
 
@@ -120,10 +173,17 @@ fn origin(paths: &Paths, config: &Config) -> Result<String, Failure> {
     aws_lc_rs::rand::fill(&mut bytes)
         .map_err(|_| Failure::new(Exit::Internal, "the system gives no random bytes"))?;
     let random: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let host = rustix::system::uname().nodename().to_string_lossy().to_lowercase();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .to_lowercase();
     let plain = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '.';
     let host: String = host.chars().filter(plain).collect();
-    let host = if host.is_empty() { "localhost".to_owned() } else { host };
+    let host = if host.is_empty() {
+        "localhost".to_owned()
+    } else {
+        host
+    };
     Ok(format!("{host}/hereby-{random}"))
 }
 
@@ -141,12 +201,26 @@ fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec
     let deed = |id: String, why: Option<Prose>, draft: Draft| {
         let actor = match &why {
             // Somebody gave the reason: it was theirs to decide.
-            Some(_) => Actor::Uid { id: uid, on_behalf_of: None },
-            None => Actor::System { id: "recovery".parse().ok()? },
+            Some(_) => Actor::Uid {
+                id: uid,
+                on_behalf_of: None,
+            },
+            None => Actor::System {
+                id: "recovery".parse().ok()?,
+            },
         };
-        Some(Deed { id: id.parse().ok()?, actor, cause: None, why, drafts: vec![draft] })
+        Some(Deed {
+            id: id.parse().ok()?,
+            actor,
+            cause: None,
+            why,
+            drafts: vec![draft],
+        })
     };
-    let on_record = |body: record::kinds::Body| Draft { subject: Subject::Record, body };
+    let on_record = |body: record::kinds::Body| Draft {
+        subject: Subject::Record,
+        body,
+    };
     let mut deeds = Vec::new();
     let size = opened.head.as_ref().map_or(0, |head| head.size);
     if size == 0 {
@@ -154,7 +228,11 @@ fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec
             origin: opened.log.origin().into(),
             vkey: opened.log.vkey().into(),
         };
-        deeds.extend(deed("hereby:record:opened".to_owned(), None, on_record(body.into())));
+        deeds.extend(deed(
+            "hereby:record:opened".to_owned(),
+            None,
+            on_record(body.into()),
+        ));
     }
     if let Some(torn) = &opened.torn {
         let body = Recovered {
@@ -173,7 +251,11 @@ fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec
             Standing::Agrees | Standing::Missing | Standing::Damaged(_) => None,
         };
         let id = format!("hereby:record:anchor-accepted:{size}:{}", now.as_ms());
-        deeds.extend(deed(id, why, on_record(AnchorAccepted { anchor, size }.into())));
+        deeds.extend(deed(
+            id,
+            why,
+            on_record(AnchorAccepted { anchor, size }.into()),
+        ));
     }
     deeds
 }
@@ -221,6 +303,12 @@ pub(crate) fn unopened(error: CannotOpen) -> Failure {
 
 fn unstarted(error: CannotStart) -> Failure {
     match &error {
+        CannotStart::Read(ReadError::Archived { .. }) => Failure::new(
+            Exit::Refused,
+            "hereby can't start without entries that are archived",
+        )
+        .because(&error)
+        .hint("mount the archive, then start again"),
         CannotStart::Read(_) | CannotStart::Entry { .. } => {
             Failure::new(Exit::Untrusted, "the record can't be read").because(&error)
         }
@@ -233,3 +321,6 @@ fn unstarted(error: CannotStart) -> Failure {
 pub(crate) fn short(head: &SignedHead) -> String {
     head.root.to_string().chars().take(12).collect()
 }
+
+#[cfg(test)]
+mod tests;

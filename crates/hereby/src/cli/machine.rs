@@ -101,9 +101,9 @@ pub(crate) struct ProveArgs {
     /// The act's id, or its index on the record
     #[arg(value_name = "ACT")]
     pub(crate) act: String,
-    /// Where to
+    /// Where to; default: to stdout
     #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: PathBuf,
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Write one incident, with its proofs, as a file that verifies alone

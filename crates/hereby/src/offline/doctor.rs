@@ -46,7 +46,11 @@ struct Findings(Vec<Finding>);
 
 impl Findings {
     fn add(&mut self, health: Health, what: impl Into<String>, next: Option<&str>) {
-        self.0.push(Finding { health, what: what.into(), next: next.map(str::to_owned) });
+        self.0.push(Finding {
+            health,
+            what: what.into(),
+            next: next.map(str::to_owned),
+        });
     }
     fn good(&mut self, what: impl Into<String>) {
         self.add(Health::Good, what, None);
@@ -74,7 +78,10 @@ pub(crate) fn doctor(_: DoctorArgs, globals: &Globals, out: &Out) -> Result<(), 
         look_at_record(globals, &mut found);
         look_at_server(&data_dir, globals, &mut found);
     } else {
-        found.bad(format!("there is no {}", data_dir.display()), "hereby up makes it");
+        found.bad(
+            format!("there is no {}", data_dir.display()),
+            "hereby up makes it",
+        );
     }
     if config.record.witness.is_empty() {
         found.advice(
@@ -83,11 +90,18 @@ pub(crate) fn doctor(_: DoctorArgs, globals: &Globals, out: &Out) -> Result<(), 
         );
     }
     say(&found.0, out)?;
-    let bad = found.0.iter().filter(|finding| finding.health == Health::Bad).count();
+    let bad = found
+        .0
+        .iter()
+        .filter(|finding| finding.health == Health::Bad)
+        .count();
     if bad == 0 {
         return Ok(());
     }
-    Err(Failure::new(Exit::Refused, format!("{bad} things are wrong with this installation")))
+    Err(Failure::new(
+        Exit::Refused,
+        format!("{bad} things are wrong with this installation"),
+    ))
 }
 
 fn look_at_config(data_dir: &Path, found: &mut Findings) -> Config {
@@ -97,7 +111,10 @@ fn look_at_config(data_dir: &Path, found: &mut Findings) -> Config {
             config
         }
         Err(error) => {
-            found.bad(error.to_string(), "docs/reference/hereby.toml shows every key");
+            found.bad(
+                error.to_string(),
+                "docs/reference/hereby.toml shows every key",
+            );
             Config::default()
         }
     }
@@ -113,17 +130,25 @@ fn look_at_files(paths: &Paths, found: &mut Findings) {
     ];
     let mut closed = true;
     for path in private {
-        let Ok(metadata) = std::fs::metadata(&path) else { continue };
+        let Ok(metadata) = std::fs::metadata(&path) else {
+            continue;
+        };
         if metadata.permissions().mode() & 0o077 != 0 {
             closed = false;
-            found.bad(format!("{} can be read by others", path.display()), "chmod go= that path");
+            found.bad(
+                format!("{} can be read by others", path.display()),
+                "chmod go= that path",
+            );
         }
     }
     if closed {
         found.good("keys and data are closed to other users");
     }
     if !paths.log_key().exists() {
-        found.bad("the log's key is missing", "restore keys/log.key from its backup");
+        found.bad(
+            "the log's key is missing",
+            "restore keys/log.key from its backup",
+        );
     }
     if paths.keystore().exists() {
         found.advice(
@@ -144,12 +169,18 @@ fn look_at_disk(data_dir: &Path, config: &Config, found: &mut Findings) {
                     "make room: until then acts are refused",
                 );
             } else if free_mib < kept.saturating_mul(8) {
-                found.advice(format!("{free_mib} MiB are free on the record's disk"), "make room");
+                found.advice(
+                    format!("{free_mib} MiB are free on the record's disk"),
+                    "make room",
+                );
             } else {
                 found.good(format!("{free_mib} MiB are free on the record's disk"));
             }
         }
-        Err(error) => found.unknown(format!("free space is unknown: {error}"), "look at the disk"),
+        Err(error) => found.unknown(
+            format!("free space is unknown: {error}"),
+            "look at the disk",
+        ),
     }
 }
 
@@ -214,7 +245,10 @@ fn look_at_record(globals: &Globals, found: &mut Findings) {
 fn look_at_server(data_dir: &Path, globals: &Globals, found: &mut Findings) {
     match DataDir::holder(data_dir) {
         Ok(Some(Some(holder))) => {
-            found.good(format!("process {} (`{}`) serves it", holder.pid, holder.runs));
+            found.good(format!(
+                "process {} (`{}`) serves it",
+                holder.pid, holder.runs
+            ));
         }
         Ok(Some(None)) => found.good("a process serves it"),
         Ok(None) => return found.advice("no process serves it", "hereby up"),
@@ -227,7 +261,10 @@ fn look_at_server(data_dir: &Path, globals: &Globals, found: &mut Findings) {
     match ask("/readyz") {
         Ok(_) => found.good("it takes acts"),
         Err(failure) => found.bad(
-            format!("it does not take acts: {}", failure.why.unwrap_or(failure.what)),
+            format!(
+                "it does not take acts: {}",
+                failure.why.unwrap_or(failure.what)
+            ),
             "look at its log",
         ),
     }

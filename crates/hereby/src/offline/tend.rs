@@ -1,20 +1,23 @@
 //! `hereby record`: look at the record, and tend it.
 
 use base::Timestamp;
-use engine::ports::{Entries as _, Keystore as _};
+use engine::ports::{Entries, Keystore as _};
 use record::act::{Act, Subject};
 use record::command::{RotateLogKey, Verb};
 use record::kinds::Body;
 use serde_json::{Value, json};
-use store::Keystore;
+use store::{CannotOpen, Paths};
 
-use super::{Files, fetch, remote, unreadable};
+use super::{Files, configured, fetch, remote, unreadable};
 use crate::cli::Globals;
 use crate::cli::machine::{RecordArgs, RecordVerb};
 use crate::exit::{Exit, Failure};
 use crate::say::{Line, Out, Style, stamp};
 use crate::serve::configuration;
-use crate::station::{Opening, Station};
+use crate::station::{Opening, Station, keystore, unopened};
+
+/// How many acts on the record itself are looked up at once.
+const RECORD_ACTS_AT_ONCE: usize = 1_000;
 
 /// The most acts that `tail` prints.
 const TAIL_MAX: u64 = 1_000;
@@ -45,9 +48,16 @@ fn tail(count: u64, globals: &Globals, out: &Out) -> Result<(), Failure> {
                 Some(after) => format!("after={after}&"),
                 None => String::new(),
             };
-            let page = fetch(&client, format!("/api/v1/acts?{after}limit={}", count.max(1)))?;
+            let page = fetch(
+                &client,
+                format!("/api/v1/acts?{after}limit={}", count.max(1)),
+            )?;
             let page = json_of(&page)?;
-            let items = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+            let items = page
+                .get("items")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
             items
                 .into_iter()
                 .filter_map(|mut item| {
@@ -79,8 +89,10 @@ fn tail(count: u64, globals: &Globals, out: &Out) -> Result<(), Failure> {
         }
     };
     if out.is_json() {
-        let items: Vec<Value> =
-            acts.iter().map(|(index, act)| json!({ "index": index, "act": act })).collect();
+        let items: Vec<Value> = acts
+            .iter()
+            .map(|(index, act)| json!({ "index": index, "act": act }))
+            .collect();
         return out.json(&json!({ "items": items }));
     }
     for (index, act) in &acts {
@@ -92,7 +104,10 @@ fn tail(count: u64, globals: &Globals, out: &Out) -> Result<(), Failure> {
 /// One act on one line.
 fn act_line(index: u64, act: &Value) -> Line {
     let text = |pointer: &str| act.pointer(pointer).and_then(Value::as_str).unwrap_or("");
-    let at = text("/at").parse::<Timestamp>().map(stamp).unwrap_or_default();
+    let at = text("/at")
+        .parse::<Timestamp>()
+        .map(stamp)
+        .unwrap_or_default();
     let who = match act.pointer("/actor/id") {
         Some(Value::String(name)) => name.clone(),
         Some(Value::Number(uid)) => match act.pointer("/actor/for").and_then(Value::as_str) {
@@ -109,8 +124,18 @@ fn act_line(index: u64, act: &Value) -> Line {
     Line::new()
         .styled(Style::Dim, format!("{index:>8}  {at}  "))
         .styled(Style::Bold, format!("{:<28}", text("/kind")))
-        .text(format!(" {:<10} {who}", text("/subject/id").chars().take(10).collect::<String>()))
-        .styled(Style::Dim, if said.is_empty() { String::new() } else { format!("  {said}") })
+        .text(format!(
+            " {:<10} {who}",
+            text("/subject/id").chars().take(10).collect::<String>()
+        ))
+        .styled(
+            Style::Dim,
+            if said.is_empty() {
+                String::new()
+            } else {
+                format!("  {said}")
+            },
+        )
 }
 
 fn show(act: &str, globals: &Globals, out: &Out) -> Result<(), Failure> {
@@ -118,7 +143,11 @@ fn show(act: &str, globals: &Globals, out: &Out) -> Result<(), Failure> {
         Some(client) => {
             let found = json_of(&fetch(&client, format!("/api/v1/acts/{act}"))?)?;
             let index = found.get("index").and_then(Value::as_u64).unwrap_or(0);
-            let entry = found.get("entry").and_then(Value::as_str).unwrap_or("").to_owned();
+            let entry = found
+                .get("entry")
+                .and_then(Value::as_str)
+                .unwrap_or("")
+                .to_owned();
             (index, entry.into_bytes())
         }
         None => {
@@ -133,30 +162,51 @@ fn show(act: &str, globals: &Globals, out: &Out) -> Result<(), Failure> {
         let exact = String::from_utf8_lossy(&entry);
         return out.json(&json!({ "index": index, "leaf": leaf, "act": value, "entry": exact }));
     }
-    out.talk(format!("entry {index}, {} bytes, leaf hash {leaf}", entry.len()));
+    out.talk(format!(
+        "entry {index}, {} bytes, leaf hash {leaf}",
+        entry.len()
+    ));
     let pretty = serde_json::to_string_pretty(&value).unwrap_or_default();
     for line in pretty.lines() {
         out.data(line)?;
     }
-    out.talk(format!("prove it: hereby prove {index} -o {index}.tlog-proof"));
+    out.talk(format!(
+        "prove it: hereby prove {index} -o {index}.tlog-proof"
+    ));
     Ok(())
 }
 
 /// Every key that signed the record, oldest first, with the index from which on it did.
 pub(super) fn vkeys(files: &Files) -> Result<Vec<(u64, Box<str>)>, Failure> {
+    vkeys_in(&files.reader, RECORD_ACTS_AT_ONCE)
+}
+
+fn vkeys_in(entries: &dyn Entries, at_once: usize) -> Result<Vec<(u64, Box<str>)>, Failure> {
     let mut keys = Vec::new();
-    let indexes = files.reader.of_subject(&Subject::Record, 0, 10_000).map_err(unreadable)?;
-    for index in indexes {
-        let act = Act::decode(&files.entry(index)?).map_err(|error| {
-            Failure::new(Exit::Untrusted, format!("entry {index}")).because(error)
-        })?;
-        match act.body {
-            Body::LogOpened(opened) => keys.push((0, opened.vkey)),
-            Body::LogKeyRotated(rotated) => keys.push((index + 1, rotated.to)),
-            _ => {}
+    let mut from = 0;
+    loop {
+        let indexes = entries
+            .of_subject(&Subject::Record, from, at_once)
+            .map_err(unreadable)?;
+        let Some(last) = indexes.last() else {
+            return Ok(keys);
+        };
+        from = last + 1;
+        for index in indexes {
+            let entry = entries
+                .entry(index)
+                .map_err(unreadable)?
+                .unwrap_or_default();
+            let act = Act::decode(&entry).map_err(|error| {
+                Failure::new(Exit::Untrusted, format!("entry {index}")).because(error)
+            })?;
+            match act.body {
+                Body::LogOpened(opened) => keys.push((0, opened.vkey)),
+                Body::LogKeyRotated(rotated) => keys.push((index + 1, rotated.to)),
+                _ => {}
+            }
         }
     }
-    Ok(keys)
 }
 
 fn keys(globals: &Globals, out: &Out) -> Result<(), Failure> {
@@ -165,17 +215,20 @@ fn keys(globals: &Globals, out: &Out) -> Result<(), Failure> {
         return out.data(String::from_utf8_lossy(&vkey).trim_end().to_owned());
     }
     let files = Files::open(globals)?;
-    let keys = vkeys(&files)?;
-    let sealing = Keystore::new(&files.paths);
+    let mut keys = vkeys(&files)?;
+    keys.reverse();
+    let sealing = keystore(&configured(globals)?, &files.paths);
     let names = sealing.list().map_err(|error| {
         Failure::new(Exit::Internal, "the keystore can't be read").because(error)
     })?;
     if out.is_json() {
-        let log: Vec<Value> =
-            keys.iter().map(|(from, vkey)| json!({ "from_index": from, "vkey": vkey })).collect();
+        let log: Vec<Value> = keys
+            .iter()
+            .map(|(from, vkey)| json!({ "from_index": from, "vkey": vkey }))
+            .collect();
         return out.json(&json!({ "log": log, "sealing": names }));
     }
-    out.talk("The log's keys, the present one last:");
+    out.talk("The log's keys, the present one first:");
     for (from, vkey) in &keys {
         out.data(format!("{vkey}"))?;
         out.talk(format!("  signs from entry {from} on"));
@@ -187,30 +240,76 @@ fn keys(globals: &Globals, out: &Out) -> Result<(), Failure> {
     out.talk("Keys that open sealed text (back them up apart from the record):");
     for name in names {
         let there = sealing.find(&name).ok().flatten().is_some();
-        out.talk(format!("  {name}{}", if there { "" } else { " (can't be read)" }));
+        out.talk(format!(
+            "  {name}{}",
+            if there { "" } else { " (can't be read)" }
+        ));
     }
     Ok(())
 }
 
 fn archive(dir: &std::path::Path, keep: u64, globals: &Globals, out: &Out) -> Result<(), Failure> {
-    let files = Files::open(globals)?;
-    let full = store::archivable(&files.paths).map_err(|error| {
+    let data_dir = globals.data_dir()?;
+    let config = configuration(None, globals)?;
+    if store::origin_of(&Paths::new(&data_dir))
+        .map_err(unopened)?
+        .is_none()
+    {
+        return Err(unopened(CannotOpen::Missing(data_dir)));
+    }
+    // The directory stays held until the last segment is where it goes.
+    let station = Station::open(Opening {
+        data_dir: &data_dir,
+        config: &config,
+        runs: "hereby record archive",
+        accept_anchor: None,
+        progress: crate::serve::progress(out),
+        on_fatal: Box::new(crate::serve::end_process),
+    })?;
+    let moved = move_segments(&station, dir, keep, out);
+    station.engine.stop();
+    moved
+}
+
+/// Moves all full segments but the newest `keep`, once the next start needs none of them.
+fn move_segments(
+    station: &Station,
+    dir: &std::path::Path,
+    keep: u64,
+    out: &Out,
+) -> Result<(), Failure> {
+    let full = store::archivable(&station.paths).map_err(|error| {
         Failure::new(Exit::Internal, "the segments can't be listed").because(error)
     })?;
     let keep = usize::try_from(keep).unwrap_or(usize::MAX);
     let moved = full.len().saturating_sub(keep);
     if moved == 0 {
-        out.talk(format!("Nothing to archive: {} full segments are here, {keep} stay.", full.len()));
+        out.talk(format!(
+            "Nothing to archive: {} full segments are here, {keep} stay.",
+            full.len()
+        ));
         return Ok(());
     }
+    station.keep_state()?;
+    // An anchor that is behind would have to be compared with what is moved.
+    station.anchor.sync().map_err(|error| {
+        Failure::new(Exit::Internal, "the anchor could not be synced").because(error)
+    })?;
     for first in full.into_iter().take(moved) {
-        let stub = store::archive(&files.paths, first, dir).map_err(|error| {
-            Failure::new(Exit::Internal, format!("the segment from entry {first} on stays"))
-                .because(error)
+        let stub = store::archive(&station.paths, first, dir).map_err(|error| {
+            Failure::new(
+                Exit::Internal,
+                format!("the segment from entry {first} on stays"),
+            )
+            .because(error)
         })?;
-        out.talk(format!("archived the segment from entry {first} on: {}", stub.to));
+        out.talk(format!(
+            "archived the segment from entry {first} on: {}",
+            stub.to
+        ));
     }
-    out.talk("A running hereby finds them after its next start; verify takes --archive.");
+    out.talk("hereby starts and takes acts without them. What they hold is read where they went;");
+    out.talk("if that is mounted elsewhere, hereby verify takes --archive DIR.");
     Ok(())
 }
 
@@ -231,7 +330,9 @@ fn accept_anchor(globals: &Globals, out: &Out) -> Result<(), Failure> {
     })?;
     let size = station.engine.view().head().size;
     station.engine.stop();
-    out.talk(format!("Accepted and recorded. The record has {size} acts; hereby up starts it."));
+    out.talk(format!(
+        "Accepted and recorded. The record has {size} acts; hereby up starts it."
+    ));
     Ok(())
 }
 
@@ -239,3 +340,6 @@ fn json_of(bytes: &[u8]) -> Result<Value, Failure> {
     serde_json::from_slice(bytes)
         .map_err(|error| Failure::new(Exit::Internal, "this is not JSON").because(error))
 }
+
+#[cfg(test)]
+mod tests;
