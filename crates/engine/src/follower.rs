@@ -11,7 +11,7 @@ use record::act::Act;
 use record::hash::Hash;
 use tokio::sync::watch;
 
-use crate::decider::acts_on;
+use crate::lookup::acts_on;
 use crate::ports::{Entries, Publisher, SignedHead, Snapshots};
 use crate::state::State;
 
@@ -46,7 +46,11 @@ pub struct View {
 impl View {
     pub(crate) fn new(state: State, head: SignedHead) -> View {
         let (head, _) = watch::channel(Arc::new(head));
-        View { state: RwLock::new(state), head, beats: Mutex::new(BTreeMap::new()) }
+        View {
+            state: RwLock::new(state),
+            head,
+            beats: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// Reads the state. Keep it short: the follower waits meanwhile.
@@ -73,11 +77,18 @@ impl View {
 
     /// When the last sign of life of this heartbeat came, if one came since the start.
     pub fn last_beat(&self, heartbeat: &Name) -> Option<Timestamp> {
-        self.beats.lock().unwrap_or_else(PoisonError::into_inner).get(heartbeat).copied()
+        self.beats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(heartbeat)
+            .copied()
     }
 
     pub(crate) fn beat(&self, heartbeat: Name, at: Timestamp) {
-        self.beats.lock().unwrap_or_else(PoisonError::into_inner).insert(heartbeat, at);
+        self.beats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(heartbeat, at);
     }
 
     pub(crate) fn fold(&self, committed: &Committed, entries: &dyn Entries) {
@@ -90,14 +101,15 @@ impl View {
     }
 }
 
-/// The follower's thread: until the writer is gone.
+/// The follower's thread: until the writer is gone. `saved` is the size of the snapshot that this
+/// start began from: what is killed again and again must not fold more and more each time.
 pub(crate) fn follow(
     view: &View,
     entries: &dyn Entries,
     snapshots: &dyn Snapshots,
+    mut saved: u64,
     batches: &Receiver<Arc<Committed>>,
 ) {
-    let mut saved = view.read(|state| state.log.acts);
     while let Ok(committed) = batches.recv() {
         view.fold(&committed, entries);
         if committed.head.size >= saved + SNAPSHOT_EVERY {

@@ -9,12 +9,11 @@ use incident::{AlertSignal, Deed, Reason, Refusal, Rules};
 use record::act::Act;
 use record::command::DigestKey;
 
-use crate::decider::{Decider, acts_on};
+use crate::decider::Decider;
 use crate::follower::{self, View};
 use crate::growth::Growth;
-use crate::ports::{
-    AppendError, Clock, Entries, Keystore, Log, Publisher, ReadError, Snapshots,
-};
+use crate::lookup::acts_on;
+use crate::ports::{AppendError, Clock, Entries, Keystore, Log, Publisher, ReadError, Snapshots};
 use crate::prepare::Front;
 use crate::request::{Answer, Input, Outcome, Request, SignalReport, Transport};
 use crate::state::State;
@@ -93,6 +92,8 @@ pub(crate) struct Parts {
     pub(crate) writer: Writer,
     pub(crate) boot: Vec<Deed>,
     pub(crate) snapshots: Arc<dyn Snapshots>,
+    /// The size of the snapshot that the state was folded from; 0 without one.
+    kept: u64,
     publisher: Box<dyn Publisher>,
     on_writer_start: Box<dyn FnOnce() + Send>,
     on_fatal: Box<dyn FnOnce(AppendError) + Send>,
@@ -102,7 +103,7 @@ impl Parts {
     /// Folds what is on the record; nothing follows the writer yet.
     pub(crate) fn new(mut options: Options) -> Result<Parts, CannotStart> {
         let now = options.clock.now();
-        let state = newest_state(
+        let (state, kept) = newest_state(
             options.entries.as_ref(),
             options.snapshots.as_ref(),
             &mut *options.progress,
@@ -132,10 +133,16 @@ impl Parts {
             owed: None,
         };
         Ok(Parts {
-            front: Front { view, entries: options.entries, clock: options.clock, digest_key },
+            front: Front {
+                view,
+                entries: options.entries,
+                clock: options.clock,
+                digest_key,
+            },
             writer,
             boot: options.boot,
             snapshots: options.snapshots,
+            kept,
             publisher: options.publisher,
             on_writer_start: options.on_writer_start,
             on_fatal: options.on_fatal,
@@ -149,8 +156,16 @@ impl Engine {
     /// # Errors
     /// See [`CannotStart`].
     pub fn start(options: Options) -> Result<Engine, CannotStart> {
-        let Parts { front, mut writer, boot, snapshots, mut publisher, on_writer_start, on_fatal } =
-            Parts::new(options)?;
+        let Parts {
+            front,
+            mut writer,
+            boot,
+            snapshots,
+            kept,
+            mut publisher,
+            on_writer_start,
+            on_fatal,
+        } = Parts::new(options)?;
         let (jobs, work) = sync_channel(QUEUE_MAX);
         let (to_follower, follow) = sync_channel(LAG_MAX);
         let (to_publisher, publish) = sync_channel(LAG_MAX);
@@ -164,12 +179,20 @@ impl Engine {
         let (entries, followed) = (front.entries.clone(), front.view.clone());
         let alarm = Alarm(Arc::new(Mutex::new(Some(on_fatal))));
         threads.push(spawn("follower", &alarm, move || {
-            follower::follow(&followed, entries.as_ref(), snapshots.as_ref(), &follow);
+            follower::follow(
+                &followed,
+                entries.as_ref(),
+                snapshots.as_ref(),
+                kept,
+                &follow,
+            );
         })?);
         threads.push(spawn("publisher", &alarm, move || {
             follower::publish(publisher.as_mut(), &publish);
         })?);
-        writer.boot(boot).map_err(|Fatal(error)| CannotStart::Write(error))?;
+        writer
+            .boot(boot)
+            .map_err(|Fatal(error)| CannotStart::Write(error))?;
         let fatal = alarm.clone();
         threads.push(spawn("writer", &alarm, move || {
             on_writer_start();
@@ -180,7 +203,11 @@ impl Engine {
                 fatal.ring(error);
             }
         })?);
-        Ok(Engine { front, jobs: Mutex::new(Some(jobs)), threads: Mutex::new(threads) })
+        Ok(Engine {
+            front,
+            jobs: Mutex::new(Some(jobs)),
+            threads: Mutex::new(threads),
+        })
     }
 
     /// What readers see.
@@ -240,7 +267,10 @@ impl Engine {
         transport: Transport,
         signals: Vec<AlertSignal>,
     ) -> Option<SignalReport> {
-        let refused = |refusal| SignalReport { refused: Some(refusal), ..SignalReport::default() };
+        let refused = |refusal| SignalReport {
+            refused: Some(refusal),
+            ..SignalReport::default()
+        };
         match self.ask(Input::Signals { transport, signals }) {
             Ok(answer) => match answer.await.ok()? {
                 Answer::Signals(report) => Some(report),
@@ -257,7 +287,13 @@ impl Engine {
     /// A refusal when the sender may not, or the writer is gone.
     pub async fn beat(&self, transport: Transport, heartbeat: Name) -> Result<bool, Refusal> {
         let gone = || Refusal::new(Reason::Stopping, "hereby is stopping");
-        match self.ask(Input::Beat { transport, heartbeat })?.await {
+        match self
+            .ask(Input::Beat {
+                transport,
+                heartbeat,
+            })?
+            .await
+        {
             Ok(Answer::Beat(expected)) => expected,
             Ok(Answer::Command(Outcome::Refused(refusal))) => Err(refusal),
             _ => Err(gone()),
@@ -266,7 +302,12 @@ impl Engine {
 
     /// Takes no more requests, finishes what was taken, and waits for the end.
     pub fn stop(&self) {
-        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.jobs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in threads.drain(..).rev() {
             if thread.join().is_err() {
@@ -275,13 +316,14 @@ impl Engine {
         }
     }
 
-    fn ask(
-        &self,
-        input: Input,
-    ) -> Result<tokio::sync::oneshot::Receiver<Answer>, Refusal> {
+    fn ask(&self, input: Input) -> Result<tokio::sync::oneshot::Receiver<Answer>, Refusal> {
         let stopping = || Refusal::new(Reason::Stopping, "hereby is stopping; send it again later");
         let (answer, receiver) = tokio::sync::oneshot::channel();
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let jobs = self
+            .jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let jobs = jobs.ok_or_else(stopping)?;
         match jobs.try_send(Job { input, answer }) {
             Ok(()) => Ok(receiver),
@@ -326,7 +368,10 @@ fn spawn(
     let guarded = move || {
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
             let what = format!("the {name}'s thread panicked");
-            alarm.ring(AppendError::Fatal { what, source: std::io::Error::other("a bug") });
+            alarm.ring(AppendError::Fatal {
+                what,
+                source: std::io::Error::other("a bug"),
+            });
         }
     };
     std::thread::Builder::new()
@@ -335,13 +380,16 @@ fn spawn(
         .map_err(CannotStart::Thread)
 }
 
-/// The state after all acts on the record: from the newest snapshot, or from the first act.
+/// The state after all acts on the record: from the newest snapshot, or from the first act. With
+/// it the size of that snapshot; 0 without one.
 fn newest_state(
     entries: &dyn Entries,
     snapshots: &dyn Snapshots,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<State, CannotStart> {
-    let kept = snapshots.newest().filter(|(size, _)| *size <= entries.size());
+) -> Result<(State, u64), CannotStart> {
+    let kept = snapshots
+        .newest()
+        .filter(|(size, _)| *size <= entries.size());
     let state = kept.and_then(|(size, json)| match State::from_snapshot(&json) {
         Ok(Some(state)) if state.log.acts == size => Some(state),
         Ok(_) => None,
@@ -350,7 +398,8 @@ fn newest_state(
             None
         }
     });
-    fold(state.unwrap_or_default(), entries, progress)
+    let kept = state.as_ref().map_or(0, |state| state.log.acts);
+    Ok((fold(state.unwrap_or_default(), entries, progress)?, kept))
 }
 
 /// Folds every act behind `state` into it. From an empty state this is the rebuild.
@@ -367,7 +416,12 @@ pub fn fold(
     entries.scan(state.log.acts, &mut |index, entry| {
         match Act::decode(entry) {
             Ok(act) => state.apply(&act, &mut |id| acts_on(entries, id, index, &[])),
-            Err(error) => bad = Some(CannotStart::Entry { index, reason: error.to_string() }),
+            Err(error) => {
+                bad = Some(CannotStart::Entry {
+                    index,
+                    reason: error.to_string(),
+                })
+            }
         }
         if index % 4_096 == 0 {
             progress(index, size);

@@ -176,3 +176,17 @@ async fn what_is_more_than_can_wait_is_refused_at_once() {
         "and batches have a limit too"
     );
 }
+
+#[tokio::test]
+async fn one_that_was_killed_before_it_kept_a_snapshot_keeps_one_later() {
+    let mut house = House::new();
+    let declares = |number| local(&format!("d-{number}"), declare("x"));
+    house.together((0..1_000).map(declares).collect());
+    house.together((1_000..2_000).map(declares).collect());
+    // The process ends without a word: the driver keeps nothing when it is dropped.
+    house.driver = None;
+    assert!(crate::ports::Snapshots::newest(&*house.kept).is_none());
+    engine(&house).stop();
+    let (size, _) = crate::ports::Snapshots::newest(&*house.kept).unwrap();
+    assert_eq!(size, house.disk.size());
+}
