@@ -66,7 +66,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for ActorId<'a> {
                 f.write_str("a name, or a user's number")
             }
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<ActorId<'de>, E> {
-                u32::try_from(number).map(ActorId::Number).map_err(E::custom)
+                u32::try_from(number)
+                    .map(ActorId::Number)
+                    .map_err(E::custom)
             }
             fn visit_borrowed_str<E: de::Error>(self, name: &'de str) -> Result<ActorId<'de>, E> {
                 Ok(ActorId::Name(Cow::Borrowed(name)))
@@ -109,8 +111,14 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Actor::Person { id } => write!(f, "{id}"),
-            Actor::Uid { id, on_behalf_of: None } => write!(f, "uid {id}"),
-            Actor::Uid { id, on_behalf_of: Some(person) } => write!(f, "{person} (uid {id})"),
+            Actor::Uid {
+                id,
+                on_behalf_of: None,
+            } => write!(f, "uid {id}"),
+            Actor::Uid {
+                id,
+                on_behalf_of: Some(person),
+            } => write!(f, "{person} (uid {id})"),
             Actor::Service { id } => write!(f, "{id}"),
             Actor::System { id } => write!(f, "hereby ({id})"),
         }

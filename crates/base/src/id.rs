@@ -16,7 +16,14 @@ pub struct BadId {
 }
 
 fn bad(text: &str, expected: &'static str) -> BadId {
-    BadId { text: text.chars().take(80).flat_map(char::escape_default).collect(), expected }
+    BadId {
+        text: text
+            .chars()
+            .take(80)
+            .flat_map(char::escape_default)
+            .collect(),
+        expected,
+    }
 }
 
 macro_rules! spelled {
@@ -160,13 +167,17 @@ macro_rules! word_id {
 /// Lower-case letters, digits, `.`, `_`, `-`; a letter or digit first and last.
 fn is_name(bytes: &[u8]) -> bool {
     let word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    bytes.iter().all(|byte| word(byte) || matches!(byte, b'.' | b'_' | b'-'))
+    bytes
+        .iter()
+        .all(|byte| word(byte) || matches!(byte, b'.' | b'_' | b'-'))
         && bytes.first().is_some_and(word)
         && bytes.last().is_some_and(word)
 }
 
 fn is_visible(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._:-/@+=".contains(byte))
+    bytes
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"._:-/@+=".contains(byte))
 }
 
 word_id!(
@@ -272,7 +283,11 @@ impl FromStr for Severity {
     type Err = BadId;
     fn from_str(text: &str) -> Result<Severity, BadId> {
         let digits = text.strip_prefix("SEV").unwrap_or(text);
-        let number: Option<u8> = if digits.len() == 1 { digits.parse().ok() } else { None };
+        let number: Option<u8> = if digits.len() == 1 {
+            digits.parse().ok()
+        } else {
+            None
+        };
         number
             .and_then(|number| Severity::from_number(number).ok())
             .ok_or_else(|| bad(text, "a severity from 1 (worst) to 5"))

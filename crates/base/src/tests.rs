@@ -10,9 +10,18 @@ fn a_timestamp_is_written_like_the_day_in_december() {
     let at: Timestamp = "2017-12-21T07:30:00.000Z".parse().unwrap();
     assert_eq!(at.as_ms(), 1_513_841_400_000);
     assert_eq!(at.to_string(), "2017-12-21T07:30:00.000Z");
-    assert_eq!(Timestamp::from_ms(0).to_string(), "1970-01-01T00:00:00.000Z");
-    assert_eq!(Timestamp::from_ms(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
-    assert_eq!(Timestamp::from_ms(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+    assert_eq!(
+        Timestamp::from_ms(0).to_string(),
+        "1970-01-01T00:00:00.000Z"
+    );
+    assert_eq!(
+        Timestamp::from_ms(i64::MIN).to_string(),
+        "0000-01-01T00:00:00.000Z"
+    );
+    assert_eq!(
+        Timestamp::from_ms(i64::MAX).to_string(),
+        "9999-12-31T23:59:59.999Z"
+    );
 }
 
 #[test]
@@ -63,7 +72,16 @@ fn names_are_lower_case_words() {
         assert!(good.parse::<PersonName>().is_ok(), "{good}");
     }
     let long = "a".repeat(65);
-    for bad in ["", "Sam", "-sam", "sam.", "sam smith", "sám", "a/b", long.as_str()] {
+    for bad in [
+        "",
+        "Sam",
+        "-sam",
+        "sam.",
+        "sam smith",
+        "sám",
+        "a/b",
+        long.as_str(),
+    ] {
         assert!(bad.parse::<PersonName>().is_err(), "{bad}");
     }
     assert!("tok-0123456789abcdef".parse::<TokenId>().is_ok());
@@ -74,7 +92,14 @@ fn names_are_lower_case_words() {
 #[test]
 fn incidents_and_severities_are_short() {
     assert_eq!("INC-42".parse::<IncidentId>().unwrap().number(), 42);
-    for bad in ["INC-0", "INC-042", "inc-1", "INC-", "INC-1x", "INC-4294967296"] {
+    for bad in [
+        "INC-0",
+        "INC-042",
+        "inc-1",
+        "INC-",
+        "INC-1x",
+        "INC-4294967296",
+    ] {
         assert!(bad.parse::<IncidentId>().is_err(), "{bad}");
     }
     assert_eq!("SEV2".parse::<Severity>().unwrap(), "2".parse().unwrap());
@@ -85,7 +110,10 @@ fn incidents_and_severities_are_short() {
 
 #[test]
 fn text_refuses_what_forges_lines() {
-    assert_eq!("a\nb".parse::<Line>(), Err(BadText::Character { code: 10, at: 1 }));
+    assert_eq!(
+        "a\nb".parse::<Line>(),
+        Err(BadText::Character { code: 10, at: 1 })
+    );
     assert!("a\nb".parse::<Prose>().is_ok());
     assert!("a\u{202E}b".parse::<Prose>().is_err());
     assert!("a\u{1b}[31m".parse::<Prose>().is_err());
@@ -97,7 +125,10 @@ fn text_refuses_what_forges_lines() {
 
 #[test]
 fn actors_read_as_a_person_would_say_them() {
-    let uid = Actor::Uid { id: 1000, on_behalf_of: Some("sam".parse().unwrap()) };
+    let uid = Actor::Uid {
+        id: 1000,
+        on_behalf_of: Some("sam".parse().unwrap()),
+    };
     assert_eq!(uid.to_string(), "sam (uid 1000)");
     let json = serde_json::to_string(&uid).unwrap();
     assert_eq!(json, r#"{"type":"uid","for":"sam","id":1000}"#);

@@ -50,7 +50,8 @@ fn forbidden(character: char, lines: bool) -> bool {
     if lines && matches!(character, '\n' | '\t') {
         return false;
     }
-    character.is_control() || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    character.is_control()
+        || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
         || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
@@ -58,7 +59,9 @@ fn forbidden(character: char, lines: bool) -> bool {
 /// without a branch for each byte.
 fn is_plain(text: &str) -> bool {
     text.as_bytes().chunks(64).all(|block| {
-        block.iter().fold(true, |plain, byte| plain & (0x20..0x7f).contains(byte))
+        block
+            .iter()
+            .fold(true, |plain, byte| plain & (0x20..0x7f).contains(byte))
     })
 }
 
@@ -94,7 +97,10 @@ impl<const MAX: usize, const LINES: bool> FromStr for Text<MAX, LINES> {
     type Err = BadText;
     fn from_str(text: &str) -> Result<Self, BadText> {
         if text.len() > MAX {
-            return Err(BadText::TooLong { bytes: text.len(), max: MAX });
+            return Err(BadText::TooLong {
+                bytes: text.len(),
+                max: MAX,
+            });
         }
         if text.trim().is_empty() {
             return Err(BadText::Empty);
@@ -102,8 +108,14 @@ impl<const MAX: usize, const LINES: bool> FromStr for Text<MAX, LINES> {
         if is_plain(text) {
             return Ok(Text(text.into()));
         }
-        match text.char_indices().find(|(_, character)| forbidden(*character, LINES)) {
-            Some((at, character)) => Err(BadText::Character { code: u32::from(character), at }),
+        match text
+            .char_indices()
+            .find(|(_, character)| forbidden(*character, LINES))
+        {
+            Some((at, character)) => Err(BadText::Character {
+                code: u32::from(character),
+                at,
+            }),
             None => Ok(Text(text.into())),
         }
     }
@@ -149,5 +161,7 @@ where
             text.parse().map_err(E::custom)
         }
     }
-    deserializer.deserialize_str(Parse(PhantomData)).map_err(D::Error::custom)
+    deserializer
+        .deserialize_str(Parse(PhantomData))
+        .map_err(D::Error::custom)
 }

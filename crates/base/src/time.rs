@@ -57,7 +57,11 @@ impl Timestamp {
     pub fn parse_rfc3339(text: &str) -> Result<Timestamp, BadTimestamp> {
         let instant: jiff::Timestamp = text.parse().map_err(|_| bad(text))?;
         let ms = instant.as_millisecond();
-        if (MIN_MS..=MAX_MS).contains(&ms) { Ok(Timestamp(ms)) } else { Err(bad(text)) }
+        if (MIN_MS..=MAX_MS).contains(&ms) {
+            Ok(Timestamp(ms))
+        } else {
+            Err(bad(text))
+        }
     }
 }
 
@@ -76,7 +80,11 @@ const fn civil(day: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
     (year, month, day_of_month)
 }
@@ -93,26 +101,44 @@ const fn day_number(year: i64, month: i64, day: i64) -> i64 {
 }
 
 fn digits(bytes: &[u8], from: usize, count: usize) -> Option<i64> {
-    bytes.get(from..from + count)?.iter().try_fold(0_i64, |sum, byte| {
-        byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0'))
-    })
+    bytes
+        .get(from..from + count)?
+        .iter()
+        .try_fold(0_i64, |sum, byte| {
+            byte.is_ascii_digit()
+                .then(|| sum * 10 + i64::from(byte - b'0'))
+        })
 }
 
 /// Reads the one spelling the record uses; anything else is `None`.
 fn parse_exact(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
-    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
+    let marks = [
+        (4, b'-'),
+        (7, b'-'),
+        (10, b'T'),
+        (13, b':'),
+        (16, b':'),
+        (19, b'.'),
+        (23, b'Z'),
+    ];
     if bytes.len() != 24 || marks.iter().any(|(at, mark)| bytes.get(*at) != Some(mark)) {
         return None;
     }
-    let (year, month, day) = (digits(bytes, 0, 4)?, digits(bytes, 5, 2)?, digits(bytes, 8, 2)?);
+    let (year, month, day) = (
+        digits(bytes, 0, 4)?,
+        digits(bytes, 5, 2)?,
+        digits(bytes, 8, 2)?,
+    );
     let (hour, minute) = (digits(bytes, 11, 2)?, digits(bytes, 14, 2)?);
     let (second, ms) = (digits(bytes, 17, 2)?, digits(bytes, 20, 3)?);
     let number = day_number(year, month, day);
     if civil(number) != (year, month, day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    Some(Timestamp(number * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000 + ms))
+    Some(Timestamp(
+        number * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000 + ms,
+    ))
 }
 
 impl fmt::Display for Timestamp {
@@ -122,7 +148,13 @@ impl fmt::Display for Timestamp {
         let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
         let (second, ms) = (of_day / 1000 % 60, of_day % 1000);
         let mut out = *b"0000-00-00T00:00:00.000Z";
-        let parts = [(0, 4, year), (5, 2, month), (8, 2, day), (11, 2, hour), (14, 2, minute)];
+        let parts = [
+            (0, 4, year),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, hour),
+            (14, 2, minute),
+        ];
         for (from, count, value) in parts.into_iter().chain([(17, 2, second), (20, 3, ms)]) {
             let mut rest = value;
             for at in (from..from + count).rev() {

@@ -76,7 +76,10 @@ impl Access {
                 self.tokens.remove(id);
             }
             (Subject::Key(name), Body::KeyEnrolled(enrolled)) => {
-                let key = Key { person: enrolled.person.clone(), vkey: enrolled.vkey.clone() };
+                let key = Key {
+                    person: enrolled.person.clone(),
+                    vkey: enrolled.vkey.clone(),
+                };
                 self.keys.insert(name.clone(), key);
             }
             (Subject::Key(name), Body::KeyRevoked(_)) => {
@@ -111,9 +114,8 @@ impl Access {
             Verb::IssueToken(issue) => self.issue(issue, now),
             Verb::RevokeToken(verb) => {
                 let known = self.tokens.contains_key(&verb.token);
-                only_if(known, "token", &verb.token).map(|()| {
-                    draft(Subject::Token(verb.token.clone()), TokenRevoked {})
-                })
+                only_if(known, "token", &verb.token)
+                    .map(|()| draft(Subject::Token(verb.token.clone()), TokenRevoked {}))
             }
             Verb::EnrollKey(enroll) => self.enroll(enroll),
             Verb::RevokeKey(verb) => {
@@ -141,11 +143,21 @@ impl Access {
             return out_of_range("a token's id is `tok-` and the first 16 digits of its hash");
         }
         if self.tokens.contains_key(&issue.token) {
-            return Err(Refusal::new(Reason::WrongState, "this token was issued before"));
+            return Err(Refusal::new(
+                Reason::WrongState,
+                "this token was issued before",
+            ));
         }
-        let live = self.tokens.values().filter(|token| now < token.expires_at).count();
+        let live = self
+            .tokens
+            .values()
+            .filter(|token| now < token.expires_at)
+            .count();
         if live >= TOKENS_MAX {
-            return Err(Refusal::new(Reason::TooMany, "there are 1,000 tokens: revoke some"));
+            return Err(Refusal::new(
+                Reason::TooMany,
+                "there are 1,000 tokens: revoke some",
+            ));
         }
         let body = TokenIssued {
             actor: issue.actor.clone(),
@@ -160,11 +172,17 @@ impl Access {
         if self.keys.contains_key(&enroll.key) {
             return Err(Refusal::new(
                 Reason::WrongState,
-                format!("there is a key {} already: revoke it, or take another name", enroll.key),
+                format!(
+                    "there is a key {} already: revoke it, or take another name",
+                    enroll.key
+                ),
             ));
         }
         if self.keys.len() >= KEYS_MAX {
-            return Err(Refusal::new(Reason::TooMany, "there are 1,000 keys: revoke some"));
+            return Err(Refusal::new(
+                Reason::TooMany,
+                "there are 1,000 keys: revoke some",
+            ));
         }
         let valid = enroll.vkey.len() <= 300
             && enroll
@@ -177,24 +195,38 @@ impl Access {
                 "vkey is not an Ed25519 verifier key (C2SP signed-note: NAME+HASH+KEY)",
             ));
         }
-        let body = KeyEnrolled { person: enroll.person.clone(), vkey: enroll.vkey.clone() };
+        let body = KeyEnrolled {
+            person: enroll.person.clone(),
+            vkey: enroll.vkey.clone(),
+        };
         Ok(draft(Subject::Key(enroll.key.clone()), body))
     }
 }
 
 /// The id of the token whose secret has this hash.
 pub(crate) fn token_id(hash: &Hash) -> Option<TokenId> {
-    let digits: String = hash.0.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = hash
+        .0
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("tok-{digits}").parse().ok()
 }
 
 fn draft(subject: Subject, body: impl Into<Body>) -> Vec<Draft> {
-    vec![Draft { subject, body: body.into() }]
+    vec![Draft {
+        subject,
+        body: body.into(),
+    }]
 }
 
 fn only_if(known: bool, what: &str, name: &impl std::fmt::Display) -> Result<(), Refusal> {
     if known {
         return Ok(());
     }
-    Err(Refusal::new(Reason::NotFound, format!("there is no {what} {name}, or it was revoked")))
+    Err(Refusal::new(
+        Reason::NotFound,
+        format!("there is no {what} {name}, or it was revoked"),
+    ))
 }

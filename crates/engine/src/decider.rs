@@ -1,12 +1,9 @@
 //! Decides, one request after the other, against a state that includes what is still being
 //! written. No thread, no clock, no file of its own: the writer and the simulator drive it alike.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use base::{
-    ActId, Actor, CommandDigest, CommandId, IncidentId, KeyRef, Name, Proof, Prose, Timestamp,
-};
+use base::{ActId, Actor, CommandDigest, CommandId, KeyRef, Name, Proof, Prose, Timestamp};
 use incident::{
     AlertSignal, Context, DEED_ID_PREFIX, Deed, Draft, Heard, Leases, Reason, Refusal, Rules,
 };
@@ -18,9 +15,11 @@ use record::sealed::{Sealable, SubjectKey};
 
 use crate::access::scope_for;
 use crate::growth::Growth;
+use crate::lookup::{acts_on, find_command};
 use crate::ports::{Entries, Keystore};
 use crate::recent::Recent;
 use crate::request::{Input, Prepared, Transport, actor_of};
+use crate::settled::{Batch, Settled, SignalsSettled};
 use crate::state::State;
 
 /// How many alerts may fire at once. A source that sends more gets 503 until some have ended.
@@ -36,66 +35,6 @@ pub struct Decider {
     digest_key: Arc<DigestKey>,
     keystore: Arc<dyn Keystore>,
     entries: Arc<dyn Entries>,
-}
-
-/// Acts decided together, to be written together.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// The index of the first.
-    pub first: u64,
-    /// The acts.
-    pub acts: Vec<Act>,
-    /// Their entries.
-    pub entries: Vec<Vec<u8>>,
-    /// How many bytes the entries have.
-    pub bytes: usize,
-    /// None of them may be held up by a full disk: all are a person's words in an incident.
-    pub urgent: bool,
-    /// The log's key changes behind this batch.
-    pub(crate) rotates: bool,
-}
-
-/// What a request came to, before the batch it was decided in is durable.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Settled {
-    /// These acts of the batch, from index to index.
-    Done {
-        /// The first.
-        first: u64,
-        /// How many.
-        count: u32,
-    },
-    /// It happened before: these acts.
-    Repeated {
-        /// The first.
-        first: u64,
-        /// How many.
-        count: u32,
-    },
-    /// It did not happen.
-    Refused(Refusal),
-    /// Alerts: indexes of the acts that followed, and counts of the rest.
-    Signals(SignalsSettled),
-    /// Whether such a heartbeat is expected.
-    Beat(bool),
-}
-
-/// What a delivery of alerts came to.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SignalsSettled {
-    /// First index and number of the acts of each command that followed.
-    pub acts: Vec<(u64, u32)>,
-    /// Known: a longer lease.
-    pub known: u32,
-    /// Ignored by a rule.
-    pub ignored: u32,
-    /// Ends of what does not fire.
-    pub stale: u32,
-    /// Alerts whose acts can't be written down at all: counted, so that one of them does not keep
-    /// the others out for ever.
-    pub unwritable: u32,
-    /// Why the rest was not taken.
-    pub refused: Option<Refusal>,
 }
 
 /// Who and why, for all acts of one command.
@@ -123,7 +62,16 @@ impl Decider {
     ) -> Decider {
         let recent = Recent::new(state.log.acts);
         let leases = Leases::new(now);
-        Decider { state, leases, rules, recent, growth, digest_key, keystore, entries }
+        Decider {
+            state,
+            leases,
+            rules,
+            recent,
+            growth,
+            digest_key,
+            keystore,
+            entries,
+        }
     }
 
     /// The state with everything decided so far.
@@ -133,7 +81,11 @@ impl Decider {
 
     /// An empty batch behind everything decided so far.
     pub fn batch(&self) -> Batch {
-        Batch { first: self.state.log.acts, urgent: true, ..Batch::default() }
+        Batch {
+            first: self.state.log.acts,
+            urgent: true,
+            ..Batch::default()
+        }
     }
 
     /// Forgets a batch that was not written: goes back to `state`.
@@ -156,12 +108,13 @@ impl Decider {
                     Err(refusal) => Settled::Refused(refusal),
                 }
             }
-            Input::Beat { transport, heartbeat } => {
-                match self.sender(transport, Scope::Alerts, now) {
-                    Ok(_) => Settled::Beat(self.beat(heartbeat, now)),
-                    Err(refusal) => Settled::Refused(refusal),
-                }
-            }
+            Input::Beat {
+                transport,
+                heartbeat,
+            } => match self.sender(transport, Scope::Alerts, now) {
+                Ok(_) => Settled::Beat(self.beat(heartbeat, now)),
+                Err(refusal) => Settled::Refused(refusal),
+            },
         }
     }
 
@@ -244,7 +197,10 @@ impl Decider {
             }
             return Err(Refusal::new(
                 Reason::IdReused,
-                format!("the id {} came before with another command, or from somebody else", command.id),
+                format!(
+                    "the id {} came before with another command, or from somebody else",
+                    command.id
+                ),
             ));
         }
         let drafts = self.decide(command, &actor, now)?;
@@ -295,7 +251,12 @@ impl Decider {
         } else if prepared.signed.is_none() && behalf.is_none() {
             return Ok((sender, proof));
         }
-        Ok(actor_of(&prepared.transport, behalf, prepared.signed.as_ref(), None))
+        Ok(actor_of(
+            &prepared.transport,
+            behalf,
+            prepared.signed.as_ref(),
+            None,
+        ))
     }
 
     fn decide(
@@ -304,7 +265,11 @@ impl Decider {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Vec<Draft>, Refusal> {
-        let context = Context { actor, now, rules: &self.rules };
+        let context = Context {
+            actor,
+            now,
+            rules: &self.rules,
+        };
         if let Some(decision) = incident::decide(&self.state.incidents, &command.verb, &context) {
             return decision;
         }
@@ -313,7 +278,10 @@ impl Decider {
         }
         // The one command that is left changes the log's key; the writer adds its act, because
         // only it can make the key.
-        Err(Refusal::new(Reason::WrongState, "the log's key is changed by the writer alone"))
+        Err(Refusal::new(
+            Reason::WrongState,
+            "the log's key is changed by the writer alone",
+        ))
     }
 
     fn signals(
@@ -326,29 +294,32 @@ impl Decider {
     ) -> SignalsSettled {
         let mut settled = SignalsSettled::default();
         for signal in signals {
-            let context = Context { actor, now, rules: &self.rules };
-            let deed = match incident::hear(
-                &self.state.incidents,
-                &mut self.leases,
-                signal,
-                &context,
-            ) {
-                Heard::Changed(deed) => deed,
-                Heard::Known(_) => {
-                    settled.known += 1;
-                    continue;
-                }
-                Heard::Ignored => {
-                    settled.ignored += 1;
-                    continue;
-                }
-                Heard::Stale => {
-                    settled.stale += 1;
-                    continue;
-                }
+            let context = Context {
+                actor,
+                now,
+                rules: &self.rules,
             };
+            let deed =
+                match incident::hear(&self.state.incidents, &mut self.leases, signal, &context) {
+                    Heard::Changed(deed) => deed,
+                    Heard::Known(_) => {
+                        settled.known += 1;
+                        continue;
+                    }
+                    Heard::Ignored => {
+                        settled.ignored += 1;
+                        continue;
+                    }
+                    Heard::Stale => {
+                        settled.stale += 1;
+                        continue;
+                    }
+                };
             let acts = deed.drafts.len() as u64;
-            let begins = deed.drafts.iter().any(|it| matches!(it.body, Body::AlertFired(_)));
+            let begins = deed
+                .drafts
+                .iter()
+                .any(|it| matches!(it.body, Body::AlertFired(_)));
             if begins && self.state.incidents.alerts_firing() >= ALERTS_FIRING_MAX {
                 settled.refused = Some(Refusal::new(
                     Reason::Overloaded,
@@ -395,7 +366,10 @@ impl Decider {
             return Ok(None);
         }
         find_command(self.entries.as_ref(), id).map_err(|error| {
-            Refusal::new(Reason::Overloaded, format!("whether this happened can't be read: {error}"))
+            Refusal::new(
+                Reason::Overloaded,
+                format!("whether this happened can't be read: {error}"),
+            )
         })
     }
 
@@ -417,23 +391,39 @@ impl Decider {
                 command: (ordinal == 0).then(|| Sealable::Open(canonical.clone())),
             });
             let mut act = Act {
-                id: if ordinal == 0 { first_id } else { act_id(&header.id, ordinal) },
+                id: if ordinal == 0 {
+                    first_id
+                } else {
+                    act_id(&header.id, ordinal)
+                },
                 at,
                 claimed_at: header.claimed_at,
                 actor: header.actor.clone(),
-                evidence: Evidence { digest: header.digest, proof: header.proof.clone(), signed },
+                evidence: Evidence {
+                    digest: header.digest,
+                    proof: header.proof.clone(),
+                    signed,
+                },
                 subject: draft.subject,
                 tenant: None,
-                cause: if ordinal == 0 { header.cause } else { Some(first_id) },
-                why: header.why.clone().filter(|_| ordinal == 0).map(Sealable::Open),
+                cause: if ordinal == 0 {
+                    header.cause
+                } else {
+                    Some(first_id)
+                },
+                why: header
+                    .why
+                    .clone()
+                    .filter(|_| ordinal == 0)
+                    .map(Sealable::Open),
                 body: draft.body,
             };
             if let Some((key, name)) = self.sealing_key(&act)? {
                 act.seal(&key, &name);
             }
-            let entry = act
-                .encode()
-                .map_err(|bad| Refusal::new(Reason::OutOfRange, format!("it can't be written: {bad}")))?;
+            let entry = act.encode().map_err(|bad| {
+                Refusal::new(Reason::OutOfRange, format!("it can't be written: {bad}"))
+            })?;
             acts.push(act);
             entries.push(entry);
         }
@@ -442,7 +432,8 @@ impl Decider {
         for (act, entry) in acts.into_iter().zip(entries) {
             let (done, index) = (&batch.acts, self.state.log.acts);
             let store = self.entries.as_ref();
-            self.state.apply(&act, &mut |id| acts_on(store, id, index, done));
+            self.state
+                .apply(&act, &mut |id| acts_on(store, id, index, done));
             batch.bytes += entry.len() + 1;
             batch.acts.push(act);
             batch.entries.push(entry);
@@ -462,9 +453,15 @@ impl Decider {
         let (sender, proof) = self.sender(&prepared.transport, Scope::Admin, now)?;
         let (actor, proof) = self.author(prepared, sender, proof)?;
         let Some((_, from)) = self.state.log.vkeys.last().cloned() else {
-            return Err(Refusal::new(Reason::WrongState, "the record has no key yet"));
+            return Err(Refusal::new(
+                Reason::WrongState,
+                "the record has no key yet",
+            ));
         };
-        let body = record::kinds::log::KeyRotated { from, to: to.into() };
+        let body = record::kinds::log::KeyRotated {
+            from,
+            to: to.into(),
+        };
         let header = Header {
             id: prepared.command.id.clone(),
             actor,
@@ -473,11 +470,22 @@ impl Decider {
             claimed_at: prepared.command.claimed_at,
             cause: None,
             why: prepared.command.why.clone(),
-            signed: prepared.signed.as_ref().map(|it| (it.signature.clone(), it.canonical.clone())),
+            signed: prepared
+                .signed
+                .as_ref()
+                .map(|it| (it.signature.clone(), it.canonical.clone())),
         };
         batch.rotates = true;
         batch.urgent = false;
-        self.take(batch, header, vec![Draft { subject: Subject::Record, body: body.into() }], now)
+        self.take(
+            batch,
+            header,
+            vec![Draft {
+                subject: Subject::Record,
+                body: body.into(),
+            }],
+            now,
+        )
     }
 
     /// Whether a rotation would be judged anew, or happened before, or may not be.
@@ -502,12 +510,19 @@ impl Decider {
 
     /// The key that seals acts on this subject, if they are sealed.
     fn sealing_key(&self, act: &Act) -> Result<Option<(SubjectKey, KeyRef)>, Refusal> {
-        let Subject::Incident(id) = act.subject else { return Ok(None) };
+        let Subject::Incident(id) = act.subject else {
+            return Ok(None);
+        };
         let declares = match &act.body {
             Body::IncidentDeclared(declared) => Some(declared.private),
             _ => None,
         };
-        let summary = || self.state.incidents.summary(id).map(|summary| summary.private);
+        let summary = || {
+            self.state
+                .incidents
+                .summary(id)
+                .map(|summary| summary.private)
+        };
         // Acts of the declaring command itself come before its declaration is folded in.
         let private = declares.or_else(summary).unwrap_or(false);
         if !private {
@@ -517,7 +532,10 @@ impl Decider {
             .parse()
             .map_err(|bad| Refusal::new(Reason::OutOfRange, format!("no key name: {bad}")))?;
         let unreadable = |error: std::io::Error| {
-            Refusal::new(Reason::NoSpace, format!("the keystore can't be used: {error}"))
+            Refusal::new(
+                Reason::NoSpace,
+                format!("the keystore can't be used: {error}"),
+            )
         };
         let key = if declares.is_some() {
             Some(self.keystore.ensure(&name).map_err(unreadable)?)
@@ -541,45 +559,4 @@ fn own_id(id: &CommandId) -> Result<(), Refusal> {
         return Err(Refusal::new(Reason::Forbidden, detail));
     }
     Ok(())
-}
-
-/// The first index, number of acts and digest of the command with this id, from the record.
-pub(crate) fn find_command(
-    entries: &dyn Entries,
-    id: &CommandId,
-) -> Result<Option<(u64, u32, CommandDigest)>, crate::ports::ReadError> {
-    let damaged = |what: String| crate::ports::ReadError::Damaged(what);
-    let Some(first) = entries.find_act(&act_id(id, 0))? else { return Ok(None) };
-    let entry = entries.entry(first)?.ok_or_else(|| damaged(format!("entry {first} is gone")))?;
-    let act = Act::decode(&entry).map_err(|bad| damaged(format!("entry {first}: {bad}")))?;
-    let mut count = 1;
-    while entries.find_act(&act_id(id, count))? == Some(first + u64::from(count)) {
-        count += 1;
-    }
-    Ok(Some((first, count, act.evidence.digest)))
-}
-
-/// All acts on an incident before `index`: those on the record, then those of the batch.
-pub(crate) fn acts_on(entries: &dyn Entries, id: IncidentId, index: u64, done: &[Act]) -> Vec<Act> {
-    let subject = Subject::Incident(id);
-    let mut acts = Vec::new();
-    let mut from = 0;
-    loop {
-        let Ok(indexes) = entries.of_subject(&subject, from, 1_000) else { return Vec::new() };
-        let Some(last) = indexes.last() else { break };
-        from = last + 1;
-        for at in indexes.into_iter().filter(|at| *at < index) {
-            let read = entries.entry(at).ok().flatten();
-            let Some(act) = read.and_then(|entry| Act::decode(&entry).ok()) else {
-                // What can't be read leaves the incident with its summary alone.
-                tracing::warn!(index = at, incident = %id, "an act of a closed incident can't be read");
-                return Vec::new();
-            };
-            acts.push(act);
-        }
-    }
-    let ids: BTreeSet<ActId> = acts.iter().map(|act| act.id).collect();
-    let unwritten = done.iter().filter(|act| act.subject == subject && !ids.contains(&act.id));
-    acts.extend(unwritten.cloned());
-    acts
 }

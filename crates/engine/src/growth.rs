@@ -15,16 +15,25 @@ pub struct Growth {
 impl Growth {
     /// A full bucket: `burst` acts at once, `per_second` sustained.
     pub fn new(per_second: u64, burst: u64) -> Growth {
-        Growth { per_second, burst, level: burst.saturating_mul(1_000), filled_at: None }
+        Growth {
+            per_second,
+            burst,
+            level: burst.saturating_mul(1_000),
+            filled_at: None,
+        }
     }
 
     /// Whether that many acts fit now.
     pub fn has(&mut self, acts: u64, now: Timestamp) -> bool {
         let since_ms = self.filled_at.map_or(0, |at| now.ms_since(at).max(0));
         self.filled_at = Some(now);
-        let gained = self.per_second.saturating_mul(u64::try_from(since_ms).unwrap_or(0));
-        self.level =
-            self.level.saturating_add(gained).min(self.burst.saturating_mul(1_000));
+        let gained = self
+            .per_second
+            .saturating_mul(u64::try_from(since_ms).unwrap_or(0));
+        self.level = self
+            .level
+            .saturating_add(gained)
+            .min(self.burst.saturating_mul(1_000));
         self.level >= acts.saturating_mul(1_000)
     }
 

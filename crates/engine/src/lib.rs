@@ -11,19 +11,22 @@ pub mod drive;
 mod follower;
 mod growth;
 mod handle;
+mod lookup;
 pub mod ports;
 mod prepare;
 mod recent;
 mod request;
+mod settled;
 mod state;
 mod writer;
 
 pub use access::{Access, Key, Token, scope_for};
-pub use decider::{Batch, Decider, Settled};
+pub use decider::Decider;
 pub use follower::View;
 pub use growth::Growth;
 pub use handle::{CannotStart, Engine, Options, fold};
 pub use request::{Outcome, Receipt, Request, SignalReport, Signature, Transport};
+pub use settled::{Batch, Settled};
 pub use state::{LogState, State};
 
 #[cfg(test)]

@@ -145,11 +145,7 @@ pub trait Entries: Send + Sync {
     ///
     /// # Errors
     /// As for [`Entries::entry`].
-    fn scan(
-        &self,
-        from: u64,
-        visit: &mut dyn FnMut(u64, &[u8]) -> bool,
-    ) -> Result<(), ReadError>;
+    fn scan(&self, from: u64, visit: &mut dyn FnMut(u64, &[u8]) -> bool) -> Result<(), ReadError>;
 
     /// Makes acts findable that became durable just now, the first of them at index `first`. Only
     /// the writer calls this, in order, before it answers anyone.

@@ -9,8 +9,8 @@ use incident::{Reason, Refusal};
 use record::command::{self, DigestKey, signed_bytes};
 use record::note::VerifierKey;
 
-use crate::decider::find_command;
 use crate::follower::View;
+use crate::lookup::find_command;
 use crate::ports::{Clock, Entries};
 use crate::request::{Prepared, Request, Signature, SignedCommand, Transport, actor_of};
 

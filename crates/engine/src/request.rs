@@ -110,8 +110,14 @@ pub(crate) struct SignedCommand {
 #[derive(Debug)]
 pub(crate) enum Input {
     Command(Box<Prepared>),
-    Signals { transport: Transport, signals: Vec<AlertSignal> },
-    Beat { transport: Transport, heartbeat: Name },
+    Signals {
+        transport: Transport,
+        signals: Vec<AlertSignal>,
+    },
+    Beat {
+        transport: Transport,
+        heartbeat: Name,
+    },
 }
 
 /// The answer to a command, a delivery of alerts or a sign of life.
@@ -133,17 +139,31 @@ pub(crate) fn actor_of(
     holder: Option<&Actor>,
 ) -> (Actor, Proof) {
     if let Some(signed) = signed {
-        return (Actor::Person { id: signed.person.clone() }, Proof::Key(signed.key.clone()));
+        return (
+            Actor::Person {
+                id: signed.person.clone(),
+            },
+            Proof::Key(signed.key.clone()),
+        );
     }
     match transport {
         Transport::LocalUid(uid) => (
-            Actor::Uid { id: *uid, on_behalf_of: on_behalf_of.cloned() },
+            Actor::Uid {
+                id: *uid,
+                on_behalf_of: on_behalf_of.cloned(),
+            },
             Proof::LocalUid,
         ),
         Transport::Token(token) => {
             // A token without a holder is refused before anybody asks who acts.
-            let nobody = Actor::Uid { id: u32::MAX, on_behalf_of: None };
-            (holder.cloned().unwrap_or(nobody), Proof::Token(token.clone()))
+            let nobody = Actor::Uid {
+                id: u32::MAX,
+                on_behalf_of: None,
+            };
+            (
+                holder.cloned().unwrap_or(nobody),
+                Proof::Token(token.clone()),
+            )
         }
     }
 }

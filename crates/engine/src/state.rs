@@ -55,7 +55,10 @@ impl State {
     /// # Errors
     /// When a number in it has grown beyond what the form can hold.
     pub fn to_snapshot(&self) -> Result<Vec<u8>, canonical::NotCanonical> {
-        canonical::to_vec(&Snapshot { state: self, version: STATE_VERSION })
+        canonical::to_vec(&Snapshot {
+            state: self,
+            version: STATE_VERSION,
+        })
     }
 
     /// Reads a snapshot; `None` when it is of another version of the fold.
@@ -80,7 +83,8 @@ impl State {
     /// A digest of the state: two states are equal when their digests are.
     pub fn digest(&self) -> Hash {
         // A state that has no canonical form equals none, itself included.
-        self.to_snapshot().map_or(hash::EMPTY_ROOT, |json| hash::sha256(&[&json]))
+        self.to_snapshot()
+            .map_or(hash::EMPTY_ROOT, |json| hash::sha256(&[&json]))
     }
 }
 

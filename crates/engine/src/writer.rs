@@ -9,10 +9,11 @@ use incident::{Deed, Reason, Refusal};
 use record::command::Verb;
 use tokio::sync::oneshot;
 
-use crate::decider::{Batch, Decider, Settled, SignalsSettled};
+use crate::decider::Decider;
 use crate::follower::{Committed, View};
 use crate::ports::{AppendError, AppendRefusal, Clock, Entries, Log, SignedHead};
 use crate::request::{Answer, Input, Outcome, Prepared, Receipt, SignalReport};
+use crate::settled::{Batch, Settled, SignalsSettled};
 
 /// The most requests in a batch.
 const BATCH_REQUESTS_MAX: usize = 1_024;
@@ -138,7 +139,11 @@ impl Writer {
                 waiting.push(self.decide(&mut batch, job));
             }
             let full = waiting.len() >= BATCH_REQUESTS_MAX || batch.bytes >= BATCH_BYTES_MAX;
-            next = if full || self.tight { None } else { jobs.try_recv().ok() };
+            next = if full || self.tight {
+                None
+            } else {
+                jobs.try_recv().ok()
+            };
         }
         self.commit(batch, waiting)
     }
@@ -156,7 +161,10 @@ impl Writer {
             }
             (Input::Beat { .. }, _) => {}
         }
-        Waiting { answer: job.answer, settled }
+        Waiting {
+            answer: job.answer,
+            settled,
+        }
     }
 
     /// Changes the log's key: in a batch of its own, signed by the old key for the last time.
@@ -209,11 +217,14 @@ impl Writer {
         // On a tight disk an urgent batch first asks for ordinary room: getting it is how one learns
         // that the disk is not tight any more, and what is refused was not written.
         let mut urgent = batch.urgent && !self.tight;
-        let mut appended =
-            self.log.append_batch(batch.first, self.epoch, &batch.entries, urgent);
+        let mut appended = self
+            .log
+            .append_batch(batch.first, self.epoch, &batch.entries, urgent);
         if matches!(appended, Err(AppendError::Refused(_))) && batch.urgent && !urgent {
             urgent = true;
-            appended = self.log.append_batch(batch.first, self.epoch, &batch.entries, urgent);
+            appended = self
+                .log
+                .append_batch(batch.first, self.epoch, &batch.entries, urgent);
         }
         let appended = match appended {
             Ok(appended) => appended,
@@ -281,7 +292,9 @@ impl Writer {
     fn answer(&self, batch: &Batch, waiting: Vec<Waiting>, head: &Arc<SignedHead>) {
         for waiting in waiting {
             // Whoever asked may be gone; what was done is done.
-            let _ = waiting.answer.send(self.resolve(batch, waiting.settled, head));
+            let _ = waiting
+                .answer
+                .send(self.resolve(batch, waiting.settled, head));
         }
     }
 
@@ -330,7 +343,10 @@ impl Writer {
 fn receipts(batch: &Batch, first: u64, count: u32, head: &Arc<SignedHead>) -> Vec<Receipt> {
     let skip = usize::try_from(first - batch.first).unwrap_or(usize::MAX);
     let acts = batch.acts.iter().skip(skip).take(count as usize);
-    (first..).zip(acts).map(|(index, act)| receipt(act, index, head)).collect()
+    (first..)
+        .zip(acts)
+        .map(|(index, act)| receipt(act, index, head))
+        .collect()
 }
 
 fn receipt(act: &record::act::Act, index: u64, head: &Arc<SignedHead>) -> Receipt {

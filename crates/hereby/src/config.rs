@@ -11,6 +11,9 @@ use base::{Name, Severity};
 use incident::{Action, AlertRule, Rules};
 use serde::Deserialize;
 
+/// The most acts that one alert leads to: it fires, declares an incident, is attached to it.
+const ACTS_OF_ONE_ALERT_MAX: u32 = 3;
+
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -196,13 +199,19 @@ impl Default for Alerts {
 
 impl Default for Reminders {
     fn default() -> Reminders {
-        Reminders { after_s: 300, max: 12 }
+        Reminders {
+            after_s: 300,
+            max: 12,
+        }
     }
 }
 
 impl Default for LogOutput {
     fn default() -> LogOutput {
-        LogOutput { format: LogFormat::Text, level: "info".to_owned() }
+        LogOutput {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+        }
     }
 }
 
@@ -231,11 +240,16 @@ impl Config {
                 return Ok(Config::default());
             }
             Err(source) => {
-                return Err(BadConfig::Unreadable { path: file.to_owned(), source });
+                return Err(BadConfig::Unreadable {
+                    path: file.to_owned(),
+                    source,
+                });
             }
         };
-        Config::parse(&text)
-            .map_err(|reason| BadConfig::Wrong { path: file.to_owned(), reason })
+        Config::parse(&text).map_err(|reason| BadConfig::Wrong {
+            path: file.to_owned(),
+            reason,
+        })
     }
 
     /// Reads and checks a configuration. The error says the line and column where it can.
@@ -243,6 +257,12 @@ impl Config {
         let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
         config.check()?;
         Ok(config)
+    }
+
+    /// Listens elsewhere, as the command line says.
+    pub(crate) fn listen_on(&mut self, address: SocketAddr) -> Result<(), String> {
+        self.listen.http = address;
+        self.check()
     }
 
     fn check(&self) -> Result<(), String> {
@@ -259,11 +279,21 @@ impl Config {
             return Err("record.segment_mib lies between 1 and 1024".to_owned());
         }
         let alerts = &self.alerts;
-        if [alerts.resolve_timeout_s, alerts.quiet_timeout_s, self.reminders.after_s].contains(&0) {
+        if [
+            alerts.resolve_timeout_s,
+            alerts.quiet_timeout_s,
+            self.reminders.after_s,
+        ]
+        .contains(&0)
+        {
             return Err("a time-out of 0 seconds would end everything at once".to_owned());
         }
-        if self.alerts.acts_per_second == 0 || self.alerts.acts_burst == 0 {
-            return Err("alerts.acts_per_second and acts_burst are at least 1".to_owned());
+        if alerts.acts_per_second == 0 || alerts.acts_burst < ACTS_OF_ONE_ALERT_MAX {
+            // With less the first alert of an incident would be put off for ever.
+            return Err(format!(
+                "alerts.acts_per_second is at least 1 and alerts.acts_burst at least \
+                 {ACTS_OF_ONE_ALERT_MAX}: one alert can fire, declare and be attached"
+            ));
         }
         for rule in &self.alerts.rule {
             if (rule.action == RuleAction::Declare) != rule.severity.is_some() {
@@ -283,9 +313,8 @@ impl Config {
             (RuleAction::Ignore, _) => Action::Ignore,
             (RuleAction::Offer, _) | (RuleAction::Declare, None) => Action::Offer,
         };
-        let boxed = |(name, value): (&String, &String)| {
-            (name.as_str().into(), value.as_str().into())
-        };
+        let boxed =
+            |(name, value): (&String, &String)| (name.as_str().into(), value.as_str().into());
         Rules {
             alert_rules: self
                 .alerts
@@ -297,7 +326,12 @@ impl Config {
                     action: action(rule),
                 })
                 .collect(),
-            attach_by: self.alerts.attach_by.iter().map(|label| label.as_str().into()).collect(),
+            attach_by: self
+                .alerts
+                .attach_by
+                .iter()
+                .map(|label| label.as_str().into())
+                .collect(),
             resolve_timeout_ms: i64::from(self.alerts.resolve_timeout_s) * 1_000,
             quiet_timeout_ms: i64::from(self.alerts.quiet_timeout_s) * 1_000,
             remind_after_ms: i64::from(self.reminders.after_s) * 1_000,

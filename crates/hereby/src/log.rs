@@ -47,7 +47,8 @@ struct Escaping<W>(W);
 
 impl<W: Write> Write for Escaping<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        self.0.write_all(escaped(&String::from_utf8_lossy(event)).as_bytes())?;
+        self.0
+            .write_all(escaped(&String::from_utf8_lossy(event)).as_bytes())?;
         Ok(event.len())
     }
     fn flush(&mut self) -> io::Result<()> {
@@ -83,7 +84,10 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_whatever_it_holds() {
-        assert_eq!(escaped("a\nfake line\u{1b}[31m\r\n"), "a\\nfake line\\u{1b}[31m\\r\n");
+        assert_eq!(
+            escaped("a\nfake line\u{1b}[31m\r\n"),
+            "a\\nfake line\\u{1b}[31m\\r\n"
+        );
         assert_eq!(escaped("\u{202E}txt"), "\\u{202e}txt");
         let mut out = Vec::new();
         Escaping(&mut out).write_all(b"one\x07\n").unwrap();

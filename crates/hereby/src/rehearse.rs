@@ -30,8 +30,14 @@ struct Step {
 }
 
 enum What {
-    Alert { resolved: bool },
-    Command { name: &'static str, args: fn(&str) -> Value, why: Option<&'static str> },
+    Alert {
+        resolved: bool,
+    },
+    Command {
+        name: &'static str,
+        args: fn(&str) -> Value,
+        why: Option<&'static str>,
+    },
 }
 
 /// Plays the story; returns the incident's id. `call` is how hereby is called from a terminal.
@@ -45,7 +51,11 @@ pub(crate) async fn play(client: &Client, call: &str, out: &Out) -> Result<Strin
     for (number, step) in STORY.iter().enumerate() {
         tokio::time::sleep(PAUSE).await;
         out.talk(Line::new().text(""));
-        out.talk(Line::new().styled(Style::Dim, format!("{}  ", step.clock)).text(step.tale));
+        out.talk(
+            Line::new()
+                .styled(Style::Dim, format!("{}  ", step.clock))
+                .text(step.tale),
+        );
         let shown = step.line.replace("{INC}", &incident);
         out.talk(Line::new().styled(Style::Good, format!("       $ {shown}")));
         match &step.what {
@@ -311,8 +321,9 @@ async fn command(
         args.to_string(),
     );
     let mut header = |name: &'static str, value: &str| -> Result<(), Failure> {
-        let value = HeaderValue::from_str(value)
-            .map_err(|error| Failure::new(Exit::Internal, "a header can't be sent").because(error))?;
+        let value = HeaderValue::from_str(value).map_err(|error| {
+            Failure::new(Exit::Internal, "a header can't be sent").because(error)
+        })?;
         ask.headers.push((HeaderName::from_static(name), value));
         Ok(())
     };
@@ -324,13 +335,15 @@ async fn command(
         header("hereby-why", &crate::client::percent_encoded(why))?;
     }
     let answer = client.answer(&ask).await?;
-    serde_json::from_slice(&answer.body).map_err(|error| {
-        Failure::new(Exit::Internal, "the answer is no JSON").because(error)
-    })
+    serde_json::from_slice(&answer.body)
+        .map_err(|error| Failure::new(Exit::Internal, "the answer is no JSON").because(error))
 }
 
 fn first_subject(answer: &Value) -> Option<String> {
-    answer.pointer("/receipts/0/subject/id").and_then(Value::as_str).map(str::to_owned)
+    answer
+        .pointer("/receipts/0/subject/id")
+        .and_then(Value::as_str)
+        .map(str::to_owned)
 }
 
 fn random_run() -> Result<String, Failure> {

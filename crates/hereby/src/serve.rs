@@ -45,25 +45,36 @@ struct Run<'a> {
 pub(crate) fn up(args: UpArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
     let mut config = configuration(args.config.as_deref(), globals)?;
     if let Some(listen) = args.listen {
-        config.listen.http = listen;
+        config.listen_on(listen).map_err(Failure::usage)?;
     }
-    let run = Run { config, runs: "hereby up", rehearse: args.rehearse, talks: true };
+    let run = Run {
+        config,
+        runs: "hereby up",
+        rehearse: args.rehearse,
+        talks: true,
+    };
     run_station(run, globals, out)
 }
 
 pub(crate) fn serve(args: ServeArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
     let mut config = configuration(args.config.as_deref(), globals)?;
     if let Some(listen) = args.listen {
-        config.listen.http = listen;
+        config.listen_on(listen).map_err(Failure::usage)?;
     }
-    run_station(Run { config, runs: "hereby serve", rehearse: false, talks: false }, globals, out)
+    run_station(
+        Run {
+            config,
+            runs: "hereby serve",
+            rehearse: false,
+            talks: false,
+        },
+        globals,
+        out,
+    )
 }
 
 /// The configuration, checked, with logging started as it says.
-pub(crate) fn configuration(
-    file: Option<&Path>,
-    globals: &Globals,
-) -> Result<Config, Failure> {
+pub(crate) fn configuration(file: Option<&Path>, globals: &Globals) -> Result<Config, Failure> {
     let config = Config::load(file, &globals.data_dir()?).map_err(|error| {
         let failure = Failure::usage(&error);
         let failure = match std::error::Error::source(&error) {
@@ -91,7 +102,9 @@ fn run_station(run: Run<'_>, globals: &Globals, out: &Out) -> Result<(), Failure
         .max_blocking_threads(32)
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Exit::Internal, "no thread could be started").because(error))?;
+        .map_err(|error| {
+            Failure::new(Exit::Internal, "no thread could be started").because(error)
+        })?;
     let outcome = serve_until_told(&runtime, &run, &station, &data_dir, out);
     runtime.shutdown_timeout(Duration::from_secs(2));
     station.engine.stop();
@@ -132,6 +145,12 @@ fn serve_until_told(
     };
     runtime.block_on(async {
         let stop = told_to_stop();
+        // What the start itself recorded is there before anybody is told anything.
+        station
+            .engine
+            .view()
+            .caught_up(station.reader.durable())
+            .await;
         let (listeners, pin) = listeners(&run.config, station, data_dir).await?;
         witnesses.start(&station.published);
         let anchor = station.anchor.clone();
@@ -166,7 +185,10 @@ fn serve_until_told(
 
 /// Plays the rehearsal, then lets the server run on. Its failure is said, and ends nothing.
 async fn tour(data_dir: &Path, out: &Out) -> Result<(), Failure> {
-    let globals = Globals { data_dir: Some(data_dir.to_owned()), ..Globals::default() };
+    let globals = Globals {
+        data_dir: Some(data_dir.to_owned()),
+        ..Globals::default()
+    };
     let played = match Client::new(&globals) {
         Ok(client) => rehearse::play(&client, &call(data_dir), out).await,
         Err(failure) => Err(failure),
@@ -192,10 +214,17 @@ async fn listeners(
     };
     let socket = station.paths.control_socket();
     let local = web::bind_local(&socket).map_err(|error| {
-        Failure::new(Exit::Internal, format!("can't listen on {}", socket.display())).because(error)
+        Failure::new(
+            Exit::Internal,
+            format!("can't listen on {}", socket.display()),
+        )
+        .because(error)
     })?;
     let http = config.listen.http;
-    let plain = TcpListener::bind(http).await.map_err(taken(http, "hereby up --listen 127.0.0.1:0 takes a free port"))?;
+    let plain = TcpListener::bind(http).await.map_err(taken(
+        http,
+        "hereby up --listen 127.0.0.1:0 takes a free port",
+    ))?;
     // Port 0 takes a free one: whoever asked for that reads here which.
     if let Ok(address) = plain.local_addr() {
         let file = data_dir.join("http.address");
@@ -209,7 +238,10 @@ async fn listeners(
         let tls = tls::load(&config.listen, data_dir).map_err(|error| {
             Failure::usage("there is no certificate for the TLS listener").because(error)
         })?;
-        let listener = TcpListener::bind(address).await.map_err(taken(address, "name another port as listen.tls in hereby.toml"))?;
+        let listener = TcpListener::bind(address).await.map_err(taken(
+            address,
+            "name another port as listen.tls in hereby.toml",
+        ))?;
         all.push(Listener::Tls(listener, tls.config));
         pin = tls.pin;
     }
@@ -220,7 +252,10 @@ async fn listeners(
 /// hereby listen can stop it cleanly.
 pub(crate) fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let heard = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let heard = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    );
     async move {
         let (Ok(mut interrupt), Ok(mut terminate)) = heard else {
             tracing::error!("signals can't be heard; stop hereby with SIGKILL");
@@ -246,7 +281,9 @@ fn keep_anchor(anchor: &store::AnchorSync) {
 
 /// The record can't be written any more: what is on the disk is unknown until the next start looks.
 pub(crate) fn end_process(error: AppendError) {
-    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    let cause = std::error::Error::source(&error)
+        .map(ToString::to_string)
+        .unwrap_or_default();
     tracing::error!(%error, cause, "hereby ends: the record can't be written");
     let mut stderr = std::io::stderr().lock();
     let _ = writeln!(
@@ -265,8 +302,16 @@ fn welcome(run: &Run<'_>, station: &Station, data_dir: &Path, pin: Option<&str>,
     out.talk(Line::new().styled(Style::Bold, "hereby is up"));
     out.talk(format!("  API      http://{}", address.trim_end()));
     if let (Some(address), Some(pin)) = (run.config.listen.tls, pin) {
-        let host = run.config.listen.tls_names.first().map_or("localhost", String::as_str);
-        out.talk(format!("  TLS      https://{host}:{} (pin {pin})", address.port()));
+        let host = run
+            .config
+            .listen
+            .tls_names
+            .first()
+            .map_or("localhost", String::as_str);
+        out.talk(format!(
+            "  TLS      https://{host}:{} (pin {pin})",
+            address.port()
+        ));
     }
     out.talk(format!("  data     {}", data_dir.display()));
     out.talk(format!(
@@ -293,9 +338,15 @@ fn welcome(run: &Run<'_>, station: &Station, data_dir: &Path, pin: Option<&str>,
     out.talk("");
     out.talk("Next, in another terminal:");
     for (what, line) in [
-        ("declare an incident", "declare \"what is wrong\" --severity 2"),
+        (
+            "declare an incident",
+            "declare \"what is wrong\" --severity 2",
+        ),
         ("see what is open", "incidents"),
-        ("let Alertmanager in", "token issue --for service:alertmanager --scope alerts --expires 90d"),
+        (
+            "let Alertmanager in",
+            "token issue --for service:alertmanager --scope alerts --expires 90d",
+        ),
         ("check the record", "verify"),
     ] {
         out.talk(
@@ -311,9 +362,8 @@ fn welcome(run: &Run<'_>, station: &Station, data_dir: &Path, pin: Option<&str>,
 fn call(data_dir: &Path) -> String {
     let own = std::env::current_exe().ok();
     let on_path = std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).any(|dir| {
-            std::fs::canonicalize(dir.join("hereby")).ok() == own && own.is_some()
-        })
+        std::env::split_paths(&path)
+            .any(|dir| std::fs::canonicalize(dir.join("hereby")).ok() == own && own.is_some())
     });
     let binary = match &own {
         Some(own) if !on_path => {
@@ -331,7 +381,9 @@ fn call(data_dir: &Path) -> String {
 }
 
 fn is_default(data_dir: &Path) -> bool {
-    Globals::default().data_dir().is_ok_and(|default| default == data_dir)
+    Globals::default()
+        .data_dir()
+        .is_ok_and(|default| default == data_dir)
 }
 
 /// A progress bar while the state is folded, on a terminal; nothing elsewhere.
@@ -340,8 +392,10 @@ pub(crate) fn progress(out: &Out) -> Box<dyn FnMut(u64, u64)> {
         return Box::new(|_, _| {});
     }
     let bar = indicatif::ProgressBar::new(0).with_style(
-        indicatif::ProgressStyle::with_template("  {bar:40} {pos}/{len} acts, {per_sec}, {eta} left")
-            .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
+        indicatif::ProgressStyle::with_template(
+            "  {bar:40} {pos}/{len} acts, {per_sec}, {eta} left",
+        )
+        .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
     );
     Box::new(move |done, all| {
         bar.set_length(all);

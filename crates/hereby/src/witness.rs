@@ -62,19 +62,31 @@ pub(crate) fn run(args: WitnessArgs, globals: &Globals, out: &Out) -> Result<(),
     let kept = |error: std::io::Error| {
         Failure::new(Exit::Internal, "the witness's directory can't be used").because(error)
     };
-    let host = rustix::system::uname().nodename().to_string_lossy().to_lowercase();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .to_lowercase();
     let plain = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '.';
-    let name = format!("{}/hereby-witness", host.chars().filter(plain).collect::<String>());
+    let name = format!(
+        "{}/hereby-witness",
+        host.chars().filter(plain).collect::<String>()
+    );
     let book = Book::open(&args.dir, &name, args.vkey).map_err(kept)?;
     let copy = Mutex::new(Copy::open(&args.dir).map_err(kept)?);
     let witness = Arc::new(Witness { book, copy });
     // Without a URL it only cosigns: copying needs somewhere to fetch from.
-    let source = globals.url.as_ref().map(|_| Client::new(globals)).transpose()?;
+    let source = globals
+        .url
+        .as_ref()
+        .map(|_| Client::new(globals))
+        .transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Exit::Internal, "no thread could be started").because(error))?;
+        .map_err(|error| {
+            Failure::new(Exit::Internal, "no thread could be started").because(error)
+        })?;
     runtime.block_on(async {
         let stop = crate::serve::told_to_stop();
         let address = args.listen.unwrap_or_else(|| LISTEN.into());
@@ -85,7 +97,9 @@ pub(crate) fn run(args: WitnessArgs, globals: &Globals, out: &Out) -> Result<(),
         out.talk(Line::new().styled(Style::Bold, "This witness cosigns. Its verifier key:"));
         out.data(witness.book.vkey().to_string())?;
         out.talk("Put it into hereby.toml on the machine that writes the record:");
-        out.talk(format!("  [[record.witness]]\n  url = \"http://{address}\"\n  vkey = \"…\""));
+        out.talk(format!(
+            "  [[record.witness]]\n  url = \"http://{address}\"\n  vkey = \"…\""
+        ));
         match source {
             Some(client) => {
                 let copied = witness.clone();
@@ -105,14 +119,19 @@ pub(crate) fn run(args: WitnessArgs, globals: &Globals, out: &Out) -> Result<(),
 async fn accept(witness: &Arc<Witness>, listener: &TcpListener) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        let Ok(slot) = slots.clone().acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let witness = witness.clone();
                 tokio::spawn(async move {
                     let _slot = slot;
                     let served = converse(witness, stream);
-                    if tokio::time::timeout(CONNECTION_TIME_MAX, served).await.is_err() {
+                    if tokio::time::timeout(CONNECTION_TIME_MAX, served)
+                        .await
+                        .is_err()
+                    {
                         tracing::debug!("a connection was cut: it lasted too long");
                     }
                 });
@@ -145,7 +164,10 @@ async fn answer(witness: Arc<Witness>, request: Request<Incoming>) -> Response<F
     let path = request.uri().path().to_owned();
     match (request.method(), path.as_str()) {
         (&Method::POST, "/add-checkpoint") => {
-            match Limited::new(request.into_body(), REQUEST_BYTES_MAX).collect().await {
+            match Limited::new(request.into_body(), REQUEST_BYTES_MAX)
+                .collect()
+                .await
+            {
                 Ok(body) => add_checkpoint(witness, &body.to_bytes()).await,
                 Err(error) => said(StatusCode::BAD_REQUEST, format!("{error}\n")),
             }
@@ -153,9 +175,15 @@ async fn answer(witness: Arc<Witness>, request: Request<Incoming>) -> Response<F
         (&Method::GET, "/healthz") => said(StatusCode::OK, "ok\n".to_owned()),
         (&Method::GET, path) if path == monitoring => match witness.book.newest() {
             Some(signed) => said(StatusCode::OK, signed.to_string()),
-            None => said(StatusCode::NOT_FOUND, "nothing was cosigned yet\n".to_owned()),
+            None => said(
+                StatusCode::NOT_FOUND,
+                "nothing was cosigned yet\n".to_owned(),
+            ),
         },
-        _ => said(StatusCode::NOT_FOUND, "a witness has /add-checkpoint\n".to_owned()),
+        _ => said(
+            StatusCode::NOT_FOUND,
+            "a witness has /add-checkpoint\n".to_owned(),
+        ),
     }
 }
 
@@ -166,7 +194,9 @@ fn said(status: StatusCode, text: String) -> Response<Full<Bytes>> {
 fn typed(status: StatusCode, media_type: &'static str, text: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }
 
@@ -203,7 +233,10 @@ async fn add_checkpoint(witness: Arc<Witness>, body: &[u8]) -> Response<Full<Byt
         }
         Err(error) => {
             tracing::error!(%error, "judging a checkpoint failed");
-            said(StatusCode::INTERNAL_SERVER_ERROR, "judging failed\n".to_owned())
+            said(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "judging failed\n".to_owned(),
+            )
         }
     }
 }
@@ -219,7 +252,9 @@ async fn follow(witness: &Witness, client: &Client) {
 }
 
 async fn catch_up(witness: &Witness, client: &Client) -> Result<(), String> {
-    let Some(signed) = witness.book.newest() else { return Ok(()) };
+    let Some(signed) = witness.book.newest() else {
+        return Ok(());
+    };
     let target = signed.checkpoint().clone();
     let copy = || witness.copy.lock().unwrap_or_else(PoisonError::into_inner);
     let missing = copy().missing(target.size());
@@ -229,16 +264,28 @@ async fn catch_up(witness: &Witness, client: &Client) -> Result<(), String> {
     let mut fetched = Vec::new();
     for (number, width) in missing {
         let path = format!("/record/{}", record::tile::entries_path(number, width));
-        let ask = Ask { method: Method::GET, ..Ask::get(path) };
+        let ask = Ask {
+            method: Method::GET,
+            ..Ask::get(path)
+        };
         let answer = client.answer(&ask).await.map_err(|failure| failure.what)?;
-        fetched.push(Fetched { number, width, bytes: answer.body.to_vec() });
+        fetched.push(Fetched {
+            number,
+            width,
+            bytes: answer.body.to_vec(),
+        });
         if fetched.len() >= BUNDLES_AT_ONCE {
             copy().stage(&fetched).map_err(|error| error.to_string())?;
             fetched.clear();
         }
     }
     copy().stage(&fetched).map_err(|error| error.to_string())?;
-    copy().settle(target.size(), target.root()).map_err(|error| error.to_string())?;
-    tracing::info!(size = target.size(), "the copy is complete up to the cosigned checkpoint");
+    copy()
+        .settle(target.size(), target.root())
+        .map_err(|error| error.to_string())?;
+    tracing::info!(
+        size = target.size(),
+        "the copy is complete up to the cosigned checkpoint"
+    );
     Ok(())
 }

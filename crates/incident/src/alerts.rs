@@ -93,6 +93,8 @@ impl Maintenance {
     pub(crate) fn holds(&self, labels: &BTreeMap<Box<str>, Box<str>>, now: Timestamp) -> bool {
         self.starts_at <= now
             && now < self.ends_at
-            && labels.get("service").is_some_and(|service| **service == *self.service.as_str())
+            && labels
+                .get("service")
+                .is_some_and(|service| **service == *self.service.as_str())
     }
 }

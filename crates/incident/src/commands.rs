@@ -53,7 +53,10 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
                     note.incident
                 ));
             }
-            let body = Noted { blobs: note.blobs.clone(), text: note.text.clone().into() };
+            let body = Noted {
+                blobs: note.blobs.clone(),
+                text: note.text.clone().into(),
+            };
             one(note.incident, body)
         }),
         Verb::Update(update) => tell(state, update),
@@ -63,7 +66,13 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
             if from == verb.severity {
                 return wrong_state(format!("{} is {from} already", verb.incident));
             }
-            one(verb.incident, SeverityChanged { from, to: verb.severity })
+            one(
+                verb.incident,
+                SeverityChanged {
+                    from,
+                    to: verb.severity,
+                },
+            )
         }),
         Verb::Resolve(verb) => open(state, verb.incident).and_then(|_| {
             let summary = verb.summary.clone().map(Sealable::from);
@@ -104,11 +113,17 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
 
 fn declare_incident(state: &State, declare: &Declare, context: &Context<'_>) -> Decision {
     at_most("alerts", declare.alerts.len(), DECLARED_ALERTS_MAX)?;
-    if declare.impact_start.is_some_and(|start| start.ms_since(context.now) > 5 * 60_000) {
+    if declare
+        .impact_start
+        .is_some_and(|start| start.ms_since(context.now) > 5 * 60_000)
+    {
         return out_of_range("impact_start lies in the future".to_owned());
     }
     let Some(number) = state.incidents_declared.checked_add(1) else {
-        return Err(Refusal::new(Reason::TooMany, "there are 2^32 incidents already"));
+        return Err(Refusal::new(
+            Reason::TooMany,
+            "there are 2^32 incidents already",
+        ));
     };
     let id = IncidentId::from_number(number);
     let body = Declared {
@@ -122,7 +137,10 @@ fn declare_incident(state: &State, declare: &Declare, context: &Context<'_>) -> 
     let mut drafts = vec![Draft::new(Subject::Incident(id), body)];
     for alert in &declare.alerts {
         let moved_from = attachable(state, *alert, id, declare.drill)?;
-        let body = AlertAttached { alert: *alert, moved_from };
+        let body = AlertAttached {
+            alert: *alert,
+            moved_from,
+        };
         drafts.push(Draft::new(Subject::Incident(id), body));
     }
     Ok(drafts)
@@ -140,7 +158,10 @@ fn assign_role(state: &State, assign: &Assign) -> Decision {
     let summary = open(state, assign.incident)?;
     let holds = |role| summary.holders(role).any(|person| *person == assign.person);
     if holds(assign.role) {
-        return wrong_state(format!("{} has that role in {}", assign.person, assign.incident));
+        return wrong_state(format!(
+            "{} has that role in {}",
+            assign.person, assign.incident
+        ));
     }
     let excluded = match assign.role {
         Role::Commander => Some((Role::Operations, "operations")),
@@ -163,14 +184,27 @@ fn assign_role(state: &State, assign: &Assign) -> Decision {
         Role::Operations => None,
         role => summary.holders(role).next().cloned(),
     };
-    one(assign.incident, Assigned { person: assign.person.clone(), replaces, role: assign.role })
+    one(
+        assign.incident,
+        Assigned {
+            person: assign.person.clone(),
+            replaces,
+            role: assign.role,
+        },
+    )
 }
 
 fn tell(state: &State, update: &Update) -> Decision {
     let summary = known(state, update.incident)?;
     let text = Sealable::from(update.text.clone());
     let subject = Subject::Incident(update.incident);
-    let mut drafts = vec![Draft::new(subject, Updated { audience: update.audience, text })];
+    let mut drafts = vec![Draft::new(
+        subject,
+        Updated {
+            audience: update.audience,
+            text,
+        },
+    )];
     if let Some(to) = update.status
         && to != summary.status
     {
@@ -182,7 +216,9 @@ fn tell(state: &State, update: &Update) -> Decision {
 fn set_status(state: &State, id: IncidentId, to: Status) -> Decision {
     let from = open(state, id)?.status;
     if to == Status::Resolved {
-        return wrong_state(format!("resolving is an act of its own: hereby resolve {id}"));
+        return wrong_state(format!(
+            "resolving is an act of its own: hereby resolve {id}"
+        ));
     }
     if from == to {
         return wrong_state(format!("{id} has that status already"));
@@ -192,10 +228,19 @@ fn set_status(state: &State, id: IncidentId, to: Status) -> Decision {
 
 fn attach_alert(state: &State, attach: &Attach) -> Decision {
     let summary = open(state, attach.incident)?;
-    let attached = state.incidents.get(&attach.incident).map_or(0, |it| it.alerts.len());
+    let attached = state
+        .incidents
+        .get(&attach.incident)
+        .map_or(0, |it| it.alerts.len());
     at_most("alerts of one incident", attached + 1, ATTACHED_ALERTS_MAX)?;
     let moved_from = attachable(state, attach.alert, attach.incident, summary.drill)?;
-    one(attach.incident, AlertAttached { alert: attach.alert, moved_from })
+    one(
+        attach.incident,
+        AlertAttached {
+            alert: attach.alert,
+            moved_from,
+        },
+    )
 }
 
 /// Whether the alert can go to this incident; the incident it leaves, if it is in one.
@@ -212,7 +257,10 @@ fn attachable(
         ));
     };
     if known.incident == Some(to) {
-        return Err(Refusal::new(Reason::WrongState, format!("alert {alert} belongs to {to}")));
+        return Err(Refusal::new(
+            Reason::WrongState,
+            format!("alert {alert} belongs to {to}"),
+        ));
     }
     if known.drill != drill {
         return Err(Refusal::new(
@@ -229,10 +277,17 @@ fn create_silence(state: &State, silence: &Silence, context: &Context<'_>) -> De
     if !(1..=SILENCE_MAX_MS).contains(&length_ms) {
         return out_of_range("a silence ends in the future, within 30 days".to_owned());
     }
-    let active = state.silences.values().filter(|it| context.now < it.ends_at).count();
+    let active = state
+        .silences
+        .values()
+        .filter(|it| context.now < it.ends_at)
+        .count();
     at_most("silences", active + 1, SILENCES_MAX)?;
     let name = numbered("sil", state.silences_created + 1)?;
-    let body = SilenceCreated { ends_at: silence.ends_at, matchers: silence.matchers.clone() };
+    let body = SilenceCreated {
+        ends_at: silence.ends_at,
+        matchers: silence.matchers.clone(),
+    };
     Ok(vec![Draft::new(Subject::Silence(name), body)])
 }
 
@@ -270,7 +325,11 @@ fn schedule_maintenance(
             "a maintenance window ends after it starts, in the future, within 90 days".to_owned(),
         );
     }
-    let active = state.maintenances.values().filter(|it| context.now < it.ends_at).count();
+    let active = state
+        .maintenances
+        .values()
+        .filter(|it| context.now < it.ends_at)
+        .count();
     at_most("maintenance windows", active + 1, MAINTENANCES_MAX)?;
     let name = numbered("mw", state.maintenances_scheduled + 1)?;
     let body = MaintenanceScheduled {
@@ -288,7 +347,7 @@ fn expect_heartbeat(state: &State, verb: &ExpectHeartbeat) -> Decision {
         return out_of_range(
             "interval_ms lies between 1,000 (a second) and 604,800,000 (a week), grace_ms at most \
              there"
-            .to_owned(),
+                .to_owned(),
         );
     }
     if !state.heartbeats.contains_key(&verb.heartbeat) {
@@ -300,16 +359,25 @@ fn expect_heartbeat(state: &State, verb: &ExpectHeartbeat) -> Decision {
         service: verb.service.clone(),
         severity: verb.severity,
     };
-    Ok(vec![Draft::new(Subject::Heartbeat(verb.heartbeat.clone()), body)])
+    Ok(vec![Draft::new(
+        Subject::Heartbeat(verb.heartbeat.clone()),
+        body,
+    )])
 }
 
 fn one(id: IncidentId, body: impl Into<record::kinds::Body>) -> Decision {
-    Ok(vec![Draft { subject: Subject::Incident(id), body: body.into() }])
+    Ok(vec![Draft {
+        subject: Subject::Incident(id),
+        body: body.into(),
+    }])
 }
 
 fn known(state: &State, id: IncidentId) -> Result<&Summary, Refusal> {
     state.summary(id).ok_or_else(|| {
-        Refusal::new(Reason::NotFound, format!("there is no {id}: hereby incidents lists them"))
+        Refusal::new(
+            Reason::NotFound,
+            format!("there is no {id}: hereby incidents lists them"),
+        )
     })
 }
 
@@ -328,14 +396,20 @@ fn listed<T>(map: &BTreeMap<Name, T>, name: &Name, what: &str) -> Result<(), Ref
     if map.contains_key(name) {
         return Ok(());
     }
-    Err(Refusal::new(Reason::NotFound, format!("there is no {what} {name}, or it has ended")))
+    Err(Refusal::new(
+        Reason::NotFound,
+        format!("there is no {what} {name}, or it has ended"),
+    ))
 }
 
 fn at_most(what: &str, count: usize, max: usize) -> Result<(), Refusal> {
     if count <= max {
         return Ok(());
     }
-    Err(Refusal::new(Reason::TooMany, format!("{count} {what}; at most {max} are allowed")))
+    Err(Refusal::new(
+        Reason::TooMany,
+        format!("{count} {what}; at most {max} are allowed"),
+    ))
 }
 
 fn numbered(prefix: &str, number: u32) -> Result<Name, Refusal> {

@@ -51,20 +51,29 @@ pub fn hear(
     signal: &AlertSignal,
     context: &Context<'_>,
 ) -> Heard {
-    let drill = signal.labels.get("drill").is_some_and(|value| &**value == "true");
+    let drill = signal
+        .labels
+        .get("drill")
+        .is_some_and(|value| &**value == "true");
     let rule = context.rules.matching(&signal.labels);
     if rule.is_some_and(|rule| rule.action == Action::Ignore) {
         return Heard::Ignored;
     }
     let fingerprint = &signal.fingerprint;
-    let exact = signal
-        .starts_at
-        .and_then(|at| state.alerts.get(&alert_id(&signal.source, fingerprint.as_str(), at)));
+    let exact = signal.starts_at.and_then(|at| {
+        state
+            .alerts
+            .get(&alert_id(&signal.source, fingerprint.as_str(), at))
+    });
     // A source that gives no start means the firing that is open; so does a Prometheus whose twin,
     // or whose former self before a restart, dated the same firing otherwise.
     let open = exact.or_else(|| {
         let vague = signal.starts_at.is_none() || signal.source.as_str() == REFRESHING_SOURCE;
-        if vague { state.firing(&signal.source, fingerprint) } else { None }
+        if vague {
+            state.firing(&signal.source, fingerprint)
+        } else {
+            None
+        }
     });
     match signal.phase {
         Phase::Firing => fire(state, leases, signal, open, drill, context),
@@ -96,7 +105,13 @@ pub(crate) fn ended(alert: &Alert, at: Timestamp, ending: Ending, actor: &Actor)
         actor: actor.clone(),
         cause: Some(alert.fired_act),
         why: None,
-        drafts: vec![Draft::new(Subject::Alert(alert.id), Resolved { ended_at: at, ending })],
+        drafts: vec![Draft::new(
+            Subject::Alert(alert.id),
+            Resolved {
+                ended_at: at,
+                ending,
+            },
+        )],
     }
 }
 
@@ -111,9 +126,11 @@ fn fire(
     let now = context.now;
     // A source's word on the end is believed for a day: what nobody speaks of again must end.
     let latest = now.plus_ms(context.rules.quiet_timeout_ms);
-    let until = signal.ends_at.filter(|end| *end > now).map(|end| end.min(latest));
-    let until =
-        until.unwrap_or_else(|| now.plus_ms(context.rules.timeout_ms(&signal.source)));
+    let until = signal
+        .ends_at
+        .filter(|end| *end > now)
+        .map(|end| end.min(latest));
+    let until = until.unwrap_or_else(|| now.plus_ms(context.rules.timeout_ms(&signal.source)));
     if let Some(alert) = known {
         match alert.ended {
             None => {
@@ -143,10 +160,23 @@ fn fire(
     };
     leases.extend(id, until, signal.ends_at.is_some());
     let mut drafts = vec![Draft::new(Subject::Alert(id), fired)];
-    let already_in = known.and_then(|alert| state.home_of(alert, drill)).is_some();
+    let already_in = known
+        .and_then(|alert| state.home_of(alert, drill))
+        .is_some();
     if !already_in && state.suppressed_by(&signal.labels, now).is_none() {
-        let at = Placed { id, drill, labels: &signal.labels, starts_at, title: &signal.title };
-        drafts.extend(place(state, &at, home(state, &at, context.rules), context.rules));
+        let at = Placed {
+            id,
+            drill,
+            labels: &signal.labels,
+            starts_at,
+            title: &signal.title,
+        };
+        drafts.extend(place(
+            state,
+            &at,
+            home(state, &at, context.rules),
+            context.rules,
+        ));
     }
     Heard::Changed(Deed {
         id: command,
@@ -160,5 +190,6 @@ fn fire(
 /// The id of the command that a deed amounts to: one that nobody else may use.
 pub(crate) fn deed_id(text: &str) -> CommandId {
     format!("{DEED_ID_PREFIX}{text}")
-        .parse().expect("built from ids and numbers: short, and of a command id's characters")
+        .parse()
+        .expect("built from ids and numbers: short, and of a command id's characters")
 }

@@ -29,7 +29,10 @@ pub(crate) fn place(
     home: Option<&Incident>,
     rules: &Rules,
 ) -> Vec<Draft> {
-    let attached = AlertAttached { alert: alert.id, moved_from: None };
+    let attached = AlertAttached {
+        alert: alert.id,
+        moved_from: None,
+    };
     if let Some(incident) = home {
         if incident.alerts.len() >= ATTACHED_ALERTS_MAX {
             return Vec::new();
@@ -40,13 +43,18 @@ pub(crate) fn place(
     else {
         return Vec::new();
     };
-    let Some(number) = state.incidents_declared.checked_add(1) else { return Vec::new() };
+    let Some(number) = state.incidents_declared.checked_add(1) else {
+        return Vec::new();
+    };
     let id = Subject::Incident(IncidentId::from_number(number));
     let declared = Declared {
         drill: alert.drill,
         impact_start: Some(alert.starts_at),
         private: false,
-        service: alert.labels.get("service").and_then(|service| service.parse().ok()),
+        service: alert
+            .labels
+            .get("service")
+            .and_then(|service| service.parse().ok()),
         severity,
         title: alert.title.clone().into(),
     };
@@ -75,7 +83,9 @@ impl<'a> Homes<'a> {
         let mut homes = BTreeMap::new();
         for incident in state.open_incidents() {
             for key in keys_of(state, incident, rules) {
-                homes.entry((incident.summary.drill, key)).or_insert(incident);
+                homes
+                    .entry((incident.summary.drill, key))
+                    .or_insert(incident);
             }
         }
         Homes(homes)
@@ -94,7 +104,13 @@ fn keys_of<'a>(
     incident: &'a Incident,
     rules: &'a Rules,
 ) -> impl Iterator<Item = Key<'a>> {
-    let service = incident.summary.service.as_ref().map(|it| vec![("service", it.as_str())]);
+    let service = incident
+        .summary
+        .service
+        .as_ref()
+        .map(|it| vec![("service", it.as_str())]);
     let attached = incident.alerts.iter().filter_map(|id| state.alerts.get(id));
-    service.into_iter().chain(attached.filter_map(|alert| rules.correlation(&alert.labels)))
+    service
+        .into_iter()
+        .chain(attached.filter_map(|alert| rules.correlation(&alert.labels)))
 }

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::{
-    ActId, Actor, AlertId, IncidentId, Line, PersonName, ServiceName, Severity, Timestamp,
-};
+use base::{ActId, Actor, AlertId, IncidentId, Line, PersonName, ServiceName, Severity, Timestamp};
 use record::act::Act;
 use record::kinds::Body;
 use record::kinds::incident::{Assigned, Audience, Declared, Role, Status};

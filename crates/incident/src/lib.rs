@@ -44,7 +44,10 @@ pub struct Draft {
 
 impl Draft {
     fn new(subject: Subject, body: impl Into<Body>) -> Draft {
-        Draft { subject, body: body.into() }
+        Draft {
+            subject,
+            body: body.into(),
+        }
     }
 }
 

@@ -60,7 +60,10 @@ impl Reason {
 
     /// Whether sending the very same command later may succeed without anybody changing it.
     pub fn is_passing(self) -> bool {
-        matches!(self, Reason::NoSpace | Reason::Overloaded | Reason::Stopping)
+        matches!(
+            self,
+            Reason::NoSpace | Reason::Overloaded | Reason::Stopping
+        )
     }
 }
 
@@ -77,6 +80,9 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with its sentence.
     pub fn new(reason: Reason, detail: impl fmt::Display) -> Refusal {
-        Refusal { reason, detail: detail.to_string() }
+        Refusal {
+            reason,
+            detail: detail.to_string(),
+        }
     }
 }

@@ -75,7 +75,9 @@ impl Rules {
 
     /// The rule that decides about an alert with these labels.
     pub(crate) fn matching(&self, labels: &BTreeMap<Box<str>, Box<str>>) -> Option<&AlertRule> {
-        self.alert_rules.iter().find(|rule| matches_all(&rule.matchers, labels))
+        self.alert_rules
+            .iter()
+            .find(|rule| matches_all(&rule.matchers, labels))
     }
 
     /// What alerts have in common that belong together: two with equal keys do.
@@ -88,8 +90,11 @@ impl Rules {
             .iter()
             .map(|name| labels.get(name).map(|value| (&**name, &**value)))
             .collect();
-        all.filter(|key| !key.is_empty())
-            .or_else(|| labels.get("alertname").map(|value| vec![("alertname", &**value)]))
+        all.filter(|key| !key.is_empty()).or_else(|| {
+            labels
+                .get("alertname")
+                .map(|value| vec![("alertname", &**value)])
+        })
     }
 }
 
@@ -98,6 +103,7 @@ pub(crate) fn matches_all(
     matchers: &BTreeMap<Box<str>, Box<str>>,
     labels: &BTreeMap<Box<str>, Box<str>>,
 ) -> bool {
-    matchers.iter().all(|(name, value)| labels.get(name) == Some(value))
+    matchers
+        .iter()
+        .all(|(name, value)| labels.get(name) == Some(value))
 }
-

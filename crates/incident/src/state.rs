@@ -63,7 +63,10 @@ impl State {
 
     /// What a list shows of an incident.
     pub fn summary(&self, id: IncidentId) -> Option<&Summary> {
-        self.incidents.get(&id).map(|incident| &incident.summary).or_else(|| self.closed.get(&id))
+        self.incidents
+            .get(&id)
+            .map(|incident| &incident.summary)
+            .or_else(|| self.closed.get(&id))
     }
 
     /// Every incident, newest first.
@@ -75,7 +78,9 @@ impl State {
 
     /// Open incidents.
     pub fn open_incidents(&self) -> impl Iterator<Item = &Incident> {
-        self.incidents.values().filter(|incident| incident.summary.is_open())
+        self.incidents
+            .values()
+            .filter(|incident| incident.summary.is_open())
     }
 
     /// The open firing of what a source calls by this fingerprint; the newest if there are several.
@@ -92,7 +97,9 @@ impl State {
     /// incident was closed it belongs nowhere: nobody is looking there any more.
     pub(crate) fn home_of(&self, alert: &Alert, drill: bool) -> Option<IncidentId> {
         let stays = |summary: &Summary| summary.is_open() && summary.drill == drill;
-        alert.incident.filter(|id| self.summary(*id).is_some_and(stays))
+        alert
+            .incident
+            .filter(|id| self.summary(*id).is_some_and(stays))
     }
 
     /// How many alerts fire, as far as anybody knows.
@@ -106,9 +113,18 @@ impl State {
         labels: &BTreeMap<Box<str>, Box<str>>,
         now: Timestamp,
     ) -> Option<&Name> {
-        let silence = self.silences.iter().find(|(_, silence)| silence.holds(labels, now));
-        let window = || self.maintenances.iter().find(|(_, window)| window.holds(labels, now));
-        silence.map(|(name, _)| name).or_else(|| window().map(|(name, _)| name))
+        let silence = self
+            .silences
+            .iter()
+            .find(|(_, silence)| silence.holds(labels, now));
+        let window = || {
+            self.maintenances
+                .iter()
+                .find(|(_, window)| window.holds(labels, now))
+        };
+        silence
+            .map(|(name, _)| name)
+            .or_else(|| window().map(|(name, _)| name))
     }
 
     fn apply_to_incident(
@@ -118,19 +134,27 @@ impl State {
         hydrate: &mut dyn FnMut(IncidentId) -> Vec<Act>,
     ) {
         if let Body::IncidentDeclared(declared) = &act.body {
-            self.incidents.insert(id, Incident::declared(id, act, declared));
+            self.incidents
+                .insert(id, Incident::declared(id, act, declared));
             self.incidents_declared = self.incidents_declared.max(id.number());
         } else if !self.incidents.contains_key(&id) {
-            let Some(summary) = self.closed.remove(&id) else { return };
+            let Some(summary) = self.closed.remove(&id) else {
+                return;
+            };
             let mut whole = rehydrated(id, &hydrate(id)).unwrap_or_else(|| bare(summary));
             // That an alert left is an act on the incident it went to, not on this one.
             whole.alerts.retain(|alert| {
-                self.alerts.get(alert).is_none_or(|alert| alert.incident == Some(id))
+                self.alerts
+                    .get(alert)
+                    .is_none_or(|alert| alert.incident == Some(id))
             });
-            self.closed_whole.extend(whole.summary.resolved_at.map(|at| (at, id)));
+            self.closed_whole
+                .extend(whole.summary.resolved_at.map(|at| (at, id)));
             self.incidents.insert(id, whole);
         }
-        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        let Some(incident) = self.incidents.get_mut(&id) else {
+            return;
+        };
         let closed_before = incident.summary.resolved_at;
         incident.apply(act);
         let closed_now = incident.summary.resolved_at;
@@ -138,7 +162,10 @@ impl State {
             if let Some(alert) = self.alerts.get_mut(&attached.alert) {
                 alert.incident = Some(id);
             }
-            if let Some(left) = attached.moved_from.and_then(|left| self.incidents.get_mut(&left)) {
+            if let Some(left) = attached
+                .moved_from
+                .and_then(|left| self.incidents.get_mut(&left))
+            {
                 left.alerts.remove(&attached.alert);
             }
         }
@@ -151,7 +178,9 @@ impl State {
 
     fn let_closed_incidents_go(&mut self) {
         while self.closed_whole.len() > CLOSED_WHOLE_MAX {
-            let Some((_, oldest)) = self.closed_whole.pop_first() else { return };
+            let Some((_, oldest)) = self.closed_whole.pop_first() else {
+                return;
+            };
             if let Some(incident) = self.incidents.remove(&oldest) {
                 self.closed.insert(oldest, incident.summary);
             }
@@ -162,7 +191,9 @@ impl State {
         match &act.body {
             Body::AlertFired(fired) => self.fire(id, act.id, act.at, fired),
             Body::AlertResolved(resolved) => {
-                let Some(alert) = self.alerts.get_mut(&id) else { return };
+                let Some(alert) = self.alerts.get_mut(&id) else {
+                    return;
+                };
                 alert.ended = Some((resolved.ended_at, resolved.ending));
                 self.ended.insert((act.at, id));
             }
@@ -189,7 +220,9 @@ impl State {
             self.ended.retain(|(_, ended)| *ended != id);
         }
         let firings = before.as_ref().map_or(0, |before| before.firings);
-        let incident = before.as_ref().and_then(|before| self.home_of(before, fired.drill));
+        let incident = before
+            .as_ref()
+            .and_then(|before| self.home_of(before, fired.drill));
         if incident.is_none()
             && let Some(left) = before.and_then(|before| before.incident)
             && let Some(left) = self.incidents.get_mut(&left)
@@ -219,8 +252,10 @@ impl State {
             Body::SilenceCreated(created) => {
                 self.silences.retain(|_, silence| act.at < silence.ends_at);
                 self.silences_created += 1;
-                let silence =
-                    Silence { ends_at: created.ends_at, matchers: created.matchers.clone() };
+                let silence = Silence {
+                    ends_at: created.ends_at,
+                    matchers: created.matchers.clone(),
+                };
                 self.silences.insert(name.clone(), silence);
             }
             Body::SilenceEnded(_) => {
@@ -233,7 +268,8 @@ impl State {
     fn apply_to_maintenance(&mut self, name: &Name, act: &Act) {
         match &act.body {
             Body::MaintenanceScheduled(scheduled) => {
-                self.maintenances.retain(|_, window| act.at < window.ends_at);
+                self.maintenances
+                    .retain(|_, window| act.at < window.ends_at);
                 self.maintenances_scheduled += 1;
                 let window = Maintenance {
                     ends_at: scheduled.ends_at,
@@ -273,7 +309,9 @@ impl State {
 /// The whole incident from its acts; `None` if they don't begin with a declaration.
 fn rehydrated(id: IncidentId, acts: &[Act]) -> Option<Incident> {
     let (first, rest) = acts.split_first()?;
-    let Body::IncidentDeclared(declared) = &first.body else { return None };
+    let Body::IncidentDeclared(declared) = &first.body else {
+        return None;
+    };
     let mut incident = Incident::declared(id, first, declared);
     incident.apply(first);
     for act in rest {

@@ -32,12 +32,20 @@ pub struct Leases {
 impl Leases {
     /// Nothing was heard of yet; the process began at `since`.
     pub fn new(since: Timestamp) -> Leases {
-        Leases { since, alerts: BTreeMap::new(), beats: BTreeMap::new() }
+        Leases {
+            since,
+            alerts: BTreeMap::new(),
+            beats: BTreeMap::new(),
+        }
     }
 
     /// The alert counts as firing until then.
     pub(crate) fn extend(&mut self, alert: AlertId, until: Timestamp, announced: bool) {
-        let ending = if announced { Ending::EndsAt } else { Ending::TimedOut };
+        let ending = if announced {
+            Ending::EndsAt
+        } else {
+            Ending::TimedOut
+        };
         let lease = self.alerts.entry(alert).or_insert((until, ending));
         if until >= lease.0 {
             *lease = (until, ending);
@@ -61,7 +69,10 @@ impl Leases {
     /// Until when the alert counts as firing without a refresh, and how it would end.
     fn of_alert(&self, alert: &Alert, rules: &Rules) -> (Timestamp, Ending) {
         self.alerts.get(&alert.id).copied().unwrap_or_else(|| {
-            (self.since.plus_ms(rules.timeout_ms(&alert.source)), Ending::TimedOut)
+            (
+                self.since.plus_ms(rules.timeout_ms(&alert.source)),
+                Ending::TimedOut,
+            )
         })
     }
 
@@ -74,9 +85,11 @@ impl Leases {
     /// Drops what belongs to nothing any more.
     fn prune(&mut self, state: &State) {
         if self.alerts.len() > state.alerts.len() + 1_000 {
-            self.alerts.retain(|id, _| state.alerts.get(id).is_some_and(|it| it.is_firing()));
+            self.alerts
+                .retain(|id, _| state.alerts.get(id).is_some_and(|it| it.is_firing()));
         }
-        self.beats.retain(|name, _| state.heartbeats.contains_key(name));
+        self.beats
+            .retain(|name, _| state.heartbeats.contains_key(name));
     }
 }
 
@@ -87,8 +100,10 @@ impl Leases {
 pub fn tick(state: &State, leases: &mut Leases, now: Timestamp, rules: &Rules) -> Vec<Deed> {
     leases.prune(state);
     let timer = Actor::System { id: part("timer") };
-    let mut deeds: Vec<Deed> =
-        state.open_incidents().filter_map(|incident| reminder(incident, now, rules)).collect();
+    let mut deeds: Vec<Deed> = state
+        .open_incidents()
+        .filter_map(|incident| reminder(incident, now, rules))
+        .collect();
     for alert in state.alerts.values().filter(|alert| alert.is_firing()) {
         let (over, ending) = if alert.source.as_str() == HEARTBEAT_SOURCE {
             // Once nobody expects the heartbeat any more, nothing else would end its alert.
@@ -108,7 +123,10 @@ pub fn tick(state: &State, leases: &mut Leases, now: Timestamp, rules: &Rules) -
     deeds.extend(unplaced(state, &ending, now, rules));
     let mut declared = false;
     deeds.retain(|deed| {
-        let declares = deed.drafts.iter().any(|it| matches!(it.body, Body::IncidentDeclared(_)));
+        let declares = deed
+            .drafts
+            .iter()
+            .any(|it| matches!(it.body, Body::IncidentDeclared(_)));
         let first = !(declares && declared);
         declared |= declares;
         first
@@ -129,15 +147,24 @@ fn reminder(incident: &Incident, now: Timestamp, rules: &Rules) -> Option<Deed> 
         return None;
     }
     let since = summary.reopened_at.unwrap_or(summary.declared_at);
-    let due = incident.next_reminder.unwrap_or_else(|| since.plus_ms(rules.remind_after_ms));
+    let due = incident
+        .next_reminder
+        .unwrap_or_else(|| since.plus_ms(rules.remind_after_ms));
     if now < due {
         return None;
     }
     let count = incident.reminders + 1;
     let more = count < rules.reminders_max;
-    let body = Reminded { count, next_at: more.then(|| now.plus_ms(rules.remind_after_ms)) };
+    let body = Reminded {
+        count,
+        next_at: more.then(|| now.plus_ms(rules.remind_after_ms)),
+    };
     Some(Deed {
-        id: deed_id(&format!("timer:{}:reminded:{}:{count}", summary.id, since.as_ms())),
+        id: deed_id(&format!(
+            "timer:{}:reminded:{}:{count}",
+            summary.id,
+            since.as_ms()
+        )),
         actor: Actor::System { id: part("timer") },
         cause: Some(summary.declared_act),
         why: None,
@@ -185,7 +212,11 @@ fn heartbeat(
     };
     let own = with_heartbeat(rules, name, expected);
     let timer = Actor::System { id: part("timer") };
-    let context = Context { actor: &timer, now, rules: &own };
+    let context = Context {
+        actor: &timer,
+        now,
+        rules: &own,
+    };
     match hear(state, leases, &signal, &context) {
         Heard::Changed(deed) => Some(deed),
         Heard::Known(_) | Heard::Ignored | Heard::Stale => None,
@@ -194,7 +225,9 @@ fn heartbeat(
 
 /// The rules as they are for this heartbeat's alert: its own severity comes before all of them.
 fn with_heartbeat<'a>(rules: &'a Rules, name: &Name, expected: &Heartbeat) -> Cow<'a, Rules> {
-    let Some(severity) = expected.severity else { return Cow::Borrowed(rules) };
+    let Some(severity) = expected.severity else {
+        return Cow::Borrowed(rules);
+    };
     let mut own = rules.clone();
     own.alert_rules.insert(
         0,
@@ -210,7 +243,10 @@ fn with_heartbeat<'a>(rules: &'a Rules, name: &Name, expected: &Heartbeat) -> Co
 /// The expected heartbeat that this alert says is missing.
 fn heartbeat_of<'a>(state: &'a State, alert: &Alert) -> Option<(&'a Name, &'a Heartbeat)> {
     let name: Name = alert.fingerprint.as_str().parse().ok()?;
-    state.heartbeats.get_key_value(&name).filter(|_| alert.source.as_str() == HEARTBEAT_SOURCE)
+    state
+        .heartbeats
+        .get_key_value(&name)
+        .filter(|_| alert.source.as_str() == HEARTBEAT_SOURCE)
 }
 
 /// The alerts that end with these deeds.
@@ -228,12 +264,7 @@ fn ends(deeds: &[Deed]) -> BTreeSet<AlertId> {
 /// Firing alerts that belong to no incident although they should: their silence or maintenance
 /// window ended, or the rules changed. All that an open incident takes, and the first one that
 /// declares.
-fn unplaced(
-    state: &State,
-    ending: &BTreeSet<AlertId>,
-    now: Timestamp,
-    rules: &Rules,
-) -> Vec<Deed> {
+fn unplaced(state: &State, ending: &BTreeSet<AlertId>, now: Timestamp, rules: &Rules) -> Vec<Deed> {
     let waiting = state.alerts.values().filter(|alert| {
         alert.is_firing()
             && alert.incident.is_none()
@@ -262,8 +293,9 @@ fn unplaced(
         if full || (home.is_none() && declared) {
             continue;
         }
-        let own = heartbeat_of(state, alert)
-            .map_or(Cow::Borrowed(rules), |(name, it)| with_heartbeat(rules, name, it));
+        let own = heartbeat_of(state, alert).map_or(Cow::Borrowed(rules), |(name, it)| {
+            with_heartbeat(rules, name, it)
+        });
         let drafts = place(state, &placed, home, &own);
         if drafts.is_empty() {
             continue;

@@ -173,12 +173,29 @@ impl Act {
     /// Seals every field that a private incident seals.
     pub fn seal(&mut self, key: &SubjectKey, name: &KeyRef) {
         let (act, digest) = (self.id, self.evidence.digest);
-        let mut sealer = Sealer { key, name, act, digest };
+        let mut sealer = Sealer {
+            key,
+            name,
+            act,
+            digest,
+        };
         if let Some(why) = &mut self.why {
             sealer.prose("why", why);
         }
-        if let Some(Signed { command: Some(command), .. }) = &mut self.evidence.signed {
-            command.seal(key, name, &Place { act, digest, field: "proof.command" });
+        if let Some(Signed {
+            command: Some(command),
+            ..
+        }) = &mut self.evidence.signed
+        {
+            command.seal(
+                key,
+                name,
+                &Place {
+                    act,
+                    digest,
+                    field: "proof.command",
+                },
+            );
         }
         self.body.visit_sealable(&mut sealer);
     }
@@ -192,11 +209,21 @@ impl Act {
         find: &mut dyn FnMut(&KeyRef) -> Option<SubjectKey>,
     ) -> Result<usize, CannotOpen> {
         let (act, digest) = (self.id, self.evidence.digest);
-        let mut opener = Opener { find, act, digest, closed: 0, failed: None };
+        let mut opener = Opener {
+            find,
+            act,
+            digest,
+            closed: 0,
+            failed: None,
+        };
         if let Some(why) = &mut self.why {
             opener.prose("why", why);
         }
-        if let Some(Signed { command: Some(command), .. }) = &mut self.evidence.signed {
+        if let Some(Signed {
+            command: Some(command),
+            ..
+        }) = &mut self.evidence.signed
+        {
             opener.open("proof.command", command);
         }
         self.body.visit_sealable(&mut opener);
@@ -213,10 +240,26 @@ struct Sealer<'a> {
 
 impl SealVisitor for Sealer<'_> {
     fn line(&mut self, name: &'static str, text: &mut Sealable<base::Line>) {
-        text.seal(self.key, self.name, &Place { act: self.act, digest: self.digest, field: name });
+        text.seal(
+            self.key,
+            self.name,
+            &Place {
+                act: self.act,
+                digest: self.digest,
+                field: name,
+            },
+        );
     }
     fn prose(&mut self, name: &'static str, text: &mut Sealable<Prose>) {
-        text.seal(self.key, self.name, &Place { act: self.act, digest: self.digest, field: name });
+        text.seal(
+            self.key,
+            self.name,
+            &Place {
+                act: self.act,
+                digest: self.digest,
+                field: name,
+            },
+        );
     }
 }
 
@@ -238,7 +281,11 @@ impl Opener<'_> {
             self.closed += 1;
             return;
         };
-        let place = Place { act: self.act, digest: self.digest, field };
+        let place = Place {
+            act: self.act,
+            digest: self.digest,
+            field,
+        };
         if let Err(failed) = text.open(&key, &place) {
             self.failed = Some(failed);
         }
@@ -380,7 +427,11 @@ impl<'de> Deserialize<'de> for Evidence {
             (Method::LocalUid, None, None) => Proof::LocalUid,
             (Method::Token, Some(token), None) => Proof::Token(token),
             (Method::Key, None, Some(key)) => Proof::Key(key),
-            _ => return Err(serde::de::Error::custom("the proof's method and fields disagree")),
+            _ => {
+                return Err(serde::de::Error::custom(
+                    "the proof's method and fields disagree",
+                ));
+            }
         };
         let signed = match (&proof, form.sig, form.command) {
             (Proof::Key(_), Some(signature), command) => Some(Signed { signature, command }),
@@ -388,9 +439,17 @@ impl<'de> Deserialize<'de> for Evidence {
                 return Err(serde::de::Error::custom("a key's proof has a signature"));
             }
             (_, None, None) => None,
-            _ => return Err(serde::de::Error::custom("only a key's proof has a signature")),
+            _ => {
+                return Err(serde::de::Error::custom(
+                    "only a key's proof has a signature",
+                ));
+            }
         };
-        Ok(Evidence { digest: form.digest, proof, signed })
+        Ok(Evidence {
+            digest: form.digest,
+            proof,
+            signed,
+        })
     }
 }
 
@@ -456,8 +515,11 @@ struct SubjectForm<'a> {
 
 impl Serialize for Subject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        SubjectForm { id: self.id().into(), type_name: self.type_name().into() }
-            .serialize(serializer)
+        SubjectForm {
+            id: self.id().into(),
+            type_name: self.type_name().into(),
+        }
+        .serialize(serializer)
     }
 }
 

@@ -31,7 +31,10 @@ pub struct NotCanonical {
 
 impl NotCanonical {
     fn new(at: usize, what: impl Into<String>) -> NotCanonical {
-        NotCanonical { at, what: what.into() }
+        NotCanonical {
+            at,
+            what: what.into(),
+        }
     }
 }
 

@@ -325,7 +325,13 @@ struct FormIn<'a> {
 impl Command {
     /// The command with nothing but an id and what it asks.
     pub fn new(id: CommandId, verb: impl Into<Verb>) -> Command {
-        Command { id, claimed_at: None, on_behalf_of: None, verb: verb.into(), why: None }
+        Command {
+            id,
+            claimed_at: None,
+            on_behalf_of: None,
+            verb: verb.into(),
+            why: None,
+        }
     }
 
     /// The canonical form: `{"args":…,"command":…,"id":…}` and what else was given.

@@ -151,8 +151,10 @@ kinds! {
 }
 
 fn parse<'a, T: Deserialize<'a>>(kind: &str, json: &'a str) -> Result<T, BadBody> {
-    serde_json::from_str(json)
-        .map_err(|error| BadBody { kind: kind.to_owned(), reason: error.to_string() })
+    serde_json::from_str(json).map_err(|error| BadBody {
+        kind: kind.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// Bodies in which nothing is ever sealed.

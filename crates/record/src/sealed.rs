@@ -126,7 +126,10 @@ pub fn seal(key: &SubjectKey, name: &KeyRef, place: &Place<'_>, text: &str) -> S
         text.as_bytes(),
     ];
     let mut nonce = [0; 12];
-    for (slot, byte) in nonce.iter_mut().zip(key.derive("hereby/seal/1 nonce\0", &parts)) {
+    for (slot, byte) in nonce
+        .iter_mut()
+        .zip(key.derive("hereby/seal/1 nonce\0", &parts))
+    {
         *slot = byte;
     }
     let mut sealed = text.as_bytes().to_vec();
@@ -139,7 +142,10 @@ pub fn seal(key: &SubjectKey, name: &KeyRef, place: &Place<'_>, text: &str) -> S
         .expect("an entry is far shorter than AES-GCM's limit");
     let mut ct = nonce.to_vec();
     ct.append(&mut sealed);
-    Sealed { ct: STANDARD.encode(ct).into(), key: name.clone() }
+    Sealed {
+        ct: STANDARD.encode(ct).into(),
+        key: name.clone(),
+    }
 }
 
 impl Sealed {
@@ -148,8 +154,12 @@ impl Sealed {
     /// # Errors
     /// [`CannotOpen::Mismatch`] for any other key, place or ciphertext.
     pub fn open(&self, key: &SubjectKey, place: &Place<'_>) -> Result<String, CannotOpen> {
-        let bytes = STANDARD.decode(self.ct.as_bytes()).map_err(|_| CannotOpen::Mismatch)?;
-        let (nonce, sealed) = bytes.split_first_chunk::<12>().ok_or(CannotOpen::Mismatch)?;
+        let bytes = STANDARD
+            .decode(self.ct.as_bytes())
+            .map_err(|_| CannotOpen::Mismatch)?;
+        let (nonce, sealed) = bytes
+            .split_first_chunk::<12>()
+            .ok_or(CannotOpen::Mismatch)?;
         let mut sealed = sealed.to_vec();
         let plain = key
             .cipher()

@@ -31,6 +31,9 @@ fn the_present_release_writes_its_golden_log_byte_for_byte() {
 fn the_present_golden_log_has_every_kind() {
     let (_, log) = RELEASES.last().unwrap();
     for kind in KINDS {
-        assert!(log.contains(&format!("\"kind\":\"{kind}\"")), "{kind} is not in it");
+        assert!(
+            log.contains(&format!("\"kind\":\"{kind}\"")),
+            "{kind} is not in it"
+        );
     }
 }

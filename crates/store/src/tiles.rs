@@ -308,7 +308,10 @@ impl TilePublisher {
                 self.builder.append(hash::leaf(entry));
                 if (index + 1) % CATCH_UP_STEP == 0 {
                     self.take_full();
-                    failed = self.write_waiting().err().filter(|error| !is_full(&error.source));
+                    failed = self
+                        .write_waiting()
+                        .err()
+                        .filter(|error| !is_full(&error.source));
                 }
                 failed.is_none() && index + 1 < head.size
             })?;

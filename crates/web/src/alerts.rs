@@ -122,7 +122,9 @@ async fn deliver(call: &Call, read: Result<Delivery, Unreadable>) -> Answer {
     let report = hand_in(call, call.transport()?, delivery.signals).await?;
     let mut dropped: BTreeMap<&str, u64> = delivery.dropped.into_iter().collect();
     if report.unwritable > 0 {
-        call.site.metrics.dropped("unwritable", u64::from(report.unwritable));
+        call.site
+            .metrics
+            .dropped("unwritable", u64::from(report.unwritable));
         dropped.insert("unwritable", u64::from(report.unwritable));
     }
     reply::json(&json!({

@@ -19,7 +19,13 @@ fn every_commented_example_is_valid() {
         .map(|line| format!("{line}\n"))
         .collect();
     let config = Config::parse(&examples).unwrap();
-    assert!(config.alerts.rule.iter().any(|rule| rule.action == RuleAction::Declare));
+    assert!(
+        config
+            .alerts
+            .rule
+            .iter()
+            .any(|rule| rule.action == RuleAction::Declare)
+    );
     assert_eq!(config.record.witness.len(), 1);
     assert!(config.listen.tls.is_some());
 }
@@ -31,8 +37,15 @@ fn mistakes_are_named_with_their_place() {
         ("[listen]\nhttp = \"0.0.0.0:7700\"", "loopback"),
         ("[alerts]\nresolve_timeout_s = -1", "line 2"),
         ("[alerts]\nresolve_timeout_s = 0", "0 seconds"),
-        ("[[alerts.rule]]\nname = \"a\"\naction = \"declare\"", "severity"),
-        ("[[alerts.rule]]\nname = \"a\"\naction = \"explode\"", "explode"),
+        ("[alerts]\nacts_burst = 2", "at least 3"),
+        (
+            "[[alerts.rule]]\nname = \"a\"\naction = \"declare\"",
+            "severity",
+        ),
+        (
+            "[[alerts.rule]]\nname = \"a\"\naction = \"explode\"",
+            "explode",
+        ),
         ("[listen]\ntls_key = \"k\"", "belong together"),
     ] {
         let error = Config::parse(text).unwrap_err();

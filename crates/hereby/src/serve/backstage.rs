@@ -80,11 +80,16 @@ impl Backstage for Storage {
 
     fn export(&self, incident: IncidentId, with_keys: bool) -> io::Result<Option<Vec<u8>>> {
         let known = self.engine.view().read(|state| {
-            state.incidents.summary(incident).map(|_| state.log.vkeys.clone())
+            state
+                .incidents
+                .summary(incident)
+                .map(|_| state.log.vkeys.clone())
         });
         let Some(vkeys) = known else { return Ok(None) };
         let Some((size, note)) = self.published.newest() else {
-            return Err(io::Error::other("no checkpoint is published yet; try again in a moment"));
+            return Err(io::Error::other(
+                "no checkpoint is published yet; try again in a moment",
+            ));
         };
         let note = self.witnesses.with_cosignatures(size, &note);
         let source = bundle::Source {

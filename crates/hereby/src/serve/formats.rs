@@ -7,15 +7,23 @@ use web::{AlertFormats, Delivery, Event, Unreadable};
 
 /// The formats that this build reads.
 pub(crate) fn formats() -> AlertFormats {
-    AlertFormats { alertmanager, prometheus, pagerduty }
+    AlertFormats {
+        alertmanager,
+        prometheus,
+        pagerduty,
+    }
 }
 
 fn alertmanager(body: &[u8], _: Timestamp) -> Result<Delivery, Unreadable> {
-    ingest::alertmanager::webhook(body).map(delivery).map_err(|bad| unreadable(&bad))
+    ingest::alertmanager::webhook(body)
+        .map(delivery)
+        .map_err(|bad| unreadable(&bad))
 }
 
 fn prometheus(body: &[u8], now: Timestamp) -> Result<Delivery, Unreadable> {
-    ingest::prometheus::v2_alerts(body, now).map(delivery).map_err(|bad| unreadable(&bad))
+    ingest::prometheus::v2_alerts(body, now)
+        .map(delivery)
+        .map_err(|bad| unreadable(&bad))
 }
 
 fn pagerduty(body: &[u8]) -> Result<Event, Unreadable> {
@@ -40,9 +48,15 @@ fn delivery(parsed: Parsed) -> Delivery {
 }
 
 fn counts(dropped: Vec<Dropped>) -> Vec<(&'static str, u64)> {
-    dropped.into_iter().map(|dropped| (dropped.reason, dropped.count)).collect()
+    dropped
+        .into_iter()
+        .map(|dropped| (dropped.reason, dropped.count))
+        .collect()
 }
 
 fn unreadable(bad: &BadInput) -> Unreadable {
-    Unreadable { detail: bad.to_string(), answer: None }
+    Unreadable {
+        detail: bad.to_string(),
+        answer: None,
+    }
 }

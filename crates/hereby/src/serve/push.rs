@@ -68,7 +68,11 @@ impl Witnesses {
                 ..Globals::default()
             };
             let client = Client::without_token(&globals)?;
-            all.push(Arc::new(Peer { vkey, client, newest: Mutex::new(None) }));
+            all.push(Arc::new(Peer {
+                vkey,
+                client,
+                newest: Mutex::new(None),
+            }));
         }
         Ok(Witnesses { all })
     }
@@ -89,7 +93,9 @@ impl Witnesses {
 
     /// The checkpoint's note with the cosignatures over exactly this checkpoint.
     pub(crate) fn with_cosignatures(&self, size: u64, note: &str) -> String {
-        let Ok(parsed) = Note::parse(note.as_bytes()) else { return note.to_owned() };
+        let Ok(parsed) = Note::parse(note.as_bytes()) else {
+            return note.to_owned();
+        };
         let signatures: Vec<NoteSignature> = self
             .all
             .iter()
@@ -102,7 +108,9 @@ impl Witnesses {
             })
             .map(|cosigned| cosigned.signature)
             .collect();
-        parsed.with_signatures(signatures).map_or_else(|_| note.to_owned(), |note| note.to_string())
+        parsed
+            .with_signatures(signatures)
+            .map_or_else(|_| note.to_owned(), |note| note.to_string())
     }
 
     /// Asks every witness for ever, each by itself.
@@ -116,7 +124,10 @@ impl Witnesses {
 
 impl Peer {
     fn newest(&self) -> Option<Cosigned> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     async fn follow(&self, published: &Published) {
@@ -135,7 +146,11 @@ impl Peer {
                 // naming other sizes is not to be asked in a loop.
                 Ok(Pushed::From(size)) => {
                     old_size = size;
-                    pause = if jumped { (pause * 2).min(PAUSE_MAX) } else { PUSH_EVERY / 100 };
+                    pause = if jumped {
+                        (pause * 2).min(PAUSE_MAX)
+                    } else {
+                        PUSH_EVERY / 100
+                    };
                     jumped = true;
                 }
                 Err(error) => {
@@ -148,7 +163,9 @@ impl Peer {
     }
 
     async fn push(&self, published: &Published, old_size: u64) -> Result<Pushed, String> {
-        let Some((size, text)) = published.newest() else { return Ok(Pushed::Fine) };
+        let Some((size, text)) = published.newest() else {
+            return Ok(Pushed::Fine);
+        };
         if self.newest().is_some_and(|cosigned| cosigned.size == size) {
             return Ok(Pushed::Fine);
         }
@@ -173,8 +190,11 @@ impl Peer {
             "text/plain; charset=utf-8",
             request.to_string(),
         );
-        let answer =
-            self.client.once(&ask).await.map_err(|trouble| self.client.unreachable(&trouble).what)?;
+        let answer = self
+            .client
+            .once(&ask)
+            .await
+            .map_err(|trouble| self.client.unreachable(&trouble).what)?;
         match answer.status {
             StatusCode::OK => self.take(&answer.body, size, &note),
             StatusCode::CONFLICT => match parse_conflict(&answer.body) {
@@ -182,7 +202,10 @@ impl Peer {
                 _ => Err("it says conflict and names no other size".to_owned()),
             },
             other => {
-                let said: String = String::from_utf8_lossy(&answer.body).chars().take(200).collect();
+                let said: String = String::from_utf8_lossy(&answer.body)
+                    .chars()
+                    .take(200)
+                    .collect();
                 Err(format!("it answered {other}: {said}"))
             }
         }
@@ -192,9 +215,14 @@ impl Peer {
         let signatures = parse_cosignatures(body).map_err(|error| error.to_string())?;
         for signature in signatures {
             if let Ok(time_s) = cosignature::verify(&self.vkey, note.text(), &signature) {
-                let at = Timestamp::from_ms(i64::try_from(time_s).unwrap_or(0).saturating_mul(1_000));
+                let at =
+                    Timestamp::from_ms(i64::try_from(time_s).unwrap_or(0).saturating_mul(1_000));
                 let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-                *newest = Some(Cosigned { size, at, signature });
+                *newest = Some(Cosigned {
+                    size,
+                    at,
+                    signature,
+                });
                 return Ok(Pushed::Fine);
             }
         }

@@ -46,9 +46,10 @@ pub(crate) enum NoCertificate {
 /// The TLS settings that the configuration asks for.
 pub(crate) fn load(listen: &Listen, data_dir: &Path) -> Result<Tls, NoCertificate> {
     match (&listen.tls_certificate, &listen.tls_key) {
-        (Some(certificate), Some(key)) => {
-            Ok(Tls { config: server_config(certificate, key)?, pin: None })
-        }
+        (Some(certificate), Some(key)) => Ok(Tls {
+            config: server_config(certificate, key)?,
+            pin: None,
+        }),
         _ => {
             let dir = data_dir.join("tls");
             let made = own_ca(&dir, &listen.tls_names)?;
@@ -90,14 +91,21 @@ struct Made {
 
 /// The CA's certificate and one server certificate signed by it; made once, then kept.
 fn own_ca(dir: &Path, names: &[String]) -> Result<Made, NoCertificate> {
-    let file = |source| NoCertificate::File { path: dir.to_owned(), source };
+    let file = |source| NoCertificate::File {
+        path: dir.to_owned(),
+        source,
+    };
     fs::create_dir_all(dir).map_err(file)?;
-    let (ca_path, certificate, key) =
-        (dir.join("ca.crt"), dir.join("server.crt"), dir.join("server.key"));
+    let (ca_path, certificate, key) = (
+        dir.join("ca.crt"),
+        dir.join("server.crt"),
+        dir.join("server.key"),
+    );
     if !certificate.exists() || !key.exists() || !ca_path.exists() {
         let ca_key = KeyPair::generate()?;
         let mut ca = CertificateParams::default();
-        ca.distinguished_name.push(DnType::CommonName, "hereby's own CA");
+        ca.distinguished_name
+            .push(DnType::CommonName, "hereby's own CA");
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let ca_certificate = ca.self_signed(&ca_key)?;
@@ -118,12 +126,19 @@ fn own_ca(dir: &Path, names: &[String]) -> Result<Made, NoCertificate> {
     })?;
     let digest = record::hash::sha256(&[ca.as_ref()]);
     let hex: String = digest.0.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Made { certificate, key, fingerprint: format!("sha256:{hex}") })
+    Ok(Made {
+        certificate,
+        key,
+        fingerprint: format!("sha256:{hex}"),
+    })
 }
 
 fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), NoCertificate> {
     use std::io::Write as _;
-    let file = |source| NoCertificate::File { path: path.to_owned(), source };
+    let file = |source| NoCertificate::File {
+        path: path.to_owned(),
+        source,
+    };
     let mut out = fs::OpenOptions::new()
         .write(true)
         .create(true)

@@ -59,11 +59,18 @@ impl Book {
             Err(error) => return Err(error),
         };
         let origin = match keys.first() {
-            Some(key) if keys.iter().all(|other| other.name() == key.name()) => key.name().to_owned(),
+            Some(key) if keys.iter().all(|other| other.name() == key.name()) => {
+                key.name().to_owned()
+            }
             _ => return Err(invalid("the keys are not those of one log".to_owned())),
         };
         let log = KnownLog { origin, keys };
-        Ok(Book { dir: dir.to_owned(), key, log, newest: Mutex::new(newest) })
+        Ok(Book {
+            dir: dir.to_owned(),
+            key,
+            log,
+            newest: Mutex::new(newest),
+        })
     }
 
     /// The key that others verify this witness's cosignatures with.
@@ -78,7 +85,10 @@ impl Book {
 
     /// The newest cosigned checkpoint, as a note.
     pub(crate) fn newest(&self) -> Option<SignedCheckpoint> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Judges a request; if it stands, keeps the checkpoint and returns the cosignature line.
@@ -107,7 +117,8 @@ impl Book {
 
 /// The checkpoint, if one of the keys has signed it.
 fn opened(note: &Note, keys: &[VerifierKey]) -> Option<SignedCheckpoint> {
-    keys.iter().find_map(|key| SignedCheckpoint::from_note(note.clone(), key).ok())
+    keys.iter()
+        .find_map(|key| SignedCheckpoint::from_note(note.clone(), key).ok())
 }
 
 fn signing_key(dir: &Path, name: &str) -> io::Result<SignerKey> {
@@ -121,7 +132,11 @@ fn signing_key(dir: &Path, name: &str) -> io::Result<SignerKey> {
                 .map_err(|_| io::Error::other("the system gives no random bytes"))?;
             let key = SignerKey::from_seed(name, Algorithm::CosignatureV1, seed)
                 .map_err(|error| invalid(format!("{name}: {error}")))?;
-            keep(dir, "witness.key", format!("{}\n", key.to_skey()).as_bytes())?;
+            keep(
+                dir,
+                "witness.key",
+                format!("{}\n", key.to_skey()).as_bytes(),
+            )?;
             Ok(key)
         }
         Err(error) => Err(error),

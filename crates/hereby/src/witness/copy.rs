@@ -72,7 +72,12 @@ impl Copy {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Frontier::new(),
             Err(error) => return Err(error),
         };
-        Ok(Copy { dir: dir.to_owned(), staged: settled.clone(), settled, fetched: Vec::new() })
+        Ok(Copy {
+            dir: dir.to_owned(),
+            staged: settled.clone(),
+            settled,
+            fetched: Vec::new(),
+        })
     }
 
     /// The bundles to fetch to reach `size`: number and width.
@@ -80,8 +85,9 @@ impl Copy {
         let wide = u64::from(TILE_WIDTH);
         let (have, full) = (self.staged.size(), size / wide);
         let rest = u16::try_from(size % wide).unwrap_or(0);
-        let mut bundles: Vec<(u64, u16)> =
-            (have / wide..full).map(|number| (number, TILE_WIDTH)).collect();
+        let mut bundles: Vec<(u64, u16)> = (have / wide..full)
+            .map(|number| (number, TILE_WIDTH))
+            .collect();
         if rest > 0 && size > have {
             bundles.push((full, rest));
         }
@@ -92,8 +98,10 @@ impl Copy {
     /// a cosigned size: [`Copy::settle`].
     pub(crate) fn stage(&mut self, bundles: &[Fetched]) -> Result<(), NotCopied> {
         for bundle in bundles {
-            let malformed =
-                |reason: String| NotCopied::Malformed { number: bundle.number, reason };
+            let malformed = |reason: String| NotCopied::Malformed {
+                number: bundle.number,
+                reason,
+            };
             let entries = decode_entry_bundle(&bundle.bytes, bundle.width)
                 .map_err(|error| malformed(error.to_string()))?;
             let start = bundle.number * u64::from(TILE_WIDTH);
@@ -104,7 +112,9 @@ impl Copy {
                 self.staged.append(hash::leaf(entry));
             }
             let path = entries_path(bundle.number, bundle.width);
-            let file = self.staging().join(path.trim_start_matches("tile/entries/"));
+            let file = self
+                .staging()
+                .join(path.trim_start_matches("tile/entries/"));
             if let (Some(dir), Some(name)) = (file.parent(), file.file_name()) {
                 fs::create_dir_all(dir)?;
                 keep(dir, &name.to_string_lossy(), &bundle.bytes)?;
@@ -127,7 +137,10 @@ impl Copy {
         }
         let entries = self.dir.join("entries");
         move_into(&self.staging(), &entries)?;
-        let kept = Kept { frontier: self.staged.to_hashes().to_vec(), size };
+        let kept = Kept {
+            frontier: self.staged.to_hashes().to_vec(),
+            size,
+        };
         let json = serde_json::to_vec(&kept).map_err(io::Error::other)?;
         keep(&self.dir, "copied", &json)?;
         self.settled = self.staged.clone();
@@ -160,7 +173,9 @@ fn move_into(from: &Path, to: &Path) -> io::Result<()> {
 /// Removes what is held of this bundle in fewer entries: it is all in the longer one.
 fn forget_shorter(entries: &Path, number: u64, width: u16) -> io::Result<()> {
     let full = entries_path(number, TILE_WIDTH);
-    let mut partials = entries.join(full.trim_start_matches("tile/entries/")).into_os_string();
+    let mut partials = entries
+        .join(full.trim_start_matches("tile/entries/"))
+        .into_os_string();
     partials.push(".p");
     let partials = PathBuf::from(partials);
     let files = match fs::read_dir(&partials) {
@@ -170,7 +185,10 @@ fn forget_shorter(entries: &Path, number: u64, width: u16) -> io::Result<()> {
     };
     for file in files {
         let file = file?;
-        let shorter = file.file_name().to_str().and_then(|name| name.parse::<u16>().ok());
+        let shorter = file
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u16>().ok());
         if shorter.is_some_and(|shorter| shorter < width) {
             fs::remove_file(file.path())?;
         }

@@ -39,15 +39,24 @@ fn reaches(place: &Place, kind: &str, acts: usize) {
 fn attached(place: &Place, incident: &str) -> Vec<String> {
     let acts = place.acts_of("incident.alert_attached");
     let here = acts.iter().filter(|act| act["subject"]["id"] == incident);
-    here.map(|act| act["body"]["alert"].as_str().unwrap().to_owned()).collect()
+    here.map(|act| act["body"]["alert"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
 fn alerts_of_a_group_become_one_incident_and_repeats_and_resolves_are_told_apart() {
     let (place, server, token) = declaring("");
     let relay = Relay::to(&server.address);
-    let often = Grouping { repeat: "400ms", ..QUICK };
-    let sender = alertmanager(&place.dir.path().join("am"), &relay.webhook(), &token, &often);
+    let often = Grouping {
+        repeat: "400ms",
+        ..QUICK
+    };
+    let sender = alertmanager(
+        &place.dir.path().join("am"),
+        &relay.webhook(),
+        &token,
+        &often,
+    );
 
     let group = ["a", "b", "c"].map(|instance| fires("HighErrors", "checkout", instance));
     sender.tell(&group);
@@ -65,9 +74,15 @@ fn alerts_of_a_group_become_one_incident_and_repeats_and_resolves_are_told_apart
     eventually("it repeats", || relay.taken().len() >= deliveries + 4);
     assert_eq!(place.acts().len(), acts, "a repeat is no act");
     let known = relay.taken().pop().unwrap().answered();
-    assert_eq!((&known["known"], &known["recorded"]), (&3.into(), &0.into()));
+    assert_eq!(
+        (&known["known"], &known["recorded"]),
+        (&3.into(), &0.into())
+    );
 
-    sender.tell(&[fires("QueueGrows", "checkout", "a"), fires("HighErrors", "search", "a")]);
+    sender.tell(&[
+        fires("QueueGrows", "checkout", "a"),
+        fires("HighErrors", "search", "a"),
+    ]);
     reaches(&place, "incident.alert_attached", 5);
     assert_eq!(attached(&place, "INC-1").len(), 4);
     assert_eq!(attached(&place, "INC-2").len(), 1);
@@ -79,16 +94,27 @@ fn alerts_of_a_group_become_one_incident_and_repeats_and_resolves_are_told_apart
         assert_eq!(resolved["body"]["ending"], "reported");
         assert_eq!(resolved["body"]["ended_at"], *ended_at);
     }
-    assert_eq!(count(&place, "incident.resolved"), 0, "a person says when it is over");
+    assert_eq!(
+        count(&place, "incident.resolved"),
+        0,
+        "a person says when it is over"
+    );
     assert!(place.ok(&["incidents"]).contains("INC-1"));
     place.ok(&["resolve", "INC-1"]);
     assert!(!place.ok(&["incidents"]).contains("INC-1"));
 
     sender.tell(&group[..1]);
     reaches(&place, "incident.declared", 3);
-    assert_eq!(count(&place, "alert.fired"), 6, "it began anew: another firing");
+    assert_eq!(
+        count(&place, "alert.fired"),
+        6,
+        "it began anew: another firing"
+    );
     let answered = relay.seen();
-    assert!(answered.iter().all(|it| it.status == Some(200)), "{answered:?}");
+    assert!(
+        answered.iter().all(|it| it.status == Some(200)),
+        "{answered:?}"
+    );
     assert_eq!(server.stop(), 0);
     place.ok(&["verify"]);
 }
@@ -97,8 +123,16 @@ fn alerts_of_a_group_become_one_incident_and_repeats_and_resolves_are_told_apart
 fn one_service_in_many_groups_is_one_incident() {
     let (place, server, token) = declaring("");
     let relay = Relay::to(&server.address);
-    let many = Grouping { by: "alertname", ..QUICK };
-    let sender = alertmanager(&place.dir.path().join("am"), &relay.webhook(), &token, &many);
+    let many = Grouping {
+        by: "alertname",
+        ..QUICK
+    };
+    let sender = alertmanager(
+        &place.dir.path().join("am"),
+        &relay.webhook(),
+        &token,
+        &many,
+    );
     sender.tell(&["A", "B", "C", "D"].map(|name| fires(name, "checkout", "a")));
     reaches(&place, "incident.alert_attached", 4);
     eventually("every group is told", || relay.taken().len() >= 4);
@@ -118,21 +152,34 @@ fn a_pair_of_alertmanagers_that_both_send_everything_is_one_alertmanager() {
     // A Prometheus tells both of them the same, its own start included.
     let mut alert = fires("HighErrors", "checkout", "a");
     alert["startsAt"] = now().into();
-    pair.iter().for_each(|sender| sender.tell(std::slice::from_ref(&alert)));
-    eventually("both told", || !one.taken().is_empty() && !two.taken().is_empty());
+    pair.iter()
+        .for_each(|sender| sender.tell(std::slice::from_ref(&alert)));
+    eventually("both told", || {
+        !one.taken().is_empty() && !two.taken().is_empty()
+    });
     assert_eq!(count(&place, "alert.fired"), 1);
     assert_eq!(count(&place, "incident.declared"), 1);
     assert_eq!(count(&place, "incident.alert_attached"), 1);
 
     let over = resolves(&alert, &now());
-    pair.iter().for_each(|sender| sender.tell(std::slice::from_ref(&over)));
-    eventually("both told of the end", || one.taken().len() >= 2 && two.taken().len() >= 2);
+    pair.iter()
+        .for_each(|sender| sender.tell(std::slice::from_ref(&over)));
+    eventually("both told of the end", || {
+        one.taken().len() >= 2 && two.taken().len() >= 2
+    });
     assert_eq!(count(&place, "alert.resolved"), 1);
     let answers = [one.taken(), two.taken()].concat();
     let sum = |what: &str| -> u64 {
-        answers.iter().map(|it| it.answered()[what].as_u64().unwrap()).sum()
+        answers
+            .iter()
+            .map(|it| it.answered()[what].as_u64().unwrap())
+            .sum()
     };
-    assert_eq!((sum("recorded"), sum("known"), sum("stale")), (4, 1, 1), "{answers:?}");
+    assert_eq!(
+        (sum("recorded"), sum("known"), sum("stale")),
+        (4, 1, 1),
+        "{answers:?}"
+    );
 }
 
 /// Kills hereby at that moment of Alertmanager's first delivery, starts it again, and looks at what
@@ -144,8 +191,16 @@ fn killed_between_webhook_and_answer(wrapper: &[&str], at: fn(&Place) -> Moment)
     let relay = Relay::to(&server.address);
     let pid = rustix::process::Pid::from_child(&server.child);
     relay.trap(at(&place), move || kill(pid));
-    let sender = alertmanager(&place.dir.path().join("am"), &relay.webhook(), &token, &QUICK);
-    sender.tell(&[fires("HighErrors", "checkout", "a"), fires("HighErrors", "checkout", "b")]);
+    let sender = alertmanager(
+        &place.dir.path().join("am"),
+        &relay.webhook(),
+        &token,
+        &QUICK,
+    );
+    sender.tell(&[
+        fires("HighErrors", "checkout", "a"),
+        fires("HighErrors", "checkout", "b"),
+    ]);
     eventually("hereby is killed", || relay.sprang());
     server.kill();
 
@@ -210,19 +265,34 @@ fn killed_after_answering_hereby_still_has_what_it_answered() {
 }
 
 fn written(place: &Place) -> Moment {
-    Moment::Written(place.record().join("segments"), "\"kind\":\"alert.fired/1\"")
+    Moment::Written(
+        place.record().join("segments"),
+        "\"kind\":\"alert.fired/1\"",
+    )
 }
 
 #[test]
 fn alerts_that_come_too_fast_are_put_off_and_none_is_lost() {
     let (place, server, token) = declaring("[alerts]\nacts_per_second = 1\nacts_burst = 3");
     let relay = Relay::to(&server.address);
-    let sender = alertmanager(&place.dir.path().join("am"), &relay.webhook(), &token, &QUICK);
+    let sender = alertmanager(
+        &place.dir.path().join("am"),
+        &relay.webhook(),
+        &token,
+        &QUICK,
+    );
     sender.tell(&["a", "b", "c"].map(|instance| fires("HighErrors", "checkout", instance)));
     reaches(&place, "incident.alert_attached", 3);
     eventually("Alertmanager is told so", || !relay.taken().is_empty());
-    let put_off: Vec<_> = relay.seen().into_iter().filter(|it| it.status != Some(200)).collect();
-    assert!(!put_off.is_empty(), "seven acts at one a second were taken at once");
+    let put_off: Vec<_> = relay
+        .seen()
+        .into_iter()
+        .filter(|it| it.status != Some(200))
+        .collect();
+    assert!(
+        !put_off.is_empty(),
+        "seven acts at one a second were taken at once"
+    );
     for answer in &put_off {
         assert_eq!(answer.status, Some(503), "{answer:?}");
         let after: u64 = answer.header("retry-after").unwrap().parse().unwrap();

@@ -33,6 +33,9 @@ const FAULTS_MAX: usize = 500;
 /// Of every place here, under the record's directory.
 const FIRST_SEGMENT: &str = "segments/00000000000000000000.jsonl";
 
+/// Calls that write.
+const WRITES: &[&str] = &["write", "pwrite64", "copy_file_range"];
+
 /// Calls that change what is on the disk.
 const CALLS: &str =
     "fdatasync,fsync,pwrite64,ftruncate,rename,renameat,renameat2,copy_file_range,sendfile";
@@ -237,17 +240,17 @@ impl Start {
         place
     }
 
-    /// The files that a run writes to with `write`, and those that another run might: sockets and
-    /// what hereby logs are not the record.
+    /// The files beside segments and anchor that a run writes to, and those that another run might.
+    /// Sockets and what hereby logs are not the record.
     fn written(&self) -> Files {
         let place = self.place();
         let trace = place.dir.path().join("trace");
-        let mut line = fault(&["write"], "EIO").strace(FAULTS_MAX, &trace);
+        let mut line = fault(WRITES, "EIO").strace(FAULTS_MAX, &trace);
         let inject = line
             .iter()
             .position(|word| word.starts_with("inject"))
             .unwrap();
-        line.drain(inject - 1..=inject);
+        line.drain(inject - 1..inject - 1 + 2 * WRITES.len());
         let (server, ready) = start_with(&place, line, From::Start);
         assert!(ready, "{}", place.log());
         let pid = server.pid();
@@ -255,7 +258,8 @@ impl Start {
         assert_eq!(server.stop(), 0);
         let mut files: Vec<PathBuf> = trace::read(&trace, pid)
             .iter()
-            .filter(|call| ["write", "copy_file_range"].contains(&call.name.as_str()))
+            .filter(|call| WRITES.contains(&call.name.as_str()))
+            .filter(|call| !["segment", "anchor", "lock"].contains(&call.place()))
             .filter_map(|call| Path::new(call.path()).strip_prefix(place.dir.path()).ok())
             .filter(|path| !path.ends_with("http.address") && !path.ends_with("log"))
             .map(Path::to_owned)
@@ -351,10 +355,8 @@ fn run(
     swept.ended_itself += usize::from(by_itself);
     swept.count(&outcomes);
     for call in calls.iter().filter(|call| call.injected) {
-        *swept
-            .hit
-            .entry(format!("{} {}", call.name, call.place()))
-            .or_default() += 1;
+        let what = format!("{} {}", call.doing(), call.place());
+        *swept.hit.entry(what).or_default() += 1;
     }
     calls
         .iter()
@@ -478,6 +480,10 @@ fn fault_sweep_a_sync_that_fails_ends_the_process_and_loses_nothing() {
     let serving = sweep(&full, From::Serving, &fault, &all);
     serving.has_hit(&["fdatasync segment"]);
     assert!(serving.ended_itself >= 6, "six batches");
+    assert!(
+        serving.unknown >= serving.ended_itself,
+        "nobody was told of a batch before its sync"
+    );
     let anchor = Files(vec!["anchor".into()]);
     sweep(&full, From::Start, &fault, &anchor).has_hit(&["fdatasync anchor"]);
 }
@@ -488,7 +494,7 @@ fn fault_sweep_a_file_or_directory_that_is_not_synced_loses_nothing() {
         &fault(&["fsync"], "EIO"),
         &[
             "fsync segment",
-            "fsync anchor",
+            "fsync new anchor",
             "fsync log's keys",
             "fsync other directory",
         ],
@@ -499,7 +505,7 @@ fn fault_sweep_a_file_or_directory_that_is_not_synced_loses_nothing() {
 
 #[test]
 fn fault_sweep_a_segment_or_anchor_that_is_not_written_loses_nothing() {
-    let written = &["pwrite64 segment", "pwrite64 anchor"];
+    let written = &["write segment", "write anchor"];
     sweep_all(&fault(&["pwrite64"], "EIO"), written, written, written);
     sweep_all(&fault(&["pwrite64"], "ENOSPC"), written, written, written);
 }
@@ -510,19 +516,19 @@ fn fault_sweep_a_batch_that_can_be_neither_written_nor_taken_back_loses_nothing(
         also: Some("ftruncate"),
         ..fault(&["pwrite64"], "ENOSPC")
     };
-    let hit = &["pwrite64 segment", "ftruncate segment"];
+    let hit = &["write segment", "ftruncate segment"];
     sweep_all(&fault, hit, &["ftruncate segment"], hit);
 }
 
 #[test]
 fn fault_sweep_a_key_tile_or_checkpoint_that_is_not_written_loses_nothing() {
     for error in ["EIO", "ENOSPC"] {
-        let fault = fault(&["write", "copy_file_range"], error);
+        let fault = fault(WRITES, error);
         let (new, full) = (Start::nothing(), Start::full_segment());
         let swept = sweep(&new, From::Start, &fault, &new.written());
-        swept.has_hit(&["write log's keys", "write anchor"]);
+        swept.has_hit(&["write log's keys", "write new anchor"]);
         let files = full.written();
-        sweep(&full, From::Start, &fault, &files).has_hit(&["copy_file_range torn"]);
+        sweep(&full, From::Start, &fault, &files).has_hit(&["write torn"]);
         let swept = sweep(&full, From::Serving, &fault, &files);
         swept.has_hit(&[
             "write tile",

@@ -22,9 +22,14 @@ pub(crate) fn acts(vkey: &str, count: u64, word: impl Fn(u64) -> String) -> Vec<
     (0..count)
         .map(|index| {
             let (subject, body): (Subject, Body) = match index {
-                0 => {
-                    (Subject::Record, Opened { origin: ORIGIN.into(), vkey: vkey.into() }.into())
-                }
+                0 => (
+                    Subject::Record,
+                    Opened {
+                        origin: ORIGIN.into(),
+                        vkey: vkey.into(),
+                    }
+                    .into(),
+                ),
                 1 => {
                     let declared = Declared {
                         drill: false,
@@ -38,7 +43,14 @@ pub(crate) fn acts(vkey: &str, count: u64, word: impl Fn(u64) -> String) -> Vec<
                 }
                 _ => {
                     let text = word(index).parse::<base::Prose>().unwrap().into();
-                    (Subject::Incident(incident), Noted { blobs: vec![], text }.into())
+                    (
+                        Subject::Incident(incident),
+                        Noted {
+                            blobs: vec![],
+                            text,
+                        }
+                        .into(),
+                    )
                 }
             };
             let command = format!("forged-{index}").parse().unwrap();
@@ -46,7 +58,10 @@ pub(crate) fn acts(vkey: &str, count: u64, word: impl Fn(u64) -> String) -> Vec<
                 id: act_id(&command, 0),
                 at: start.plus_ms(i64::try_from(index).unwrap()),
                 claimed_at: None,
-                actor: Actor::Uid { id: 1000, on_behalf_of: None },
+                actor: Actor::Uid {
+                    id: 1000,
+                    on_behalf_of: None,
+                },
                 evidence: Evidence {
                     digest: CommandDigest::from_bytes([7; 16]),
                     proof: Proof::LocalUid,
@@ -88,7 +103,9 @@ pub(crate) fn write(
         let mut head = None;
         for batch in part.chunks(1_000) {
             let entries: Vec<Vec<u8>> = batch.iter().map(|act| act.encode().unwrap()).collect();
-            let appended = log.append_batch(size, log.epoch(), &entries, false).unwrap();
+            let appended = log
+                .append_batch(size, log.epoch(), &entries, false)
+                .unwrap();
             head = Some(log.sign().unwrap());
             engine::ports::Entries::publish(&reader, size, batch);
             size = appended.size;

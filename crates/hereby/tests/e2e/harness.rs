@@ -141,7 +141,11 @@ impl Place {
     /// Runs `hereby ARGS`, which must succeed, and returns what it printed.
     pub(crate) fn ok(&self, args: &[&str]) -> String {
         let said = self.hereby(args);
-        assert_eq!(said.code, 0, "hereby {args:?}: {}{}", said.stdout, said.stderr);
+        assert_eq!(
+            said.code, 0,
+            "hereby {args:?}: {}{}",
+            said.stdout, said.stderr
+        );
         said.stdout
     }
 
@@ -156,15 +160,27 @@ impl Place {
     /// Issues a token with these scopes for a service and returns its secret.
     pub(crate) fn token(&self, service: &str, scopes: &str) -> String {
         let whom = format!("service:{service}");
-        self.ok(&["token", "issue", "--for", &whom, "--scope", scopes, "--expires", "1d"])
-            .trim()
-            .to_owned()
+        self.ok(&[
+            "token",
+            "issue",
+            "--for",
+            &whom,
+            "--scope",
+            scopes,
+            "--expires",
+            "1d",
+        ])
+        .trim()
+        .to_owned()
     }
 
     /// Every act on the record, in order, from the segments themselves.
     pub(crate) fn acts(&self) -> Vec<Value> {
         let entries = self.entries();
-        entries.iter().map(|entry| serde_json::from_str(entry).unwrap()).collect()
+        entries
+            .iter()
+            .map(|entry| serde_json::from_str(entry).unwrap())
+            .collect()
     }
 
     /// Every entry, byte for byte.
@@ -264,7 +280,9 @@ impl Server {
 /// The exit code, or the signal that ended it as a negative number.
 pub(crate) fn ended_with(status: std::process::ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt as _;
-    status.code().unwrap_or_else(|| -status.signal().unwrap_or(0))
+    status
+        .code()
+        .unwrap_or_else(|| -status.signal().unwrap_or(0))
 }
 
 impl Drop for Server {
@@ -300,8 +318,15 @@ pub(crate) fn http(
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let broken = || std::io::Error::other(format!("no answer: {answer:?}"));
-    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(broken)?;
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .ok_or_else(broken)?;
+    let body = answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned())
+        .unwrap_or_default();
     Ok((status, body))
 }
 
@@ -326,12 +351,18 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// How much of a long test to do: `variable` if it is set (soak does), else `usual`.
 pub(crate) fn times(variable: &str, usual: usize) -> usize {
-    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+    std::env::var(variable)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(usual)
 }
 
 /// Whether a program is there; a test that needs it says by name what is missing.
 pub(crate) fn needs(program: &str, package: &str) {
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output()
+        .unwrap();
     assert!(
         found.status.success(),
         "{program} is missing: apt-get install --no-install-recommends {package}"
@@ -340,6 +371,11 @@ pub(crate) fn needs(program: &str, package: &str) {
 
 /// The whole content of a directory, for copies.
 pub(crate) fn copy_dir(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    let status = Command::new("cp")
+        .arg("-a")
+        .arg(from)
+        .arg(to)
+        .status()
+        .unwrap();
     assert!(status.success());
 }

@@ -62,7 +62,10 @@ fn kill_9_never_loses_an_acknowledged_act() {
         "{acknowledged} acknowledged, {unknown} unknown, {refused} refused; a start took {:?}",
         starting / starts
     );
-    assert!(acknowledged > cycles, "the clients hardly got anything done");
+    assert!(
+        acknowledged > cycles,
+        "the clients hardly got anything done"
+    );
     assert!(unknown > 0, "no kill ever hit a command on its way");
     settle(&place, &ledger, &tokens, place.serve());
 }
@@ -80,7 +83,9 @@ fn settle(place: &Place, ledger: &Ledger, tokens: &Tokens, server: Server) {
 fn told_to_stop_hereby_ends_cleanly_and_has_all_that_it_acknowledged() {
     let (place, tokens) = busy_place();
     let ledger = Arc::new(Ledger::default());
-    for (cycle, signal) in [Signal::TERM, Signal::INT, Signal::TERM, Signal::INT].iter().enumerate()
+    for (cycle, signal) in [Signal::TERM, Signal::INT, Signal::TERM, Signal::INT]
+        .iter()
+        .enumerate()
     {
         let server = place.serve();
         let traffic = Traffic::start(&server.address, &tokens, &ledger, 1, cycle as u64);
@@ -93,7 +98,9 @@ fn told_to_stop_hereby_ends_cleanly_and_has_all_that_it_acknowledged() {
     }
     let (acknowledged, ..) = ledger.sizes();
     assert!(acknowledged > 4, "{acknowledged}");
-    let torn = std::fs::read_dir(place.record().join("torn")).unwrap().count();
+    let torn = std::fs::read_dir(place.record().join("torn"))
+        .unwrap()
+        .count();
     assert_eq!(torn, 0, "a clean end leaves no torn tail");
     settle(&place, &ledger, &tokens, place.serve());
 }
@@ -112,7 +119,16 @@ fn killed_at_any_call_of_its_first_start_hereby_still_starts() {
             let trace = format!("trace={call}");
             // As a grandchild (`-D`) strace leaves hereby the child that is waited for.
             let wrapper = [
-                "strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject,
+                "strace",
+                "-D",
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                &trace,
+                "-e",
+                &inject,
             ];
             let (server, ready) = place.try_serve(&wrapper);
             if ready {
@@ -150,20 +166,40 @@ fn a_restored_older_copy_does_not_go_on_until_a_person_says_so() {
     let (mut server, ready) = place.try_serve(&[]);
     assert!(!ready);
     assert_eq!(server.child.wait().unwrap().code(), Some(8));
-    assert!(place.log().contains("hereby record accept-anchor"), "{}", place.log());
+    assert!(
+        place.log().contains("hereby record accept-anchor"),
+        "{}",
+        place.log()
+    );
     let older = place.acts();
     assert_eq!(older.len(), newer - 1, "nothing was written");
 
-    assert_eq!(place.hereby(&["record", "accept-anchor"]).code, 2, "a reason is needed");
-    place.ok(&["record", "accept-anchor", "-m", "the disk broke; this is Monday's copy"]);
+    assert_eq!(
+        place.hereby(&["record", "accept-anchor"]).code,
+        2,
+        "a reason is needed"
+    );
+    place.ok(&[
+        "record",
+        "accept-anchor",
+        "-m",
+        "the disk broke; this is Monday's copy",
+    ]);
     let accepted = place.acts_of("record.anchor_accepted").remove(0);
     assert_eq!(accepted["why"], "the disk broke; this is Monday's copy");
     assert_eq!(accepted["body"]["size"], older.len());
     assert_eq!(accepted["actor"]["type"], "uid");
     let ahead = accepted["body"]["anchor"].as_str().unwrap();
-    assert_eq!(ahead.lines().nth(1), Some(newer.to_string().as_str()), "what it contradicts");
+    assert_eq!(
+        ahead.lines().nth(1),
+        Some(newer.to_string().as_str()),
+        "what it contradicts"
+    );
     let server = place.serve();
-    assert_eq!(place.ok(&["declare", "going on", "--severity", "3"]).trim(), "INC-2");
+    assert_eq!(
+        place.ok(&["declare", "going on", "--severity", "3"]).trim(),
+        "INC-2"
+    );
     assert_eq!(server.stop(), 0);
     place.ok(&["verify"]);
     place.serve().stop();

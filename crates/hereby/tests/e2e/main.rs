@@ -4,7 +4,10 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests fail by panicking, in their helpers as well"
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "tests fail by panicking, say what they did, and tell a story in one piece"
 )]
 
 mod alertmanager;

@@ -7,14 +7,25 @@ use super::harness::{Place, copy_dir};
 fn an_incident_from_the_terminal_to_a_verified_bundle() {
     let place = Place::new();
     let server = place.serve();
-    let declared = place.ok(&["declare", "checkout fails", "--severity", "2", "--service", "checkout"]);
+    let declared = place.ok(&[
+        "declare",
+        "checkout fails",
+        "--severity",
+        "2",
+        "--service",
+        "checkout",
+    ]);
     assert_eq!(declared.trim(), "INC-1");
     place.ok(&["acknowledge", "INC-1"]);
     place.ok(&["assign", "INC-1", "commander", "kim"]);
     place.ok(&["assign", "INC-1", "operations", "sam"]);
     let refused = place.hereby(&["assign", "INC-1", "operations", "kim"]);
     assert_eq!(refused.code, 3, "{}", refused.stderr);
-    assert!(refused.stderr.contains("nobody is both commander and operations"));
+    assert!(
+        refused
+            .stderr
+            .contains("nobody is both commander and operations")
+    );
     place.ok(&["note", "INC-1", "card payments time out", "--as", "sam"]);
     place.ok(&["update", "INC-1", "--to", "public", "we are on it"]);
     place.ok(&["status", "INC-1", "identified"]);
@@ -24,12 +35,20 @@ fn an_incident_from_the_terminal_to_a_verified_bundle() {
     place.ok(&["reopen", "INC-1"]);
     place.ok(&["resolve", "INC-1"]);
     let shown = place.ok(&["show", "INC-1"]);
-    for part in ["checkout fails", "kim", "card payments time out", "we are on it"] {
+    for part in [
+        "checkout fails",
+        "kim",
+        "card payments time out",
+        "we are on it",
+    ] {
         assert!(shown.contains(part), "{part} is missing:\n{shown}");
     }
     place.ok(&["verify"]);
     let vkey = place.ok(&["record", "keys"]).trim().to_owned();
-    let note = place.acts_of("incident.noted")[0]["id"].as_str().unwrap().to_owned();
+    let note = place.acts_of("incident.noted")[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let proof = place.dir.path().join("note.tlog-proof");
     let bundle = place.dir.path().join("INC-1.json");
     let (proof, bundle) = (proof.to_str().unwrap(), bundle.to_str().unwrap());
@@ -43,9 +62,16 @@ fn an_incident_from_the_terminal_to_a_verified_bundle() {
     assert!(proven.contains("card payments time out"));
     place.ok(&["verify", "--bundle", bundle, "--vkey", &vkey]);
     place.ok(&["verify"]);
-    let changed = std::fs::read_to_string(bundle).unwrap().replace("time out", "are fine");
+    let changed = std::fs::read_to_string(bundle)
+        .unwrap()
+        .replace("time out", "are fine");
     std::fs::write(bundle, changed).unwrap();
-    assert_eq!(place.hereby(&["verify", "--bundle", bundle, "--vkey", &vkey]).code, 5);
+    assert_eq!(
+        place
+            .hereby(&["verify", "--bundle", bundle, "--vkey", &vkey])
+            .code,
+        5
+    );
 }
 
 #[test]
@@ -65,7 +91,11 @@ fn a_copy_verifies_and_a_changed_copy_names_the_first_bad_entry() {
     std::fs::write(&segment, text.replace("incident 7\"", "incident 8\"")).unwrap();
     let said = place.hereby(&["verify", copy]);
     assert_eq!(said.code, 5, "{}", said.stderr);
-    assert!(said.stderr.contains("first bad entry is 8"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("first bad entry is 8"),
+        "{}",
+        said.stderr
+    );
 }
 
 #[test]
@@ -74,17 +104,36 @@ fn a_second_hereby_on_the_same_directory_says_who_holds_it() {
     let server = place.serve();
     let second = place.hereby(&["up", "--listen", "127.0.0.1:0"]);
     assert_eq!(second.code, 7, "{}", second.stderr);
-    assert!(second.stderr.contains(&server.pid().to_string()), "{}", second.stderr);
+    assert!(
+        second.stderr.contains(&server.pid().to_string()),
+        "{}",
+        second.stderr
+    );
 }
 
 #[test]
 fn a_private_incident_shows_nothing_on_the_disk_and_everything_to_its_people() {
     let place = Place::new();
     let server = place.serve();
-    place.ok(&["declare", "payroll was copied", "--severity", "1", "--private"]);
-    place.ok(&["note", "INC-1", "the laptop of the treasurer", "-m", "told by the bank"]);
+    place.ok(&[
+        "declare",
+        "payroll was copied",
+        "--severity",
+        "1",
+        "--private",
+    ]);
+    place.ok(&[
+        "note",
+        "INC-1",
+        "the laptop of the treasurer",
+        "-m",
+        "told by the bank",
+    ]);
     let shown = place.ok(&["show", "INC-1"]);
-    assert!(shown.contains("payroll was copied") && shown.contains("treasurer"), "{shown}");
+    assert!(
+        shown.contains("payroll was copied") && shown.contains("treasurer"),
+        "{shown}"
+    );
     let file = place.dir.path().join("statement.txt");
     std::fs::write(&file, "the bank's statement").unwrap();
     let attached = place.hereby(&["note", "INC-1", "see", "--file", file.to_str().unwrap()]);
@@ -93,19 +142,42 @@ fn a_private_incident_shows_nothing_on_the_disk_and_everything_to_its_people() {
     let opened = place.dir.path().join("opened.json");
     super::harness::eventually("it is published", || {
         let _ = std::fs::remove_file(&bundle);
-        place.hereby(&["export", "INC-1", "-o", bundle.to_str().unwrap()]).code == 0
+        place
+            .hereby(&["export", "INC-1", "-o", bundle.to_str().unwrap()])
+            .code
+            == 0
     });
-    place.ok(&["export", "INC-1", "-o", opened.to_str().unwrap(), "--with-keys"]);
+    place.ok(&[
+        "export",
+        "INC-1",
+        "-o",
+        opened.to_str().unwrap(),
+        "--with-keys",
+    ]);
     server.stop();
     let raw: String = place.acts().iter().map(ToString::to_string).collect();
     assert!(!raw.contains("payroll") && !raw.contains("treasurer") && !raw.contains("bank"));
-    let vkey = place.ok(&["record", "keys"]).lines().next().unwrap().to_owned();
+    let vkey = place
+        .ok(&["record", "keys"])
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
     let verify = |file: &std::path::Path| {
-        place.json(&["verify", "--bundle", file.to_str().unwrap(), "--vkey", &vkey])
+        place.json(&[
+            "verify",
+            "--bundle",
+            file.to_str().unwrap(),
+            "--vkey",
+            &vkey,
+        ])
     };
     assert_eq!(verify(&bundle)["bundle"]["opened_fields"], 0);
     let with_keys = verify(&opened);
-    assert_eq!(with_keys["bundle"]["opened_fields"], with_keys["bundle"]["sealed_fields"]);
+    assert_eq!(
+        with_keys["bundle"]["opened_fields"],
+        with_keys["bundle"]["sealed_fields"]
+    );
     assert_eq!(with_keys["bundle"]["sealed_fields"], 3);
 }
 

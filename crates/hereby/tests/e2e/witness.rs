@@ -32,7 +32,10 @@ fn witness(dir: &Path, vkey: &str, listen: &str, source: Option<(&str, &Path)>) 
     let key = dir.with_extension("vkey");
     let file = |path: &PathBuf| std::fs::File::create(path).unwrap();
     let mut command = Command::new(HEREBY);
-    command.arg("witness").arg(dir).args(["--vkey", vkey, "--listen", listen]);
+    command
+        .arg("witness")
+        .arg(dir)
+        .args(["--vkey", vkey, "--listen", listen]);
     if let Some((url, token)) = source {
         command.args(["--url", url, "--token-file"]).arg(token);
     }
@@ -43,7 +46,11 @@ fn witness(dir: &Path, vkey: &str, listen: &str, source: Option<(&str, &Path)>) 
         .stderr(file(&said))
         .spawn()
         .unwrap();
-    let mut witness = Witness { child, address: String::new(), vkey: String::new() };
+    let mut witness = Witness {
+        child,
+        address: String::new(),
+        vkey: String::new(),
+    };
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         let text = std::fs::read_to_string(&said).unwrap();
@@ -54,7 +61,10 @@ fn witness(dir: &Path, vkey: &str, listen: &str, source: Option<(&str, &Path)>) 
             witness.vkey = std::fs::read_to_string(&key).unwrap().trim().to_owned();
             return witness;
         }
-        assert!(witness.child.try_wait().unwrap().is_none(), "the witness ended: {text}");
+        assert!(
+            witness.child.try_wait().unwrap().is_none(),
+            "the witness ended: {text}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     panic!("the witness does not listen");
@@ -97,7 +107,9 @@ fn a_witness_cosigns_keeps_a_copy_and_holds_nobody_up() {
     for number in 0..5 {
         place.ok(&["declare", &format!("incident {number}"), "--severity", "4"]);
     }
-    eventually("the newest checkpoint is cosigned", || cosigned(&place) == Some(size(&place)));
+    eventually("the newest checkpoint is cosigned", || {
+        cosigned(&place) == Some(size(&place))
+    });
     let (_, note) = server.http("GET", "/record/checkpoint", None, "").unwrap();
     let name = witness_key.split('+').next().unwrap();
     assert!(note.contains(&format!("— {name} ")), "{note}");
@@ -112,7 +124,11 @@ fn a_witness_cosigns_keeps_a_copy_and_holds_nobody_up() {
     drop(running);
     let before = Instant::now();
     place.ok(&["declare", "while the witness is gone", "--severity", "4"]);
-    assert!(before.elapsed() < Duration::from_secs(5), "{:?}", before.elapsed());
+    assert!(
+        before.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        before.elapsed()
+    );
     // Back, it catches up, and remembers.
     let _running = witness(&dir, &vkey, &address, Some((&url, &token)));
     eventually("it caught up", || cosigned(&place) == Some(size(&place)));
@@ -130,9 +146,14 @@ fn serve_at(place: &Place, address: &str) -> super::harness::Server {
         .stderr(std::fs::File::create(place.dir.path().join("log-at")).unwrap())
         .spawn()
         .unwrap();
-    let server = super::harness::Server { child, address: address.to_owned() };
+    let server = super::harness::Server {
+        child,
+        address: address.to_owned(),
+    };
     eventually("it is ready", || {
-        server.http("GET", "/readyz", None, "").is_ok_and(|(status, _)| status == 200)
+        server
+            .http("GET", "/readyz", None, "")
+            .is_ok_and(|(status, _)| status == 200)
     });
     server
 }
@@ -180,15 +201,32 @@ fn a_thief_of_the_logs_key_who_rewrites_history_is_caught_by_the_witness() {
         137 => "note 137: nothing happened here".to_owned(),
         _ => format!("note {index}: the truth"),
     };
-    forge::write(&forged, &anchor, |key| forge::acts(key, honest, lie), 1_000, |_| {});
+    forge::write(
+        &forged,
+        &anchor,
+        |key| forge::acts(key, honest, lie),
+        1_000,
+        |_| {},
+    );
 
     // Alone it verifies: the key is the right one.
     let forged_dir = forged.to_str().unwrap();
     place.ok(&["verify", forged_dir, "--vkey", &vkey]);
     // Beside the witness's copy it does not, and the first lie is named.
-    let said = place.hereby(&["verify", forged_dir, "--vkey", &vkey, "--witness", dir.to_str().unwrap()]);
+    let said = place.hereby(&[
+        "verify",
+        forged_dir,
+        "--vkey",
+        &vkey,
+        "--witness",
+        dir.to_str().unwrap(),
+    ]);
     assert_eq!(said.code, 5, "{}", said.stderr);
-    assert!(said.stderr.contains("first bad entry is 137"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("first bad entry is 137"),
+        "{}",
+        said.stderr
+    );
 
     // And the witness cosigns nothing of it.
     let before = std::fs::read(dir.join("checkpoint")).unwrap();
@@ -201,7 +239,9 @@ fn a_thief_of_the_logs_key_who_rewrites_history_is_caught_by_the_witness() {
         .spawn()
         .unwrap();
     eventually("the witness refuses", || {
-        std::fs::read_to_string(&log).unwrap().contains("a witness did not cosign")
+        std::fs::read_to_string(&log)
+            .unwrap()
+            .contains("a witness did not cosign")
     });
     thief.kill().unwrap();
     thief.wait().unwrap();
@@ -214,9 +254,8 @@ fn a_witness_answers_as_the_protocol_says() {
     let key = SignerKey::from_seed("log.example/one", Algorithm::Ed25519, [1; 32]).unwrap();
     let dir = place.dir.path().join("w");
     let running = witness(&dir, &key.verifier().to_string(), "127.0.0.1:0", None);
-    let add = |body: &str| {
-        http(&running.address, "POST", "/add-checkpoint", None, &[], body).unwrap()
-    };
+    let add =
+        |body: &str| http(&running.address, "POST", "/add-checkpoint", None, &[], body).unwrap();
     let request = |signer: &SignerKey, origin: &str, old: u64, size: u64, word: &[u8]| {
         let checkpoint = Checkpoint::new(origin, size, sha256(&[word])).unwrap();
         let note = signer.sign_note(checkpoint.to_text()).unwrap();
@@ -225,12 +264,18 @@ fn a_witness_answers_as_the_protocol_says() {
     let own = "log.example/one";
     assert_eq!(add("no request at all").0, 400);
     let stranger = SignerKey::from_seed("log.example/two", Algorithm::Ed25519, [2; 32]).unwrap();
-    assert_eq!(add(&request(&stranger, "log.example/two", 0, 5, b"a")).0, 404);
+    assert_eq!(
+        add(&request(&stranger, "log.example/two", 0, 5, b"a")).0,
+        404
+    );
     let liar = SignerKey::from_seed(own, Algorithm::Ed25519, [3; 32]).unwrap();
     assert_eq!(add(&request(&liar, own, 0, 5, b"a")).0, 403);
     let (status, line) = add(&request(&key, own, 0, 5, b"a"));
     assert_eq!(status, 200, "{line}");
-    assert!(line.starts_with("— ") && line.ends_with('\n') && line.lines().count() == 1, "{line}");
+    assert!(
+        line.starts_with("— ") && line.ends_with('\n') && line.lines().count() == 1,
+        "{line}"
+    );
     // Asked from another size it names the one it knows; with another root it refuses.
     let (status, size) = add(&request(&key, own, 0, 9, b"b"));
     assert_eq!((status, size.as_str()), (409, "5\n"));
@@ -240,11 +285,35 @@ fn a_witness_answers_as_the_protocol_says() {
     let (address, vkey) = (running.address.clone(), key.verifier().to_string());
     drop(running);
     let running = witness(&dir, &vkey, &address, None);
-    let again = http(&running.address, "POST", "/add-checkpoint", None, &[], &request(&key, own, 0, 9, b"b"));
+    let again = http(
+        &running.address,
+        "POST",
+        "/add-checkpoint",
+        None,
+        &[],
+        &request(&key, own, 0, 9, b"b"),
+    );
     assert_eq!(again.unwrap().0, 409);
-    let digest: String = sha256(&[own.as_bytes()]).0.iter().map(|b| format!("{b:02x}")).collect();
-    let (status, note) =
-        http(&running.address, "GET", &format!("/{digest}/checkpoint"), None, &[], "").unwrap();
+    let digest: String = sha256(&[own.as_bytes()])
+        .0
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let (status, note) = http(
+        &running.address,
+        "GET",
+        &format!("/{digest}/checkpoint"),
+        None,
+        &[],
+        "",
+    )
+    .unwrap();
     assert_eq!(status, 200);
-    assert_eq!(SignedCheckpoint::open(note.as_bytes(), key.verifier()).unwrap().checkpoint().size(), 5);
+    assert_eq!(
+        SignedCheckpoint::open(note.as_bytes(), key.verifier())
+            .unwrap()
+            .checkpoint()
+            .size(),
+        5
+    );
 }

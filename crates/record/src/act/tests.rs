@@ -13,7 +13,9 @@ fn declared() -> Act {
         id: act_id(&"cmd-1".parse().unwrap(), 0),
         at: "2017-12-21T07:52:00.000Z".parse().unwrap(),
         claimed_at: None,
-        actor: Actor::Person { id: "sam".parse().unwrap() },
+        actor: Actor::Person {
+            id: "sam".parse().unwrap(),
+        },
         evidence: Evidence {
             digest: CommandDigest::from_bytes([3; 16]),
             proof: Proof::Token("tok-0123456789abcdef".parse().unwrap()),
@@ -22,7 +24,9 @@ fn declared() -> Act {
         subject: Subject::Incident(IncidentId::from_number(1)),
         tenant: None,
         cause: Some(ActId::from_bytes([5; 16])),
-        why: Some(Sealable::Open("CPU is orders of magnitude above normal".parse().unwrap())),
+        why: Some(Sealable::Open(
+            "CPU is orders of magnitude above normal".parse().unwrap(),
+        )),
         body: Body::from(Declared {
             drill: false,
             impact_start: Some(Timestamp::from_ms(1_513_841_400_000)),
@@ -59,11 +63,18 @@ fn a_sealed_act_shows_nothing_and_opens_again() {
     let open = act.clone();
     act.seal(&key, &name);
     let text = String::from_utf8(act.encode().unwrap()).unwrap();
-    assert!(!text.contains("miner") && !text.contains("orders"), "{text}");
+    assert!(
+        !text.contains("miner") && !text.contains("orders"),
+        "{text}"
+    );
     let mut back = Act::decode_strict(text.as_bytes()).unwrap();
     assert_eq!(back, act);
     assert_eq!(back.open(&mut |_| None).unwrap(), 3);
-    assert_eq!(back.open(&mut |wanted| (*wanted == name).then(|| key.clone())).unwrap(), 0);
+    assert_eq!(
+        back.open(&mut |wanted| (*wanted == name).then(|| key.clone()))
+            .unwrap(),
+        0
+    );
     assert_eq!(back, open);
     let mut moved = act.clone();
     moved.id = ActId::from_bytes([1; 16]);
@@ -85,7 +96,10 @@ fn unknown_fields_versions_and_odd_proofs_are_refused() {
     ] {
         let changed = text.replacen(from, to, 1);
         if changed != text {
-            assert!(Act::decode_strict(changed.as_bytes()).is_err(), "{from} -> {to}");
+            assert!(
+                Act::decode_strict(changed.as_bytes()).is_err(),
+                "{from} -> {to}"
+            );
         }
     }
 }

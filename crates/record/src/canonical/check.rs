@@ -15,7 +15,11 @@ pub fn check(bytes: &[u8]) -> Result<(), NotCanonical> {
         return scan.fail("an entry is an object");
     }
     scan.value(0)?;
-    if scan.at == bytes.len() { Ok(()) } else { scan.fail("something follows the object") }
+    if scan.at == bytes.len() {
+        Ok(())
+    } else {
+        scan.fail("something follows the object")
+    }
 }
 
 struct Scan<'a> {
@@ -55,7 +59,11 @@ impl<'a> Scan<'a> {
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), NotCanonical> {
-        if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
+        if self
+            .bytes
+            .get(self.at..)
+            .is_some_and(|rest| rest.starts_with(word))
+        {
             self.at += word.len();
             return Ok(());
         }
@@ -132,9 +140,9 @@ impl<'a> Scan<'a> {
             Some(b'u') => {
                 let digits = self.bytes.get(self.at + 2..self.at + 6).unwrap_or_default();
                 let code = match digits {
-                    [b'0', b'0', high @ (b'0' | b'1'), low] => {
-                        char::from(*low).to_digit(16).map(|low| (u32::from(high - b'0') << 4) | low)
-                    }
+                    [b'0', b'0', high @ (b'0' | b'1'), low] => char::from(*low)
+                        .to_digit(16)
+                        .map(|low| (u32::from(high - b'0') << 4) | low),
                     _ => None,
                 };
                 let upper = digits.iter().any(u8::is_ascii_uppercase);
@@ -160,7 +168,9 @@ impl<'a> Scan<'a> {
         let first = self.at;
         let mut value: i64 = 0;
         while let Some(digit @ b'0'..=b'9') = self.peek() {
-            value = value.saturating_mul(10).saturating_add(i64::from(digit - b'0'));
+            value = value
+                .saturating_mul(10)
+                .saturating_add(i64::from(digit - b'0'));
             self.at += 1;
         }
         let leading_zero = self.bytes.get(first) == Some(&b'0') && self.at - first > 1;

@@ -22,10 +22,20 @@ enum Inner {
 
 #[test]
 fn fields_are_put_in_order_whatever_their_declaration() {
-    let value = Untidy { zebra: 1, apple: None, inner: Inner::Leaf { b: -7, a: vec![true] } };
+    let value = Untidy {
+        zebra: 1,
+        apple: None,
+        inner: Inner::Leaf {
+            b: -7,
+            a: vec![true],
+        },
+    };
     let bytes = to_vec(&value).unwrap();
     let text = String::from_utf8(bytes.clone()).unwrap();
-    assert_eq!(text, r#"{"apple":null,"inner":{"a":[true],"b":-7,"type":"Leaf"},"zebra":1}"#);
+    assert_eq!(
+        text,
+        r#"{"apple":null,"inner":{"a":[true],"b":-7,"type":"Leaf"},"zebra":1}"#
+    );
     check(&bytes).unwrap();
 }
 
@@ -70,7 +80,12 @@ fn what_is_not_canonical_is_named() {
         assert!(check(bad.as_bytes()).is_err(), "{bad}");
     }
     assert!(check(b"{\"a\":\"\xff\"}").is_err());
-    for good in [r#"{}"#, r#"{"a":-1}"#, r#"{"a":"\u001f\n\"é"}"#, r#"{"a":9007199254740991}"#] {
+    for good in [
+        r#"{}"#,
+        r#"{"a":-1}"#,
+        r#"{"a":"\u001f\n\"é"}"#,
+        r#"{"a":9007199254740991}"#,
+    ] {
         check(good.as_bytes()).unwrap();
     }
 }

@@ -16,7 +16,10 @@ use super::{DEPTH_MAX, INTEGER_MAX, NotCanonical};
 /// When the value holds a float, an integer beyond ±(2^53 − 1), a key that is not plain ASCII or
 /// stands twice, or nests deeper than 16.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
-    let mut out = Out { bytes: Vec::with_capacity(512), depth: 0 };
+    let mut out = Out {
+        bytes: Vec::with_capacity(512),
+        depth: 0,
+    };
     value.serialize(&mut out)?;
     Ok(out.bytes)
 }
@@ -33,7 +36,11 @@ impl Out {
 
     fn deeper(&mut self) -> Result<(), NotCanonical> {
         self.depth += 1;
-        if self.depth > DEPTH_MAX { self.fail("nested deeper than 16") } else { Ok(()) }
+        if self.depth > DEPTH_MAX {
+            self.fail("nested deeper than 16")
+        } else {
+            Ok(())
+        }
     }
 
     fn string(&mut self, text: &str) {
@@ -51,16 +58,23 @@ impl Out {
                 0..=0x1f => b'u',
                 _ => continue,
             };
-            self.bytes.extend_from_slice(text.as_bytes().get(plain..at).unwrap_or_default());
+            self.bytes
+                .extend_from_slice(text.as_bytes().get(plain..at).unwrap_or_default());
             self.bytes.extend_from_slice(&[b'\\', short]);
             if short == b'u' {
                 let low = byte & 15;
-                let low = if low < 10 { b'0' + low } else { b'a' + low - 10 };
-                self.bytes.extend_from_slice(&[b'0', b'0', b'0' + (byte >> 4), low]);
+                let low = if low < 10 {
+                    b'0' + low
+                } else {
+                    b'a' + low - 10
+                };
+                self.bytes
+                    .extend_from_slice(&[b'0', b'0', b'0' + (byte >> 4), low]);
             }
             plain = at + 1;
         }
-        self.bytes.extend_from_slice(text.as_bytes().get(plain..).unwrap_or_default());
+        self.bytes
+            .extend_from_slice(text.as_bytes().get(plain..).unwrap_or_default());
         self.bytes.push(b'"');
     }
 
@@ -82,7 +96,8 @@ impl Out {
         if value < 0 {
             self.bytes.push(b'-');
         }
-        self.bytes.extend_from_slice(digits.get(20 - count..).unwrap_or_default());
+        self.bytes
+            .extend_from_slice(digits.get(20 - count..).unwrap_or_default());
         Ok(())
     }
 
@@ -90,13 +105,23 @@ impl Out {
         self.deeper()?;
         self.bytes.push(b'{');
         let start = self.bytes.len();
-        Ok(Object { out: self, start, fields: Vec::new(), sorted: true, wrapped })
+        Ok(Object {
+            out: self,
+            start,
+            fields: Vec::new(),
+            sorted: true,
+            wrapped,
+        })
     }
 
     fn array(&mut self, wrapped: bool) -> Result<Array<'_>, NotCanonical> {
         self.deeper()?;
         self.bytes.push(b'[');
-        Ok(Array { out: self, empty: true, wrapped })
+        Ok(Array {
+            out: self,
+            empty: true,
+            wrapped,
+        })
     }
 
     /// `{"variant":` of an externally tagged enum; the caller closes it.
@@ -151,7 +176,9 @@ struct Object<'a> {
 
 impl Object<'_> {
     fn key(&mut self, key: &str) -> Result<(), NotCanonical> {
-        let plain = key.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\');
+        let plain = key
+            .bytes()
+            .all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\');
         if !plain {
             return self.out.fail("a key is not plain ASCII");
         }
@@ -194,9 +221,13 @@ impl Object<'_> {
     fn sort(&mut self) -> Result<(), NotCanonical> {
         let bytes = &self.out.bytes;
         let text = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default();
-        self.fields.sort_by(|a, b| text(a.0, a.1).cmp(text(b.0, b.1)));
+        self.fields
+            .sort_by(|a, b| text(a.0, a.1).cmp(text(b.0, b.1)));
         let twice = self.fields.iter().zip(self.fields.iter().skip(1));
-        if twice.into_iter().any(|(a, b)| text(a.0, a.1) == text(b.0, b.1)) {
+        if twice
+            .into_iter()
+            .any(|(a, b)| text(a.0, a.1) == text(b.0, b.1))
+        {
             return self.out.fail("a key stands twice");
         }
         let mut ordered = Vec::with_capacity(bytes.len() - self.start);
@@ -226,7 +257,8 @@ impl<'a> Serializer for &'a mut Out {
     type SerializeStructVariant = Object<'a>;
 
     fn serialize_bool(self, value: bool) -> Done {
-        self.bytes.extend_from_slice(if value { b"true" } else { b"false" });
+        self.bytes
+            .extend_from_slice(if value { b"true" } else { b"false" });
         Ok(())
     }
     fn serialize_i8(self, value: i8) -> Done {
@@ -307,11 +339,7 @@ impl<'a> Serializer for &'a mut Out {
     fn serialize_tuple(self, _: usize) -> Result<Array<'a>, NotCanonical> {
         self.array(false)
     }
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Array<'a>, NotCanonical> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Array<'a>, NotCanonical> {
         self.array(false)
     }
     fn serialize_tuple_variant(

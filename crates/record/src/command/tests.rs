@@ -35,10 +35,22 @@ fn a_command_has_one_canonical_form() {
 #[test]
 fn wrong_commands_say_what_is_wrong() {
     for (json, part) in [
-        (r#"{"args":{},"command":"incident.explode","id":"x"}"#, "no command"),
-        (r#"{"args":{"incident":"INC-7"},"command":"incident.note","id":"x"}"#, "text"),
-        (r#"{"args":{"incident":"7","text":"x"},"command":"incident.note","id":"x"}"#, "INC-42"),
-        (r#"{"args":{},"command":"incident.note","id":"x","extra":1}"#, "extra"),
+        (
+            r#"{"args":{},"command":"incident.explode","id":"x"}"#,
+            "no command",
+        ),
+        (
+            r#"{"args":{"incident":"INC-7"},"command":"incident.note","id":"x"}"#,
+            "text",
+        ),
+        (
+            r#"{"args":{"incident":"7","text":"x"},"command":"incident.note","id":"x"}"#,
+            "INC-42",
+        ),
+        (
+            r#"{"args":{},"command":"incident.note","id":"x","extra":1}"#,
+            "extra",
+        ),
         (r#"{"args":{},"command":"incident.note"}"#, "id"),
         ("{", "EOF"),
     ] {
@@ -46,7 +58,10 @@ fn wrong_commands_say_what_is_wrong() {
         assert!(error.contains(part), "{json}: {error}");
     }
     let long = vec![b' '; 50_000];
-    assert!(matches!(Command::decode(&long), Err(BadCommand::TooLong(50_000))));
+    assert!(matches!(
+        Command::decode(&long),
+        Err(BadCommand::TooLong(50_000))
+    ));
 }
 
 #[test]
@@ -63,13 +78,20 @@ fn every_command_is_found_by_its_name() {
 #[test]
 fn the_digest_tells_sender_and_bytes_apart() {
     let key = DigestKey::from_bytes(&[1; 32]);
-    let sam = Actor::Person { id: "sam".parse().unwrap() };
-    let kim = Actor::Person { id: "kim".parse().unwrap() };
+    let sam = Actor::Person {
+        id: "sam".parse().unwrap(),
+    };
+    let kim = Actor::Person {
+        id: "kim".parse().unwrap(),
+    };
     let bytes = note().to_canonical().unwrap();
     let first = digest(&key, &sam, &bytes);
     assert_eq!(first, digest(&key, &sam, &bytes));
     assert_ne!(first, digest(&key, &kim, &bytes));
     assert_ne!(first, digest(&key, &sam, b"{}"));
-    assert_ne!(first, digest(&DigestKey::from_bytes(&[2; 32]), &sam, &bytes));
+    assert_ne!(
+        first,
+        digest(&DigestKey::from_bytes(&[2; 32]), &sam, &bytes)
+    );
     assert!(signed_bytes(&bytes).starts_with(b"hereby/command/1\n{"));
 }

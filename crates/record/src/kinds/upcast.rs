@@ -27,12 +27,17 @@ pub(crate) fn to_present(
     kind: &str,
     json: &RawValue,
 ) -> Result<Option<(String, Box<RawValue>)>, BadBody> {
-    let bad = |reason: String| BadBody { kind: kind.to_owned(), reason };
+    let bad = |reason: String| BadBody {
+        kind: kind.to_owned(),
+        reason,
+    };
     let mut reached: Option<(&str, Value)> = None;
     // A step leads to a higher version, so there are at most as many as steps in the table.
     for _ in 0..steps.len() {
         let at = reached.as_ref().map_or(kind, |(kind, _)| kind);
-        let Some(step) = steps.iter().find(|step| step.from == at) else { break };
+        let Some(step) = steps.iter().find(|step| step.from == at) else {
+            break;
+        };
         let body = match reached.take() {
             Some((_, body)) => body,
             None => serde_json::from_str(json.get()).map_err(|error| bad(error.to_string()))?,

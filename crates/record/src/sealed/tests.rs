@@ -19,13 +19,27 @@ fn name() -> KeyRef {
 #[test]
 fn sealed_text_opens_only_where_it_was_sealed() {
     let key = SubjectKey::from_bytes([7; 32]);
-    let sealed = seal(&key, &name(), &place("body.text"), "the customer is Ünal & Sons");
-    assert_eq!(sealed.open(&key, &place("body.text")).unwrap(), "the customer is Ünal & Sons");
+    let sealed = seal(
+        &key,
+        &name(),
+        &place("body.text"),
+        "the customer is Ünal & Sons",
+    );
+    assert_eq!(
+        sealed.open(&key, &place("body.text")).unwrap(),
+        "the customer is Ünal & Sons"
+    );
     assert_eq!(sealed.open(&key, &place("why")), Err(CannotOpen::Mismatch));
-    let elsewhere = Place { act: ActId::from_bytes([9; 16]), ..place("body.text") };
+    let elsewhere = Place {
+        act: ActId::from_bytes([9; 16]),
+        ..place("body.text")
+    };
     assert_eq!(sealed.open(&key, &elsewhere), Err(CannotOpen::Mismatch));
     let other = SubjectKey::from_bytes([8; 32]);
-    assert_eq!(sealed.open(&other, &place("body.text")), Err(CannotOpen::Mismatch));
+    assert_eq!(
+        sealed.open(&other, &place("body.text")),
+        Err(CannotOpen::Mismatch)
+    );
 }
 
 #[test]
@@ -50,12 +64,23 @@ fn both_forms_round_trip_through_json() {
     let mut back: Sealable<Prose> = serde_json::from_str(&sealed).unwrap();
     back.open(&key, &place("body.text")).unwrap();
     assert_eq!(serde_json::to_string(&back).unwrap(), open);
-    for bad in [r#"{"sealed":{"ct":"","key":"k"},"x":1}"#, r#"{"open":"x"}"#, "{}", "1"] {
-        assert!(serde_json::from_str::<Sealable<Prose>>(bad).is_err(), "{bad}");
+    for bad in [
+        r#"{"sealed":{"ct":"","key":"k"},"x":1}"#,
+        r#"{"open":"x"}"#,
+        "{}",
+        "1",
+    ] {
+        assert!(
+            serde_json::from_str::<Sealable<Prose>>(bad).is_err(),
+            "{bad}"
+        );
     }
 }
 
 #[test]
 fn a_key_never_prints_itself() {
-    assert_eq!(format!("{:?}", SubjectKey::from_bytes([7; 32])), "SubjectKey(…)");
+    assert_eq!(
+        format!("{:?}", SubjectKey::from_bytes([7; 32])),
+        "SubjectKey(…)"
+    );
 }

@@ -87,10 +87,12 @@ pub(crate) fn prometheus(
     needs("prometheus", "prometheus");
     std::fs::create_dir(dir).unwrap();
     let rules = written(dir, "rules.yml", rules);
-    let Watched { address, token: reader } = watched;
-    let shown = |token: &str| {
-        format!("authorization:\n      type: Bearer\n      credentials: {token}\n")
-    };
+    let Watched {
+        address,
+        token: reader,
+    } = watched;
+    let shown =
+        |token: &str| format!("authorization:\n      type: Bearer\n      credentials: {token}\n");
     let (sends, reads) = (shown(token), shown(reader));
     let config = format!(
         "global:\n  evaluation_interval: 1s\n  scrape_interval: 1s\nrule_files: [{rules:?}]\n\

@@ -26,7 +26,10 @@ fn a_pair_of_prometheuses_holds_a_lease_until_both_are_gone() {
     let dir = place.dir.path();
     // The first one watches hereby itself, and complains until there is more on the record.
     let reader = place.token("prometheus", "read");
-    let watched = Watched { address: &server.address, token: &reader };
+    let watched = Watched {
+        address: &server.address,
+        token: &reader,
+    };
     let (few, never) = (rules("hereby_record_entries < 20"), rules("vector(1) > 1"));
     let first = prometheus(&dir.join("prom1"), &one.address, &token, &watched, &few);
     let second = prometheus(&dir.join("prom2"), &two.address, &token, &watched, &never);
@@ -36,9 +39,18 @@ fn a_pair_of_prometheuses_holds_a_lease_until_both_are_gone() {
     }
     reaches(&place, "alert.resolved", 1);
     let passed = place.acts_of("alert.resolved").remove(0);
-    assert_eq!(passed["body"]["ending"], "reported", "Prometheus said that it is over");
-    eventually("both told", || !one.taken().is_empty() && !two.taken().is_empty());
-    assert_eq!(count(&place, "alert.fired"), 2, "each rule's alert once, whoever tells of it");
+    assert_eq!(
+        passed["body"]["ending"], "reported",
+        "Prometheus said that it is over"
+    );
+    eventually("both told", || {
+        !one.taken().is_empty() && !two.taken().is_empty()
+    });
+    assert_eq!(
+        count(&place, "alert.fired"),
+        2,
+        "each rule's alert once, whoever tells of it"
+    );
     let starts: BTreeSet<String> = [one.taken(), two.taken()]
         .concat()
         .iter()
@@ -61,7 +73,10 @@ fn a_pair_of_prometheuses_holds_a_lease_until_both_are_gone() {
     second.kill();
     reaches(&place, "alert.resolved", 2);
     let ended = place.acts_of("alert.resolved").remove(1);
-    assert_eq!(ended["body"]["ending"], "ends_at", "its announced end passed");
+    assert_eq!(
+        ended["body"]["ending"], "ends_at",
+        "its announced end passed"
+    );
     assert_eq!(count(&place, "alert.fired"), 2);
     assert_eq!(count(&place, "incident.resolved"), 0);
     assert_eq!(server.stop(), 0);
@@ -76,19 +91,30 @@ fn a_sender_that_announces_no_end_is_timed_out_and_its_alert_comes_back_as_one()
         "startsAt": now(),
     }]);
     let post = |body: &serde_json::Value| {
-        let (status, answer) =
-            server.http("POST", "/api/v2/alerts", Some(&token), &body.to_string()).unwrap();
+        let (status, answer) = server
+            .http("POST", "/api/v2/alerts", Some(&token), &body.to_string())
+            .unwrap();
         assert_eq!(status, 200, "{answer}");
         serde_json::from_str::<serde_json::Value>(&answer).unwrap()
     };
     assert_eq!(post(&alert)["recorded"], 3);
     reaches(&place, "alert.resolved", 1);
-    assert_eq!(place.acts_of("alert.resolved")[0]["body"]["ending"], "timed_out");
-    assert_eq!(post(&alert)["recorded"], 1, "it fires again, and is in its incident already");
+    assert_eq!(
+        place.acts_of("alert.resolved")[0]["body"]["ending"],
+        "timed_out"
+    );
+    assert_eq!(
+        post(&alert)["recorded"],
+        1,
+        "it fires again, and is in its incident already"
+    );
     assert_eq!(count(&place, "incident.declared"), 1);
     let mut over = alert.clone();
     over[0]["endsAt"] = in_ms(-1).into();
     assert_eq!(post(&over)["recorded"], 1);
-    assert_eq!(place.acts_of("alert.resolved")[1]["body"]["ending"], "reported");
+    assert_eq!(
+        place.acts_of("alert.resolved")[1]["body"]["ending"],
+        "reported"
+    );
     assert_eq!(post(&over)["stale"], 1);
 }

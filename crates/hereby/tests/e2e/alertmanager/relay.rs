@@ -173,14 +173,23 @@ impl Shared {
         };
         let _ = stream.set_read_timeout(Some(PATIENCE));
         let halves = body.split_at(match &trap {
-            Some(Trap { at: Moment::HalfSent, .. }) => body.len() / 2,
+            Some(Trap {
+                at: Moment::HalfSent,
+                ..
+            }) => body.len() / 2,
             _ => body.len(),
         });
         let _ = stream.write_all(&[head.as_bytes(), halves.0].concat());
         let mut trap = trap;
         match &trap {
-            Some(Trap { at: Moment::HalfSent | Moment::Sent, .. }) => self.spring(&mut trap),
-            Some(Trap { at: Moment::Written(dir, text), .. }) => {
+            Some(Trap {
+                at: Moment::HalfSent | Moment::Sent,
+                ..
+            }) => self.spring(&mut trap),
+            Some(Trap {
+                at: Moment::Written(dir, text),
+                ..
+            }) => {
                 appears(dir, text);
                 self.spring(&mut trap);
             }

@@ -20,8 +20,14 @@ fn webhook(server: &Server, token: &str, service: &str) -> Value {
             "fingerprint": format!("fingerprint-of-{service}"),
         }],
     });
-    let (status, answer) =
-        server.http("POST", "/api/v1/alertmanager", Some(token), &body.to_string()).unwrap();
+    let (status, answer) = server
+        .http(
+            "POST",
+            "/api/v1/alertmanager",
+            Some(token),
+            &body.to_string(),
+        )
+        .unwrap();
     assert_eq!(status, 200, "{answer}");
     serde_json::from_str(&answer).unwrap()
 }
@@ -29,7 +35,9 @@ fn webhook(server: &Server, token: &str, service: &str) -> Value {
 /// The services that incidents were declared for, in order.
 fn declared_services(place: &Place) -> Vec<String> {
     let acts = place.acts_of("incident.declared");
-    acts.iter().map(|act| act["body"]["service"].as_str().unwrap().to_owned()).collect()
+    acts.iter()
+        .map(|act| act["body"]["service"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -41,21 +49,45 @@ fn a_heartbeat_that_stops_is_an_incident_and_one_that_returns_ends_the_alert() {
     };
     assert_eq!(beat("nightly-backup"), 404, "nobody expects it yet");
     place.ok(&[
-        "heartbeat", "expect", "nightly-backup", "--every", "1s", "--grace", "1s", "--severity",
-        "3", "--service", "backup",
+        "heartbeat",
+        "expect",
+        "nightly-backup",
+        "--every",
+        "1s",
+        "--grace",
+        "1s",
+        "--severity",
+        "3",
+        "--service",
+        "backup",
     ]);
-    place.ok(&["heartbeat", "expect", "never-seen", "--every", "1s", "--grace", "1ms"]);
+    place.ok(&[
+        "heartbeat",
+        "expect",
+        "never-seen",
+        "--every",
+        "1s",
+        "--grace",
+        "1ms",
+    ]);
     // Two others fall silent meanwhile: that the watched one does not is no accident.
     let started = Instant::now();
     while count(&place, "alert.fired") < 1 || started.elapsed() < Duration::from_secs(3) {
         assert_eq!(beat("nightly-backup"), 204);
-        assert!(started.elapsed() < PATIENCE, "the heartbeat that never came raises no alert");
+        assert!(
+            started.elapsed() < PATIENCE,
+            "the heartbeat that never came raises no alert"
+        );
         std::thread::sleep(Duration::from_millis(100));
     }
     let fired = place.acts_of("alert.fired");
     assert_eq!(fired.len(), 1);
     assert_eq!(fired[0]["body"]["labels"]["heartbeat"], "never-seen");
-    assert_eq!(count(&place, "incident.declared"), 0, "without a severity it is only an alert");
+    assert_eq!(
+        count(&place, "incident.declared"),
+        0,
+        "without a severity it is only an alert"
+    );
 
     reaches(&place, "incident.declared", 1);
     let declared = place.acts_of("incident.declared").remove(0);
@@ -78,7 +110,8 @@ fn a_heartbeat_that_stops_is_an_incident_and_one_that_returns_ends_the_alert() {
 /// How often this incident was brought up again.
 fn reminders(place: &Place, incident: &str) -> Vec<Value> {
     let acts = place.acts_of("incident.reminded").into_iter();
-    acts.filter(|act| act["subject"]["id"] == incident).collect()
+    acts.filter(|act| act["subject"]["id"] == incident)
+        .collect()
 }
 
 #[test]
@@ -88,8 +121,16 @@ fn reminders_of_a_declaration_go_on_after_a_kill_and_stop_when_somebody_acknowle
     server.kill();
     assert_eq!(reminders(&place, "INC-1").len(), 0);
     let server = place.serve();
-    eventually("a reminder after the restart", || reminders(&place, "INC-1").len() == 1);
-    let at = |act: &Value| act["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    eventually("a reminder after the restart", || {
+        reminders(&place, "INC-1").len() == 1
+    });
+    let at = |act: &Value| {
+        act["at"]
+            .as_str()
+            .unwrap()
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+    };
     let declared = at(&place.acts_of("incident.declared")[0]);
     let first = at(&reminders(&place, "INC-1")[0]);
     let waited_ms = first.as_millisecond() - declared.as_millisecond();
@@ -97,15 +138,23 @@ fn reminders_of_a_declaration_go_on_after_a_kill_and_stop_when_somebody_acknowle
     server.kill();
     let server = place.serve();
     eventually("a second one", || reminders(&place, "INC-1").len() == 2);
-    let counts: Vec<_> =
-        reminders(&place, "INC-1").iter().map(|act| act["body"]["count"].clone()).collect();
+    let counts: Vec<_> = reminders(&place, "INC-1")
+        .iter()
+        .map(|act| act["body"]["count"].clone())
+        .collect();
     assert_eq!(counts, [json!(1), json!(2)]);
 
     place.ok(&["acknowledge", "INC-1"]);
     let so_far = reminders(&place, "INC-1").len();
     place.ok(&["declare", "search fails", "--severity", "2"]);
-    eventually("the other one is reminded of twice", || reminders(&place, "INC-2").len() == 2);
-    assert_eq!(reminders(&place, "INC-1").len(), so_far, "it was acknowledged");
+    eventually("the other one is reminded of twice", || {
+        reminders(&place, "INC-2").len() == 2
+    });
+    assert_eq!(
+        reminders(&place, "INC-1").len(),
+        so_far,
+        "it was acknowledged"
+    );
     assert_eq!(server.stop(), 0);
     place.ok(&["verify"]);
 }
@@ -113,13 +162,39 @@ fn reminders_of_a_declaration_go_on_after_a_kill_and_stop_when_somebody_acknowle
 #[test]
 fn a_silenced_alert_is_recorded_and_declares_when_the_silence_ends() {
     let (place, server, token) = declaring("");
-    place.ok(&["silence", "service=checkout", "--for", "1h", "-m", "moving to new hosts"]);
-    place.ok(&["silence", "service=search", "--for", "2s", "-m", "a restart"]);
-    assert_eq!(webhook(&server, &token, "checkout")["recorded"], 1, "fired, and no more");
+    place.ok(&[
+        "silence",
+        "service=checkout",
+        "--for",
+        "1h",
+        "-m",
+        "moving to new hosts",
+    ]);
+    place.ok(&[
+        "silence",
+        "service=search",
+        "--for",
+        "2s",
+        "-m",
+        "a restart",
+    ]);
+    assert_eq!(
+        webhook(&server, &token, "checkout")["recorded"],
+        1,
+        "fired, and no more"
+    );
     assert_eq!(webhook(&server, &token, "search")["recorded"], 1);
-    assert_eq!(webhook(&server, &token, "db")["recorded"], 3, "nothing silences this one");
+    assert_eq!(
+        webhook(&server, &token, "db")["recorded"],
+        3,
+        "nothing silences this one"
+    );
     reaches(&place, "incident.declared", 2);
-    assert_eq!(declared_services(&place), ["db", "search"], "the short silence ended by itself");
+    assert_eq!(
+        declared_services(&place),
+        ["db", "search"],
+        "the short silence ended by itself"
+    );
     place.ok(&["silences", "end", "sil-1"]);
     reaches(&place, "incident.declared", 3);
     assert_eq!(declared_services(&place), ["db", "search", "checkout"]);
@@ -131,12 +206,39 @@ fn a_silenced_alert_is_recorded_and_declares_when_the_silence_ends() {
 #[test]
 fn planned_work_keeps_alerts_from_declaring_until_it_ends() {
     let (place, server, token) = declaring("");
-    place.ok(&["maintenance", "schedule", "checkout", "Upgrade", "--for", "1h"]);
-    place.ok(&["maintenance", "schedule", "search", "Restart", "--for", "2s"]);
-    place.ok(&["maintenance", "schedule", "db", "Tomorrow", "--from", "in 1d", "--for", "1h"]);
+    place.ok(&[
+        "maintenance",
+        "schedule",
+        "checkout",
+        "Upgrade",
+        "--for",
+        "1h",
+    ]);
+    place.ok(&[
+        "maintenance",
+        "schedule",
+        "search",
+        "Restart",
+        "--for",
+        "2s",
+    ]);
+    place.ok(&[
+        "maintenance",
+        "schedule",
+        "db",
+        "Tomorrow",
+        "--from",
+        "in 1d",
+        "--for",
+        "1h",
+    ]);
     assert_eq!(webhook(&server, &token, "checkout")["recorded"], 1);
     assert_eq!(webhook(&server, &token, "search")["recorded"], 1);
-    assert_eq!(webhook(&server, &token, "db")["recorded"], 3, "its window is to come");
+    assert_eq!(
+        webhook(&server, &token, "db")["recorded"],
+        3,
+        "its window is to come"
+    );
     reaches(&place, "incident.declared", 2);
     assert_eq!(declared_services(&place), ["db", "search"]);
     place.ok(&["maintenance", "end", "mw-1"]);
@@ -157,8 +259,9 @@ fn an_event_in_pagerdutys_shape_is_taken_acknowledged_and_resolved_once() {
         if let Some(payload) = payload {
             event["payload"] = payload;
         }
-        let (status, answer) =
-            server.http("POST", "/v2/enqueue", None, &event.to_string()).unwrap();
+        let (status, answer) = server
+            .http("POST", "/v2/enqueue", None, &event.to_string())
+            .unwrap();
         (status, serde_json::from_str::<Value>(&answer).unwrap())
     };
     let payload = json!({
@@ -183,14 +286,25 @@ fn an_event_in_pagerdutys_shape_is_taken_acknowledged_and_resolved_once() {
     for kind in ["alert.fired", "alert.acknowledged", "alert.resolved"] {
         assert_eq!(count(&place, kind), 1, "{kind}");
     }
-    assert_eq!(place.acts_of("alert.resolved")[0]["body"]["ending"], "reported");
+    assert_eq!(
+        place.acts_of("alert.resolved")[0]["body"]["ending"],
+        "reported"
+    );
     assert_eq!(count(&place, "incident.resolved"), 0);
 
     let (status, answer) = send(&token, "explode", Some(payload.clone()));
     assert_eq!((status, &answer["status"]), (400, &json!("invalid event")));
     assert_eq!(send(&token, "trigger", Some(payload)).0, 202);
-    assert_eq!(count(&place, "alert.fired"), 2, "over is over: this is another firing");
-    assert_eq!(count(&place, "incident.declared"), 1, "of the same incident");
+    assert_eq!(
+        count(&place, "alert.fired"),
+        2,
+        "over is over: this is another firing"
+    );
+    assert_eq!(
+        count(&place, "incident.declared"),
+        1,
+        "of the same incident"
+    );
     assert_eq!(server.stop(), 0);
     place.ok(&["verify"]);
 }

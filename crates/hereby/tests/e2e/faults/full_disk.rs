@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -193,19 +193,18 @@ fn reserve_bytes(place: &Place) -> u64 {
     std::fs::metadata(place.record().join("reserve")).map_or(0, |found| found.len())
 }
 
-#[test]
-fn full_disk_refuses_clearly_reads_on_and_goes_on_when_there_is_room() {
-    let Some((place, disk)) = small_disk("full_disk_refuses_clearly", 96) else {
-        return;
-    };
-    let server = place.serve();
-    place.ok(&["declare", "before the disk is full", "--severity", "2"]);
-    assert_eq!(reserve_bytes(&place), 8 << 20);
-    assert_eq!(readiness(&place), 200);
-
-    // Below the low-water mark incidents go on, and nothing else does.
-    disk.fill((LOW_WATER_MIB << 20) - (2 << 20));
-    let token = ["token", "issue", "--for", "service:x", "--scope", "read", "--expires", "1d"];
+/// Below the low-water mark incidents go on, and nothing else does.
+fn is_low(place: &Place) {
+    let token = [
+        "token",
+        "issue",
+        "--for",
+        "service:x",
+        "--scope",
+        "read",
+        "--expires",
+        "1d",
+    ];
     let refused = place.hereby(&token);
     assert_eq!(refused.code, 3, "{}{}", refused.stdout, refused.stderr);
     assert!(
@@ -215,30 +214,36 @@ fn full_disk_refuses_clearly_reads_on_and_goes_on_when_there_is_room() {
     );
     assert!(refused.stderr.contains("make room"), "{}", refused.stderr);
     let expect = json!({"heartbeat": "backup", "interval_ms": 60_000, "grace_ms": 60_000});
-    assert_no_room(&place, "/api/v1/commands/heartbeat.expect", "expect-1", &expect);
-    assert_eq!(readiness(&place), 503);
+    assert_no_room(
+        place,
+        "/api/v1/commands/heartbeat.expect",
+        "expect-1",
+        &expect,
+    );
+    assert_eq!(readiness(place), 503);
     assert!(matches!(
-        script::alert("alert-1").send(&place),
+        script::alert("alert-1").send(place),
         Outcome::Refused(507, _)
     ));
     place.ok(&["note", "INC-1", "the disk fills"]);
-    assert_reads(&place, 1);
+    assert_reads(place, 1);
+}
 
-    // To the last block: the reserve is given up for an incident.
-    disk.fill(0);
-    assert_eq!(disk.free_bytes(), 0);
+/// To the last block: the reserve is given up for an incident.
+fn is_full(place: &Place) {
     assert_eq!(
         place
             .ok(&["declare", "the disk is full", "--severity", "1"])
             .trim(),
         "INC-2"
     );
-    assert_eq!(reserve_bytes(&place), 0);
+    assert_eq!(reserve_bytes(place), 0);
     assert!(place.log().contains("reserve is given up"));
     place.ok(&["note", "INC-2", "by the reserve"]);
+}
 
-    // And with that gone as well, nothing is taken any more.
-    disk.fill(0);
+/// And with that gone as well, nothing is taken any more.
+fn is_full_to_the_reserve(place: &Place) {
     let refused = place.hereby(&["note", "INC-2", "no room for this", "--id", "late-note"]);
     assert_eq!(refused.code, 3, "{}{}", refused.stdout, refused.stderr);
     assert!(
@@ -248,27 +253,20 @@ fn full_disk_refuses_clearly_reads_on_and_goes_on_when_there_is_room() {
     );
     let declare = json!({"title": "one more", "severity": 1});
     assert_no_room(
-        &place,
+        place,
         "/api/v1/commands/incident.declare",
         "declare-3",
         &declare,
     );
     assert!(matches!(
-        script::alert("alert-2").send(&place),
+        script::alert("alert-2").send(place),
         Outcome::Refused(507, _)
     ));
-    assert_reads(&place, 2);
+    assert_reads(place, 2);
+}
 
-    // Who restarts it now can still read.
-    assert_eq!(server.stop(), 0);
-    place.ok(&["verify"]);
-    let server = serve_on_full(&place);
-    assert_reads(&place, 2);
-    assert_eq!(place.hereby(&["note", "INC-2", "still no room"]).code, 3);
-
-    // Room again, and no restart.
-    std::fs::remove_file(disk.filler()).unwrap();
-    eventually("there is room", || disk.free_bytes() > 48 << 20);
+/// Room again, and no restart.
+fn has_room(place: &Place) {
     place.ok(&["note", "INC-2", "no room for this", "--id", "late-note"]);
     place.ok(&[
         "token",
@@ -281,19 +279,48 @@ fn full_disk_refuses_clearly_reads_on_and_goes_on_when_there_is_room() {
         "1d",
     ]);
     assert!(matches!(
-        script::alert("alert-2").send(&place),
+        script::alert("alert-2").send(place),
         Outcome::Done(_)
     ));
-    assert_eq!(reserve_bytes(&place), 8 << 20, "the reserve is made again");
-    assert_eq!(readiness(&place), 200);
+    assert_eq!(reserve_bytes(place), 8 << 20, "the reserve is made again");
+    assert_eq!(readiness(place), 200);
     eventually("what was written meanwhile is published", || {
-        let status = local(&place, "GET", "/api/v1/status", None, "")
+        let status = local(place, "GET", "/api/v1/status", None, "")
             .unwrap()
             .unwrap()
             .1;
         let status: Value = serde_json::from_str(&status).unwrap();
         status["size"] == status["published_size"]
     });
+}
+
+#[test]
+fn full_disk_refuses_clearly_reads_on_and_goes_on_when_there_is_room() {
+    let Some((place, disk)) = small_disk("full_disk_refuses_clearly", 96) else {
+        return;
+    };
+    let server = place.serve();
+    place.ok(&["declare", "before the disk is full", "--severity", "2"]);
+    assert_eq!(reserve_bytes(&place), 8 << 20);
+    assert_eq!(readiness(&place), 200);
+    disk.fill((LOW_WATER_MIB << 20) - (2 << 20));
+    is_low(&place);
+    disk.fill(0);
+    assert_eq!(disk.free_bytes(), 0);
+    is_full(&place);
+    disk.fill(0);
+    is_full_to_the_reserve(&place);
+
+    // Who restarts it now can still read.
+    assert_eq!(server.stop(), 0);
+    place.ok(&["verify"]);
+    let server = serve_on_full(&place);
+    assert_reads(&place, 2);
+    assert_eq!(place.hereby(&["note", "INC-2", "still no room"]).code, 3);
+
+    std::fs::remove_file(disk.filler()).unwrap();
+    eventually("there is room", || disk.free_bytes() > 48 << 20);
+    has_room(&place);
     assert_eq!(server.stop(), 0);
     let notes = place.acts_of("incident.noted");
     let texts: Vec<_> = notes

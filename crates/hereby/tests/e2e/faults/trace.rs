@@ -95,6 +95,14 @@ impl Call {
         }
     }
 
+    /// What was to be done, by whichever call.
+    pub(super) fn doing(&self) -> &str {
+        match self.name.as_str() {
+            "pwrite64" | "copy_file_range" => "write",
+            name => name.trim_end_matches("at2").trim_end_matches("at"),
+        }
+    }
+
     /// What kind of file that is.
     pub(super) fn place(&self) -> &'static str {
         let path = self.path();
@@ -109,6 +117,7 @@ impl Call {
             ("/keystore", "keystore"),
             ("/keys/", "log's keys"),
             ("/keys", "keys' directory"),
+            ("/anchor.tmp", "new anchor"),
             ("/anchor", "anchor"),
             ("/lock", "lock"),
         ];

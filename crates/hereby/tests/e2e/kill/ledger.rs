@@ -53,7 +53,14 @@ impl Asked {
     pub(crate) fn send(&self, address: &str, token: &str) -> Option<(u16, Value)> {
         let path = format!("/api/v1/commands/{}", self.verb);
         let key = [("Idempotency-Key", self.id.as_str())];
-        let sent = http(address, "POST", &path, Some(token), &key, &self.args.to_string());
+        let sent = http(
+            address,
+            "POST",
+            &path,
+            Some(token),
+            &key,
+            &self.args.to_string(),
+        );
         let (status, body) = sent.ok()?;
         // An answer that was cut off says nothing.
         Some((status, serde_json::from_str(&body).ok()?))
@@ -84,13 +91,19 @@ impl Ledger {
         for (ordinal, receipt) in (0_u32..).zip(answer["receipts"].as_array().unwrap()) {
             let act = receipt["act"].as_str().unwrap().to_owned();
             assert_eq!(act, act_id(&id, ordinal));
-            kept.receipts.push(Receipt { act, index: receipt["index"].as_u64().unwrap() });
+            kept.receipts.push(Receipt {
+                act,
+                index: receipt["index"].as_u64().unwrap(),
+            });
         }
         let mut note = answer["checkpoint"].as_str().unwrap().lines().skip(1);
         let size: u64 = note.next().unwrap().parse().unwrap();
         let root = note.next().unwrap().to_owned();
         let last = answer["receipts"].as_array().unwrap().last().unwrap();
-        assert!(size > last["index"].as_u64().unwrap(), "it covers what it acknowledges: {answer}");
+        assert!(
+            size > last["index"].as_u64().unwrap(),
+            "it covers what it acknowledges: {answer}"
+        );
         if let Some(before) = kept.heads.insert(size, root.clone()) {
             assert_eq!(before, root, "two checkpoints of size {size}");
         }
@@ -106,16 +119,25 @@ impl Ledger {
     }
 
     pub(crate) fn alert_taken(&self, fingerprint: &str, ends_one: bool) {
-        self.kept.lock().unwrap().alerts.insert(fingerprint.to_owned(), ends_one);
+        self.kept
+            .lock()
+            .unwrap()
+            .alerts
+            .insert(fingerprint.to_owned(), ends_one);
     }
 
     /// Some acknowledged acts, the newest among them.
     pub(crate) fn sample(&self, dice: &mut Dice, count: usize) -> Vec<Receipt> {
         let kept = self.kept.lock().unwrap();
-        let some = |dice: &mut Dice| kept.receipts[dice.below(kept.receipts.len() as u64) as usize].clone();
+        let some = |dice: &mut Dice| {
+            kept.receipts[dice.below(kept.receipts.len() as u64) as usize].clone()
+        };
         let newest = kept.receipts.iter().max_by_key(|it| it.index).cloned();
         let others = if newest.is_some() { count } else { 0 };
-        newest.into_iter().chain((0..others).map(|_| some(dice))).collect()
+        newest
+            .into_iter()
+            .chain((0..others).map(|_| some(dice)))
+            .collect()
     }
 
     /// Commands acknowledged, of unknown outcome, and refused.
@@ -157,7 +179,10 @@ impl Ledger {
         let distinct: BTreeSet<&str> = ids.iter().copied().collect();
         assert_eq!(distinct.len(), ids.len(), "an act is on the record twice");
         for id in &kept.refused {
-            assert!(!distinct.contains(act_id(id, 0).as_str()), "{id} was refused and happened");
+            assert!(
+                !distinct.contains(act_id(id, 0).as_str()),
+                "{id} was refused and happened"
+            );
         }
         kept.compare_counts(acts);
         kept.compare_heads(entries);
@@ -187,13 +212,24 @@ impl Kept {
             }
         }
         assert_eq!(commands, self.done.len(), "each command once");
-        assert!(fired.values().chain(ended.values()).all(|times| *times == 1));
+        assert!(
+            fired
+                .values()
+                .chain(ended.values())
+                .all(|times| *times == 1)
+        );
         for (fingerprint, ends_one) in &self.alerts {
-            assert!(fired.contains_key(fingerprint), "{fingerprint} was acknowledged");
+            assert!(
+                fired.contains_key(fingerprint),
+                "{fingerprint} was acknowledged"
+            );
             let (name, number) = fingerprint.rsplit_once('-').unwrap();
             if *ends_one {
                 let before = format!("{name}-{}", number.parse::<u64>().unwrap() - 1);
-                assert!(ended.contains_key(&alert_of[&before]), "the end of {before}");
+                assert!(
+                    ended.contains_key(&alert_of[&before]),
+                    "the end of {before}"
+                );
             }
         }
     }
@@ -217,17 +253,31 @@ impl Kept {
             assert_eq!(*signed, BASE64_STANDARD.encode(root), "the root at {size}");
             compared += 1;
         }
-        assert_eq!(compared, self.heads.len(), "a signed checkpoint lies beyond the record");
+        assert_eq!(
+            compared,
+            self.heads.len(),
+            "a signed checkpoint lies beyond the record"
+        );
     }
 }
 
 /// The id of a command's act (docs/reference/record.md, "Entries").
 fn act_id(command: &str, ordinal: u32) -> String {
-    let digest =
-        hash(&[b"hereby/act/1\0", command.as_bytes(), b"\0", &ordinal.to_be_bytes()]);
-    digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest = hash(&[
+        b"hereby/act/1\0",
+        command.as_bytes(),
+        b"\0",
+        &ordinal.to_be_bytes(),
+    ]);
+    digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn hash(parts: &[&[u8]]) -> [u8; 32] {
-    digest(&SHA256, &parts.concat()).as_ref().try_into().unwrap()
+    digest(&SHA256, &parts.concat())
+        .as_ref()
+        .try_into()
+        .unwrap()
 }

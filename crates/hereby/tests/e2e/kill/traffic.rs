@@ -70,7 +70,13 @@ impl Traffic {
             let dice = Dice::new(seed ^ (cycle << 16) ^ (client << 8));
             let name = format!("s{seed}-c{cycle}-t{client}");
             clients.push(std::thread::spawn(move || {
-                let mut client = Client { address, token, dice, name, incident: None };
+                let mut client = Client {
+                    address,
+                    token,
+                    dice,
+                    name,
+                    incident: None,
+                };
                 if client_sends_commands(&client.name) {
                     while client.command(&ledger) {}
                 } else {
