@@ -8,9 +8,9 @@ mod senders;
 
 use serde_json::Value;
 
-use self::peers::{Grouping, QUICK, alertmanager, fires, now, resolves};
+use self::peers::{Grouping, QUICK, alertmanager, fires, resolves};
 use self::relay::{Moment, Relay};
-use super::harness::{Place, Server, eventually, needs};
+use super::harness::{Place, Server, eventually, needs, now};
 
 /// What critical alerts do in these tests.
 const DECLARE: &str = "[[alerts.rule]]\nname = \"critical\"\nmatch = { severity = \"critical\" }\n\

@@ -379,3 +379,15 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
         .unwrap();
     assert!(status.success());
 }
+
+/// The time on the clock, to the millisecond: `2017-12-21T07:30:00.000Z`.
+pub(crate) fn now() -> String {
+    in_ms(0)
+}
+
+/// The time so many milliseconds from now.
+pub(crate) fn in_ms(ms: i64) -> String {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let at = jiff::Timestamp::from_millisecond(now + ms).unwrap();
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}

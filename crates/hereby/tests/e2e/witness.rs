@@ -10,7 +10,7 @@ use record::note::{Algorithm, SignerKey};
 use record::witness::AddCheckpoint;
 
 use super::forge;
-use super::harness::{HEREBY, PATIENCE, Place, eventually, http};
+use super::harness::{HEREBY, PATIENCE, Place, copy_dir, eventually, http};
 
 /// A running `hereby witness`. Killed when dropped.
 struct Witness {
@@ -316,4 +316,83 @@ fn a_witness_answers_as_the_protocol_says() {
             .size(),
         5
     );
+}
+
+/// A record with a witness that has cosigned all of it. The witness keeps no copy.
+fn cosigned_record() -> (Place, Witness, PathBuf) {
+    let place = Place::new();
+    let server = place.serve();
+    let vkey = place.ok(&["record", "keys"]).trim().to_owned();
+    assert_eq!(server.stop(), 0);
+    let dir = place.dir.path().join("w");
+    let running = witness(&dir, &vkey, "127.0.0.1:0", None);
+    configured(&place, &running);
+    let server = place.serve();
+    for number in 0..3 {
+        place.ok(&["declare", &format!("incident {number}"), "--severity", "4"]);
+    }
+    eventually("it is cosigned", || cosigned(&place) == Some(size(&place)));
+    assert_eq!(server.stop(), 0);
+    (place, running, dir)
+}
+
+#[test]
+fn a_witness_that_hangs_holds_nobody_up_and_catches_up_when_it_wakes() {
+    let (place, running, _) = cosigned_record();
+    let server = place.serve();
+    // The kernel goes on taking connections for it: this is worse than a refusal.
+    let pid = rustix::process::Pid::from_child(&running.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let slowest = (0..20)
+        .map(|number| {
+            let before = Instant::now();
+            place.ok(&["note", "INC-1", &format!("note {number}")]);
+            std::thread::sleep(Duration::from_millis(75));
+            before.elapsed()
+        })
+        .max()
+        .unwrap();
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    let behind = cosigned(&place);
+    assert!(behind < Some(size(&place)), "{behind:?}");
+    let before = Instant::now();
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    // It may have been given up on for a while.
+    while cosigned(&place) != Some(size(&place)) {
+        assert!(before.elapsed() < 3 * PATIENCE, "it does not catch up: {}", place.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn a_record_that_was_rolled_back_or_grew_from_another_history_is_not_cosigned_and_says_so() {
+    let (place, _running, dir) = cosigned_record();
+    let older = place.dir.path().join("older");
+    copy_dir(&place.data(), &older);
+    std::fs::copy(place.anchor(), place.dir.path().join("older-anchor")).unwrap();
+    let server = place.serve();
+    place.ok(&["note", "INC-1", "the truth"]);
+    eventually("it is cosigned", || cosigned(&place) == Some(size(&place)));
+    assert_eq!(server.stop(), 0);
+    let kept = std::fs::read(dir.join("checkpoint")).unwrap();
+
+    // Data and anchor are brought back together: nothing on this machine can tell.
+    std::fs::remove_dir_all(place.data()).unwrap();
+    copy_dir(&older, &place.data());
+    std::fs::copy(place.dir.path().join("older-anchor"), place.anchor()).unwrap();
+    let server = place.serve();
+    eventually("the log says that it was rolled back", || {
+        place.log().contains("the record was rolled back")
+    });
+    // And what it writes from here on is another history.
+    place.ok(&["note", "INC-1", "a lie"]);
+    place.ok(&["note", "INC-1", "and one more"]);
+    eventually("the witness refuses the proof", || place.log().contains("it answered 422"));
+    assert_eq!(server.stop(), 0);
+    assert_eq!(std::fs::read(dir.join("checkpoint")).unwrap(), kept);
+    place.ok(&["verify"]);
+    let said = place.hereby(&["verify", "--witness", dir.to_str().unwrap()]);
+    assert_eq!(said.code, 5, "{}{}", said.stdout, said.stderr);
+    assert!(said.stderr.contains("the checkpoint's root over 5 entries"), "{}", said.stderr);
 }

@@ -200,15 +200,3 @@ pub(crate) fn resolves(alert: &Value, ended_at: &str) -> Value {
     alert["endsAt"] = json!(ended_at);
     alert
 }
-
-/// The time on the clock, to the millisecond: `2017-12-21T07:30:00.000Z`.
-pub(crate) fn now() -> String {
-    in_ms(0)
-}
-
-/// The time it will be then.
-pub(crate) fn in_ms(ms: i64) -> String {
-    let now = jiff::Timestamp::now().as_millisecond();
-    let at = jiff::Timestamp::from_millisecond(now + ms).unwrap();
-    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-}

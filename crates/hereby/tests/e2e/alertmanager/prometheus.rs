@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::peers::{Watched, in_ms, now, prometheus};
+use super::peers::{Watched, prometheus};
 use super::relay::Relay;
 use super::{count, declaring, reaches};
-use crate::harness::eventually;
+use crate::harness::{eventually, in_ms, now};
 
 /// A rule that fires for ever, and one that fires as long as this holds.
 fn rules(passing: &str) -> String {

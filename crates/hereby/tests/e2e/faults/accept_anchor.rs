@@ -10,7 +10,7 @@ use crate::harness::{HEREBY, Place, copy_dir, ended_with, needs};
 /// A person's word that the anchor is wrong overrules it once it stands on the record, and not
 /// before: or whoever pulls the plug at the right moment has it accepted without a trace.
 /// Does something to an anchor.
-type Spoil<'a> = &'a (dyn Fn(&Path) + Sync);
+type Spoil<'a> = &'a dyn Fn(&Path);
 
 #[test]
 fn fault_sweep_an_anchor_is_accepted_on_the_record_or_not_at_all() {
@@ -23,7 +23,7 @@ fn fault_sweep_an_anchor_is_accepted_on_the_record_or_not_at_all() {
     }
     assert_eq!(server.stop(), 0);
     let newer = start.template.as_ref().unwrap().anchor();
-    let spoils: [(&str, &dyn Fn(&Path)); 3] = [
+    let spoils: [(&str, Spoil<'_>); 3] = [
         ("gone", &|anchor| std::fs::remove_file(anchor).unwrap()),
         ("damaged", &|anchor| {
             std::fs::write(anchor, "x".repeat(4_096)).unwrap()

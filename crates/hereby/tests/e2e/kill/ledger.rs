@@ -36,8 +36,8 @@ pub(crate) struct Ledger {
 #[derive(Default)]
 struct Kept {
     receipts: Vec<Receipt>,
-    /// Commands that were acknowledged.
-    done: BTreeSet<String>,
+    /// Commands that were acknowledged, with their receipts.
+    done: BTreeMap<String, (Asked, Value)>,
     /// Commands of unknown outcome.
     unknown: Vec<Asked>,
     /// Commands that were refused and never sent again.
@@ -85,12 +85,12 @@ impl Receipt {
 }
 
 impl Ledger {
-    pub(crate) fn acknowledged(&self, id: String, answer: &Value) {
+    pub(crate) fn acknowledged(&self, asked: Asked, answer: &Value) {
         let mut kept = self.kept.lock().unwrap();
         assert_eq!(answer["outcome"], "done", "{answer}");
         for (ordinal, receipt) in (0_u32..).zip(answer["receipts"].as_array().unwrap()) {
             let act = receipt["act"].as_str().unwrap().to_owned();
-            assert_eq!(act, act_id(&id, ordinal));
+            assert_eq!(act, act_id(&asked.id, ordinal));
             kept.receipts.push(Receipt {
                 act,
                 index: receipt["index"].as_u64().unwrap(),
@@ -107,7 +107,13 @@ impl Ledger {
         if let Some(before) = kept.heads.insert(size, root.clone()) {
             assert_eq!(before, root, "two checkpoints of size {size}");
         }
-        kept.done.insert(id);
+        let receipts = answer["receipts"].clone();
+        if let Some((_, before)) = kept
+            .done
+            .insert(asked.id.clone(), (asked, receipts.clone()))
+        {
+            assert_eq!(before, receipts, "sent again it gets the same receipts");
+        }
     }
 
     pub(crate) fn unknown(&self, asked: Asked) {
@@ -140,30 +146,51 @@ impl Ledger {
             .collect()
     }
 
-    /// Commands acknowledged, of unknown outcome, and refused.
-    pub(crate) fn sizes(&self) -> (usize, usize, usize) {
+    /// How many commands are acknowledged, and how many of unknown outcome.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
         let kept = self.kept.lock().unwrap();
-        (kept.done.len(), kept.unknown.len(), kept.refused.len())
+        (kept.done.len(), kept.unknown.len())
     }
 
-    /// Sends every command of unknown outcome again, twice: the answers are the same.
-    pub(crate) fn ask_again(&self, address: &str, tokens: &Tokens) {
+    /// Sends every command of unknown outcome again, and one that was acknowledged; each twice.
+    /// Returns how many of unknown outcome had happened before `since`, and how many had not.
+    pub(crate) fn ask_again(
+        &self,
+        address: &str,
+        tokens: &Tokens,
+        dice: &mut Dice,
+        since: &str,
+    ) -> (usize, usize) {
         let unknown = std::mem::take(&mut self.kept.lock().unwrap().unknown);
+        let (mut happened, mut new) = (0, 0);
         for asked in unknown {
-            let token = &tokens.respond[asked.client()];
-            let mut receipts = Vec::new();
-            while receipts.len() < 2 {
-                let (status, answer) = asked.send(address, token).unwrap();
-                match status {
-                    200 => {
-                        receipts.push(answer["receipts"].clone());
-                        self.acknowledged(asked.id.clone(), &answer);
-                    }
-                    503 => std::thread::sleep(std::time::Duration::from_millis(50)),
-                    _ => panic!("{asked:?}: {status} {answer}"),
+            let first = self.settle(&asked, address, tokens);
+            assert_eq!(first, self.settle(&asked, address, tokens), "{asked:?}");
+            let before = first[0]["at"].as_str().unwrap() < since;
+            *(if before { &mut happened } else { &mut new }) += 1;
+        }
+        let known = {
+            let kept = self.kept.lock().unwrap();
+            let nth = dice.below(kept.done.len().max(1) as u64) as usize;
+            kept.done.values().nth(nth).map(|(asked, _)| asked.clone())
+        };
+        known.map(|asked| self.settle(&asked, address, tokens));
+        (happened, new)
+    }
+
+    /// Sends it until it is done; returns the receipts.
+    fn settle(&self, asked: &Asked, address: &str, tokens: &Tokens) -> Value {
+        let token = &tokens.respond[asked.client()];
+        loop {
+            let (status, answer) = asked.send(address, token).unwrap();
+            match status {
+                200 => {
+                    self.acknowledged(asked.clone(), &answer);
+                    return answer["receipts"].clone();
                 }
+                503 => std::thread::sleep(std::time::Duration::from_millis(50)),
+                _ => panic!("{asked:?}: {status} {answer}"),
             }
-            assert_eq!(receipts[0], receipts[1], "{asked:?}");
         }
     }
 

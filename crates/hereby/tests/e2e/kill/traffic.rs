@@ -137,7 +137,7 @@ impl Client {
                     let subject = &answer["receipts"][0]["subject"]["id"];
                     self.incident = subject.as_str().map(str::to_owned);
                 }
-                ledger.acknowledged(asked.id, &answer);
+                ledger.acknowledged(asked, &answer);
             }
             504 => ledger.unknown(asked),
             503 => {
