@@ -192,7 +192,7 @@ fn a_thief_of_the_logs_key_who_rewrites_history_is_caught_by_the_witness() {
     let forged = place.dir.path().join("forged");
     std::fs::create_dir(&forged).unwrap();
     std::fs::set_permissions(&forged, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    super::harness::copy_dir(&place.data().join("keys"), &forged);
+    copy_dir(&place.data().join("keys"), &forged);
     let toml = std::fs::read_to_string(place.data().join("hereby.toml")).unwrap();
     let anchor = place.dir.path().join("forged-anchor");
     let toml = toml.replace(place.anchor().to_str().unwrap(), anchor.to_str().unwrap());
@@ -359,7 +359,11 @@ fn a_witness_that_hangs_holds_nobody_up_and_catches_up_when_it_wakes() {
     rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
     // It may have been given up on for a while.
     while cosigned(&place) != Some(size(&place)) {
-        assert!(before.elapsed() < 3 * PATIENCE, "it does not catch up: {}", place.log());
+        assert!(
+            before.elapsed() < 3 * PATIENCE,
+            "it does not catch up: {}",
+            place.log()
+        );
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(server.stop(), 0);
@@ -388,11 +392,17 @@ fn a_record_that_was_rolled_back_or_grew_from_another_history_is_not_cosigned_an
     // And what it writes from here on is another history.
     place.ok(&["note", "INC-1", "a lie"]);
     place.ok(&["note", "INC-1", "and one more"]);
-    eventually("the witness refuses the proof", || place.log().contains("it answered 422"));
+    eventually("the witness refuses the proof", || {
+        place.log().contains("it answered 422")
+    });
     assert_eq!(server.stop(), 0);
     assert_eq!(std::fs::read(dir.join("checkpoint")).unwrap(), kept);
     place.ok(&["verify"]);
     let said = place.hereby(&["verify", "--witness", dir.to_str().unwrap()]);
     assert_eq!(said.code, 5, "{}{}", said.stdout, said.stderr);
-    assert!(said.stderr.contains("the checkpoint's root over 5 entries"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("the checkpoint's root over 5 entries"),
+        "{}",
+        said.stderr
+    );
 }
