@@ -73,6 +73,13 @@ fn kill_9_never_loses_an_acknowledged_act() {
         acknowledged > cycles,
         "the clients hardly got anything done"
     );
+    if cycles >= 100 {
+        assert!(
+            happened > 0,
+            "no kill ever came between writing and answering"
+        );
+        assert!(new > 0, "no kill ever came before writing");
+    }
     settle(&place, &ledger, &tokens);
 }
 
