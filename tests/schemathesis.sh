@@ -24,7 +24,8 @@ address=$(<"$data/http.address")
 "$hereby" declare "a first incident" --severity 3 --data-dir "$data" --quiet
 
 # Live events never end, so they have tests of their own. The rate stays below what one token may.
-schemathesis run "http://$address/api/v1/openapi.json" \
+# It keeps examples in the folder it runs in, so it runs in the temporary one.
+(cd "$dir" && schemathesis run "http://$address/api/v1/openapi.json" \
     --header "Authorization: Bearer $(<"$dir/token")" \
     --exclude-path /api/v1/events \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
@@ -34,7 +35,7 @@ schemathesis run "http://$address/api/v1/openapi.json" \
     --workers 1 \
     --suppress-health-check filter_too_much `# times with three decimals are rare among random ones` \
     --generation-deterministic \
-    --no-color || {
+    --no-color) || {
     echo "hereby's own log of this run: $dir/log" >&2
     exit 1
 }
