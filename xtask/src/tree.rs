@@ -15,6 +15,8 @@ const SKIPPED: &[&str] = &[
     ".git",
     ".hereby",
     "target",
+    ".hypothesis",
+    ".schemathesis",
     "corpus",
     "artifacts",
     "coverage",
