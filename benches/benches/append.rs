@@ -1,5 +1,7 @@
 //! One appender against the bare disk, and how long 64 of them wait, also on a busy machine.
 
+use std::sync::Arc;
+
 use benches::load::{self, Busy, raw_append};
 use benches::quiet::undisturbed;
 use benches::rig::{Failed, Priority, Rig, failed, may_raise, scratch};
@@ -99,8 +101,9 @@ fn measure(number: usize, bytes: usize, raised: bool) -> Result<Round, Failed> {
     let directory = scratch().map_err(failed("make a directory"))?;
     let path = directory.path().join("raw");
     let during = load::stretch();
-    let note = |rig: &Rig, threads| load::append(rig, threads, during, &|_, _| Some(rig.note()));
-    let rig = Rig::new(Priority::Raised)?;
+    let notes = load::notes();
+    let note = |rig: &Arc<Rig>, appenders| load::append(rig, appenders, during, &notes);
+    let rig = Arc::new(Rig::new(Priority::Raised)?);
     // Whoever goes first has the warmer disk, or the colder one: they take turns.
     let (mut raw, mut one) = if number.is_multiple_of(2) {
         let raw = raw_append(&path, bytes, during)?;

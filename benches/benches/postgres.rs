@@ -1,5 +1,7 @@
 //! 64 appenders against PostgreSQL's 64 clients that insert rows of the same length.
 
+use std::sync::Arc;
+
 use benches::load;
 use benches::postgres::{Postgres, programs};
 use benches::quiet::undisturbed;
@@ -45,7 +47,7 @@ fn main() -> Result<(), Failed> {
 
 /// Rows a second, acts a second.
 fn measure(postgres: &Postgres, number: usize) -> Result<(f64, f64), Failed> {
-    let rig = Rig::new(Priority::Raised)?;
+    let rig = Arc::new(Rig::new(Priority::Raised)?);
     postgres.sql("drop table if exists acts")?;
     postgres.sql("create table acts (id uuid primary key, entry text not null)")?;
     postgres.sql("checkpoint")?;
@@ -54,7 +56,7 @@ fn measure(postgres: &Postgres, number: usize) -> Result<(f64, f64), Failed> {
         .collect();
     let script = format!("insert into acts(id, entry) values (gen_random_uuid(), '{entry}');");
     let theirs = || postgres.bench(&script, APPENDERS, load::stretch());
-    let ours = || load::append(&rig, APPENDERS, load::stretch(), &|_, _| Some(rig.note()));
+    let ours = || load::append(&rig, APPENDERS, load::stretch(), &load::notes());
     if number.is_multiple_of(2) {
         let peer = theirs()?;
         Ok((peer, ours()?.per_second()))

@@ -3,8 +3,8 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -67,35 +67,41 @@ pub fn raw_append(path: &Path, bytes: usize, during: Duration) -> Result<Measure
     Ok(measured)
 }
 
-/// `threads` that each send one request after the other, as soon as the last is answered.
-/// `next` makes the request, given the thread and a count; `None` ends the thread.
+/// What an appender sends next, given its number and how many it has sent; `None` ends it.
+pub type Next = Arc<dyn Fn(&Rig, usize, usize) -> Option<Request> + Send + Sync>;
+
+/// A note, again and again.
+pub fn notes() -> Next {
+    Arc::new(|rig, _, _| Some(rig.note()))
+}
+
+/// `appenders` that each send one request after the other, as soon as the last is answered. They
+/// are tasks of a runtime with a thread for each core, as the server's are.
 ///
 /// # Errors
 /// When a request is anything but done.
 pub fn append(
-    rig: &Rig,
-    threads: usize,
+    rig: &Arc<Rig>,
+    appenders: usize,
     during: Duration,
-    next: &(dyn Fn(usize, usize) -> Option<Request> + Sync),
+    next: &Next,
 ) -> Result<Measured, Failed> {
-    let start = Barrier::new(threads + 1);
-    thread::scope(|scope| {
-        let appenders: Vec<_> = (0..threads)
-            .map(|thread| {
-                let start = &start;
-                scope.spawn(move || {
-                    start.wait();
-                    one_appender(rig, thread, during, next)
+    rig.runtime().block_on(async {
+        let start = Arc::new(tokio::sync::Barrier::new(appenders + 1));
+        let tasks: Vec<_> = (0..appenders)
+            .map(|number| {
+                let (rig, start, next) = (rig.clone(), start.clone(), next.clone());
+                tokio::spawn(async move {
+                    start.wait().await;
+                    one_appender(&rig, number, during, &next).await
                 })
             })
             .collect();
-        start.wait();
+        start.wait().await;
         let begin = Instant::now();
         let mut measured = Measured::default();
-        for appender in appenders {
-            let each = appender
-                .join()
-                .map_err(|_| Failed("an appender panicked".to_owned()))??;
+        for task in tasks {
+            let each = task.await.map_err(failed("append"))??;
             measured.each.extend(each);
         }
         measured.took = begin.elapsed();
@@ -104,20 +110,20 @@ pub fn append(
     })
 }
 
-fn one_appender(
+async fn one_appender(
     rig: &Rig,
-    thread: usize,
+    number: usize,
     during: Duration,
-    next: &(dyn Fn(usize, usize) -> Option<Request> + Sync),
+    next: &Next,
 ) -> Result<Vec<Duration>, Failed> {
     let mut each = Vec::with_capacity(1 << 14);
     let begin = Instant::now();
     while begin.elapsed() < during {
-        let Some(request) = next(thread, each.len()) else {
+        let Some(request) = next(rig, number, each.len()) else {
             break;
         };
         let one = Instant::now();
-        rig.submit(request)?;
+        rig.send(request).await?;
         each.push(one.elapsed());
     }
     Ok(each)

@@ -12,13 +12,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base::{Actor, CommandId, IncidentId, Prose, Severity, Timestamp};
 use engine::ports::{AppendError, Clock, Entries as _};
-use engine::{Engine, Growth, Outcome, Receipt, Request, Signature, Transport};
+use engine::{Duty, Engine, Growth, Outcome, Receipt, Request, Signature, Transport};
 use incident::{DEED_ID_PREFIX, Deed, Draft};
 use record::act::Subject;
 use record::command::{Command, Declare, Note, Verb};
 use record::kinds::log::Opened as LogOpened;
 use store::{AnchorSync, DataDir, Keystore, Log, Reader, Snapshots, TilePublisher};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use crate::say;
 
@@ -58,6 +59,7 @@ impl Clock for WallClock {
 
 /// A running engine with a few open incidents.
 pub struct Rig {
+    runtime: Runtime,
     engine: Engine,
     _anchor: EverySecond,
     reader: Reader,
@@ -165,10 +167,13 @@ pub fn options(data: &Path, priority: Priority) -> Result<(engine::Options, Besi
         rules: incident::Rules::default(),
         growth: Growth::new(u64::MAX / 4_000, u64::MAX / 4_000),
         boot,
-        on_writer_start: Box::new(move || {
+        on_thread_start: Arc::new(move |duty| {
             if priority == Priority::Raised {
-                // Whether it may be raised is asked before by `may_raise`.
-                let _ = raise();
+                // As `hereby serve`. Whether it may be raised is asked before by `may_raise`.
+                let _ = raise(match duty {
+                    Duty::Writes | Duty::Follows => -15,
+                    Duty::Publishes => 5,
+                });
             }
         }),
         on_fatal: Box::new(fatal),
@@ -199,14 +204,25 @@ fn opening(vkey: &str) -> Result<Deed, Failed> {
     })
 }
 
-/// Raises the calling thread's priority to nice -15. On Linux a thread has one of its own.
-fn raise() -> rustix::io::Result<()> {
-    rustix::process::setpriority_process(Some(rustix::thread::gettid()), -15)
+/// A runtime as the server's: a thread for each core, raised as the writer's is but not as far.
+fn runtime(priority: Priority) -> Result<Runtime, Failed> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if priority == Priority::Raised {
+        builder.on_thread_start(|| {
+            let _ = raise(-10);
+        });
+    }
+    builder.build().map_err(failed("start a runtime"))
+}
+
+/// Raises the calling thread's priority. On Linux a thread has one of its own.
+fn raise(nice: i32) -> rustix::io::Result<()> {
+    rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice)
 }
 
 /// Whether this process may raise a thread's priority.
 pub fn may_raise() -> bool {
-    std::thread::spawn(|| raise().is_ok())
+    std::thread::spawn(|| raise(-15).is_ok())
         .join()
         .unwrap_or(false)
 }
@@ -246,6 +262,7 @@ impl Rig {
         let engine = Engine::start(options).map_err(failed("start"))?;
         let text = "x".parse().map_err(failed("write"))?;
         let mut rig = Rig {
+            runtime: runtime(priority)?,
             engine,
             _anchor: anchor,
             reader,
@@ -279,6 +296,11 @@ impl Rig {
             .unwrap_or(&words);
         rig.text = text.parse().map_err(failed("write"))?;
         Ok(rig)
+    }
+
+    /// Where those who ask run.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     /// The engine.
@@ -327,7 +349,15 @@ impl Rig {
     /// # Errors
     /// When it is anything but done: a benchmark of refusals measures nothing.
     pub fn submit(&self, request: Request) -> Result<Vec<Receipt>, Failed> {
-        match self.engine.submit_blocking(request) {
+        self.runtime.block_on(self.send(request))
+    }
+
+    /// The same, on a task.
+    ///
+    /// # Errors
+    /// As for [`Rig::submit`].
+    pub async fn send(&self, request: Request) -> Result<Vec<Receipt>, Failed> {
+        match self.engine.submit(request).await {
             Outcome::Done(receipts) => Ok(receipts),
             Outcome::Refused(refusal) => Err(Failed(format!("refused: {refusal}"))),
             Outcome::Unknown => Err(Failed("the outcome is unknown".to_owned())),
@@ -348,7 +378,9 @@ impl Rig {
                 .extension()
                 .is_some_and(|ending| ending == "jsonl")
             {
-                bytes += file.metadata().map_err(failed("look at a segment"))?.len();
+                let content = std::fs::read(file.path()).map_err(failed("read a segment"))?;
+                let last = content.iter().rposition(|byte| *byte != 0);
+                bytes += last.map_or(0, |last| last as u64 + 1);
             }
         }
         Ok(bytes)

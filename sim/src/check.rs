@@ -110,7 +110,9 @@ impl Checker {
                     .insert((fired.source.clone(), fired.fingerprint.clone()));
             }
             let earlier = entries.get(..index).unwrap_or_default();
-            self.shadow.apply(&act, &mut |id| acts_on(earlier, id));
+            let needed = self.shadow.needs(&act);
+            let earlier = needed.map_or_else(Vec::new, |id| acts_on(earlier, id));
+            self.shadow.apply(&act, &earlier);
             let leaf = hash::leaf(entry);
             self.leaves.push(leaf);
             self.frontier.append(leaf);

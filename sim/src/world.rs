@@ -422,7 +422,7 @@ impl<'a> World<'a> {
             growth: Growth::new(1, 20),
             epoch: 1,
             boot,
-            on_writer_start: Box::new(|| {}),
+            on_thread_start: Arc::new(|_| {}),
             on_fatal: Box::new(|_| {}),
             progress: Box::new(|_, _| {}),
         }

@@ -1,9 +1,12 @@
 //! Decides, one request after the other, against a state that includes what is still being
 //! written. No thread, no clock, no file of its own: the writer and the simulator drive it alike.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{ActId, Actor, CommandDigest, CommandId, KeyRef, Name, Proof, Prose, Timestamp};
+use base::{
+    ActId, Actor, CommandDigest, CommandId, IncidentId, KeyRef, Name, Proof, Prose, Timestamp,
+};
 use incident::{
     AlertSignal, Context, DEED_ID_PREFIX, Deed, Draft, Heard, Leases, Reason, Refusal, Rules,
 };
@@ -16,7 +19,7 @@ use record::sealed::{Sealable, SubjectKey};
 use crate::access::scope_for;
 use crate::growth::Growth;
 use crate::lookup::{acts_on, find_command};
-use crate::ports::{Entries, Keystore};
+use crate::ports::{Entries, Keystore, ReadError};
 use crate::recent::Recent;
 use crate::request::{Input, Prepared, Transport, actor_of};
 use crate::settled::{Batch, Settled, SignalsSettled};
@@ -429,17 +432,44 @@ impl Decider {
         }
         let first = self.state.log.acts;
         let count = u32::try_from(acts.len()).unwrap_or(u32::MAX);
+        let mut reopened = self.reopened(batch, &acts)?;
         for (act, entry) in acts.into_iter().zip(entries) {
-            let (done, index) = (&batch.acts, self.state.log.acts);
-            let store = self.entries.as_ref();
-            self.state
-                .apply(&act, &mut |id| acts_on(store, id, index, done));
+            let earlier = self.state.needs(&act).and_then(|id| reopened.remove(&id));
+            self.state.apply(&act, &earlier.unwrap_or_default());
             batch.bytes += entry.len() + 1;
             batch.acts.push(act);
             batch.entries.push(entry);
         }
         self.recent.remember(header.id, first, count, header.digest);
         Ok(Settled::Done { first, count })
+    }
+
+    /// The earlier acts on closed incidents that these acts are about. They are read before
+    /// anything is changed: what can't be read can't be acted on.
+    fn reopened(
+        &self,
+        batch: &Batch,
+        acts: &[Act],
+    ) -> Result<BTreeMap<IncidentId, Vec<Act>>, Refusal> {
+        let mut earlier = BTreeMap::new();
+        for id in acts.iter().filter_map(|act| self.state.needs(act)) {
+            if earlier.contains_key(&id) {
+                continue;
+            }
+            let (store, index) = (self.entries.as_ref(), self.state.log.acts);
+            let found = acts_on(store, id, index, &batch.acts).map_err(|error| {
+                let reason = match error {
+                    ReadError::Archived { .. } => Reason::WrongState,
+                    ReadError::Damaged(_) | ReadError::Io(_) => Reason::Overloaded,
+                };
+                Refusal::new(
+                    reason,
+                    format!("what happened in {id} can't be read: {error}"),
+                )
+            })?;
+            earlier.insert(id, found);
+        }
+        Ok(earlier)
     }
 
     /// Adds the act that says that the log's key changed.

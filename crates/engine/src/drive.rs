@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::follower::{self, View};
-use crate::handle::{CannotStart, Options, Parts};
+use crate::handle::{CannotStart, Options, Parts, unreadable};
 use crate::ports::{AppendError, Snapshots};
 use crate::prepare::Front;
 pub use crate::request::Answer;
@@ -52,7 +52,7 @@ pub enum Reply {
 
 impl Driver {
     /// Folds what is on the record and takes the first acts. Neither the publisher nor
-    /// `on_writer_start` and `on_fatal` are used: no thread is there to use them.
+    /// `on_thread_start` and `on_fatal` are used: no thread is there to use them.
     ///
     /// # Errors
     /// See [`CannotStart`].
@@ -65,9 +65,12 @@ impl Driver {
             ..
         } = Parts::new(options)?;
         let (view, entries) = (front.view.clone(), front.entries.clone());
-        writer.sinks.push(Box::new(move |committed| {
-            view.fold(committed, entries.as_ref())
-        }));
+        writer.deliver = Box::new(move |mut committed| {
+            view.fold(&committed, entries.as_ref())
+                .map_err(unreadable)?;
+            committed.answer(entries.as_ref());
+            Ok(())
+        });
         writer
             .boot(boot)
             .map_err(|Fatal(error)| CannotStart::Write(error))?;

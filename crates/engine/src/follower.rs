@@ -1,18 +1,16 @@
-//! Follows behind the writer: folds what is durable into the state that readers see, keeps
-//! snapshots, and publishes the tree.
+//! Follows behind the writer: folds what is durable into the state that readers see, answers, and
+//! keeps snapshots.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use base::{Name, Timestamp};
-use record::act::Act;
-use record::hash::Hash;
 use tokio::sync::watch;
 
-use crate::lookup::acts_on;
-use crate::ports::{Entries, Publisher, SignedHead, Snapshots};
+use crate::answers::Committed;
+use crate::lookup::fold_act;
+use crate::ports::{Entries, ReadError, SignedHead, Snapshots};
 use crate::state::State;
 
 /// A snapshot is taken after this many acts.
@@ -21,20 +19,8 @@ const SNAPSHOT_EVERY: u64 = 65_536;
 /// At a clean stop one is taken if at least so many acts would have to be folded again.
 const SNAPSHOT_AT_STOP: u64 = 2_000;
 
-/// The tree is published at most this often.
-const PUBLISH_EVERY: Duration = Duration::from_millis(20);
-
-/// What could not be published is tried again after this time.
-const RETRY_EVERY: Duration = Duration::from_secs(1);
-
-/// A batch that is durable and signed.
-#[derive(Debug)]
-pub(crate) struct Committed {
-    pub(crate) first: u64,
-    pub(crate) acts: Vec<Act>,
-    pub(crate) leaves: Vec<Hash>,
-    pub(crate) head: Arc<SignedHead>,
-}
+/// So many acts, for so many who wait, are folded and answered by the writer itself.
+const FEW: usize = 128;
 
 /// What readers see: only what is durable.
 pub struct View {
@@ -91,35 +77,78 @@ impl View {
             .insert(heartbeat, at);
     }
 
-    pub(crate) fn fold(&self, committed: &Committed, entries: &dyn Entries) {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+    /// Folds a batch in: readers see it from now on.
+    pub(crate) fn fold(
+        &self,
+        committed: &Committed,
+        entries: &dyn Entries,
+    ) -> Result<(), ReadError> {
+        let state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        self.fold_into(state, committed, entries)
+    }
+
+    /// The same if it can be done at once: it is short, all before it is folded, and nobody reads.
+    /// Two threads need not be woken then.
+    pub(crate) fn fold_at_once(
+        &self,
+        committed: &Committed,
+        entries: &dyn Entries,
+    ) -> Result<bool, ReadError> {
+        let few = committed.acts.len() <= FEW && committed.waiting.len() <= FEW;
+        if !few || self.head.borrow().size != committed.first {
+            return Ok(false);
+        }
+        match self.state.try_write() {
+            Ok(state) => self.fold_into(state, committed, entries).map(|()| true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn fold_into(
+        &self,
+        mut state: RwLockWriteGuard<'_, State>,
+        committed: &Committed,
+        entries: &dyn Entries,
+    ) -> Result<(), ReadError> {
         for (index, act) in (committed.first..).zip(&committed.acts) {
-            state.apply(act, &mut |id| acts_on(entries, id, index, &[]));
+            fold_act(&mut state, act, entries, index)?;
         }
         drop(state);
-        self.head.send_replace(committed.head.clone());
+        if self.head.borrow().size < committed.head.size {
+            self.head.send_replace(committed.head.clone());
+        }
+        Ok(())
     }
 }
 
-/// The follower's thread: until the writer is gone. `saved` is the size of the snapshot that this
+/// Whether a snapshot is due somewhere between these sizes.
+pub(crate) fn passes_snapshot(first: u64, size: u64) -> bool {
+    first / SNAPSHOT_EVERY != size / SNAPSHOT_EVERY
+}
+
+/// The follower's thread: until the writer is gone, or what is on the record can't be read back,
+/// which is fatal. `saved` is the size of the snapshot that this
 /// start began from: what is killed again and again must not fold more and more each time.
 pub(crate) fn follow(
     view: &View,
     entries: &dyn Entries,
     snapshots: &dyn Snapshots,
     mut saved: u64,
-    batches: &Receiver<Arc<Committed>>,
-) {
-    while let Ok(committed) = batches.recv() {
-        view.fold(&committed, entries);
-        if committed.head.size >= saved + SNAPSHOT_EVERY {
-            saved = committed.head.size;
+    batches: &Receiver<Committed>,
+) -> Result<(), ReadError> {
+    while let Ok(mut committed) = batches.recv() {
+        view.fold(&committed, entries)?;
+        committed.answer(entries);
+        let size = view.head().size;
+        if size >= saved + SNAPSHOT_EVERY {
+            saved = size;
             save(view, snapshots);
         }
     }
     if view.head().size >= saved + SNAPSHOT_AT_STOP {
         save(view, snapshots);
     }
+    Ok(())
 }
 
 /// Keeps the present state for the next start.
@@ -133,51 +162,4 @@ pub(crate) fn save(view: &View, snapshots: &dyn Snapshots) {
         }
         Err(error) => tracing::warn!(%error, "the state has no snapshot form"),
     }
-}
-
-/// The publisher's thread: until the writer is gone.
-pub(crate) fn publish(publisher: &mut dyn Publisher, batches: &Receiver<Arc<Committed>>) {
-    let mut unpublished: Option<Arc<SignedHead>> = None;
-    loop {
-        let (mut leaves, mut head) = match (next(batches, unpublished.is_some()), &unpublished) {
-            (Ok(first), _) => (first.leaves.clone(), first.head.clone()),
-            (Err(RecvTimeoutError::Timeout), Some(head)) => (Vec::new(), head.clone()),
-            _ => return,
-        };
-        // What arrives within a moment is published at once: partial tiles are rewritten less.
-        let ended = loop {
-            match batches.recv_timeout(PUBLISH_EVERY) {
-                Ok(next) => {
-                    leaves.extend_from_slice(&next.leaves);
-                    head = next.head.clone();
-                    if leaves.len() >= 4_096 {
-                        break false;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => break false,
-                Err(RecvTimeoutError::Disconnected) => break true,
-            }
-        };
-        unpublished = match publisher.publish(&leaves, &head) {
-            Ok(()) => None,
-            Err(error) => {
-                tracing::error!(%error, "the checkpoint was not published; tried again soon");
-                Some(head)
-            }
-        };
-        if ended {
-            return;
-        }
-    }
-}
-
-/// The next batch; while something is unpublished, only for as long as until the next try.
-fn next(
-    batches: &Receiver<Arc<Committed>>,
-    unpublished: bool,
-) -> Result<Arc<Committed>, RecvTimeoutError> {
-    if unpublished {
-        return batches.recv_timeout(RETRY_EVERY);
-    }
-    batches.recv().map_err(|_| RecvTimeoutError::Disconnected)
 }

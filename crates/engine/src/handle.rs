@@ -1,5 +1,6 @@
 //! The engine as everyone else sees it: start it, ask it, stop it.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -9,21 +10,34 @@ use incident::{AlertSignal, Deed, Reason, Refusal, Rules};
 use record::act::Act;
 use record::command::DigestKey;
 
+use crate::answers::Committed;
 use crate::decider::Decider;
 use crate::follower::{self, View};
 use crate::growth::Growth;
-use crate::lookup::acts_on;
+use crate::lookup::fold_act;
+use crate::outlet::{Inlet, Outlet};
 use crate::ports::{AppendError, Clock, Entries, Keystore, Log, Publisher, ReadError, Snapshots};
 use crate::prepare::Front;
 use crate::request::{Answer, Input, Outcome, Request, SignalReport, Transport};
 use crate::state::State;
-use crate::writer::{Fatal, Job, Writer};
+use crate::writer::{Deliver, Fatal, Job, Writer};
 
 /// How many requests may wait for the writer.
 const QUEUE_MAX: usize = 4_096;
 
 /// How many batches the followers may lag behind before the writer waits.
 const LAG_MAX: usize = 64;
+
+/// What a thread of the engine is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// Decides and commits: everyone waits for it.
+    Writes,
+    /// Shows readers what was committed, and answers.
+    Follows,
+    /// Publishes the tree: nobody waits for it.
+    Publishes,
+}
 
 /// What an engine is made of.
 pub struct Options {
@@ -49,8 +63,8 @@ pub struct Options {
     pub epoch: u64,
     /// Acts to take first: opening the record, what recovery did.
     pub boot: Vec<Deed>,
-    /// Called on the writer's thread before anything else: it may raise its priority.
-    pub on_writer_start: Box<dyn FnOnce() + Send>,
+    /// Called on each thread before anything else: it may raise or lower its priority.
+    pub on_thread_start: Arc<dyn Fn(Duty) + Send + Sync>,
     /// Called when the writer can't go on. The process must end.
     pub on_fatal: Box<dyn FnOnce(AppendError) + Send>,
     /// Told how many entries were folded, of how many, while starting.
@@ -95,7 +109,7 @@ pub(crate) struct Parts {
     /// The size of the snapshot that the state was folded from; 0 without one.
     kept: u64,
     publisher: Box<dyn Publisher>,
-    on_writer_start: Box<dyn FnOnce() + Send>,
+    on_thread_start: Arc<dyn Fn(Duty) + Send + Sync>,
     on_fatal: Box<dyn FnOnce(AppendError) + Send>,
 }
 
@@ -120,6 +134,7 @@ impl Parts {
             options.entries.clone(),
             now,
         );
+        let checking = Arc::new(AtomicUsize::new(0));
         let writer = Writer {
             decider,
             log: options.log,
@@ -128,9 +143,11 @@ impl Parts {
             clock: options.clock.clone(),
             head: view.head(),
             view: view.clone(),
-            sinks: Vec::new(),
+            deliver: Box::new(|_| Ok(())),
             tight: false,
             owed: None,
+            checking: checking.clone(),
+            expected: 0,
         };
         Ok(Parts {
             front: Front {
@@ -138,13 +155,14 @@ impl Parts {
                 entries: options.entries,
                 clock: options.clock,
                 digest_key,
+                checking,
             },
             writer,
             boot: options.boot,
             snapshots: options.snapshots,
             kept,
             publisher: options.publisher,
-            on_writer_start: options.on_writer_start,
+            on_thread_start: options.on_thread_start,
             on_fatal: options.on_fatal,
         })
     }
@@ -163,39 +181,38 @@ impl Engine {
             snapshots,
             kept,
             mut publisher,
-            on_writer_start,
+            on_thread_start,
             on_fatal,
         } = Parts::new(options)?;
         let (jobs, work) = sync_channel(QUEUE_MAX);
         let (to_follower, follow) = sync_channel(LAG_MAX);
-        let (to_publisher, publish) = sync_channel(LAG_MAX);
-        for sink in [to_follower, to_publisher] {
-            writer.sinks.push(Box::new(move |committed| {
-                // A follower that is gone has panicked; reads stand still, writing need not.
-                let _ = sink.send(committed.clone());
-            }));
-        }
+        let outlet = Arc::new(Outlet::default());
+        writer.deliver = deliver(&front, to_follower, Inlet(outlet.clone()));
         let mut threads = Vec::new();
         let (entries, followed) = (front.entries.clone(), front.view.clone());
         let alarm = Alarm(Arc::new(Mutex::new(Some(on_fatal))));
+        let fatal = alarm.clone();
+        let begin = on_thread_start.clone();
         threads.push(spawn("follower", &alarm, move || {
-            follower::follow(
-                &followed,
-                entries.as_ref(),
-                snapshots.as_ref(),
-                kept,
-                &follow,
-            );
+            begin(Duty::Follows);
+            let (entries, snapshots) = (entries.as_ref(), snapshots.as_ref());
+            let ended = follower::follow(&followed, entries, snapshots, kept, &follow);
+            if let Err(error) = ended {
+                fatal.ring(unreadable(error));
+            }
         })?);
+        let begin = on_thread_start.clone();
         threads.push(spawn("publisher", &alarm, move || {
-            follower::publish(publisher.as_mut(), &publish);
+            begin(Duty::Publishes);
+            outlet.publish(publisher.as_mut());
         })?);
         writer
             .boot(boot)
             .map_err(|Fatal(error)| CannotStart::Write(error))?;
         let fatal = alarm.clone();
+        let begin = on_thread_start;
         threads.push(spawn("writer", &alarm, move || {
-            on_writer_start();
+            begin(Duty::Writes);
             let ended = writer.run(&work);
             // Whoever waits, or asks from now on, hears of it at once.
             drop(work);
@@ -231,37 +248,16 @@ impl Engine {
             Ok(prepared) => prepared,
             Err(refusal) => return Outcome::Refused(refusal),
         };
-        let outcome = match self.ask(Input::Command(Box::new(prepared))) {
+        match self.ask(Input::Command(Box::new(prepared))) {
             Ok(answer) => match answer.await {
                 Ok(Answer::Command(outcome)) => outcome,
                 Ok(_) | Err(_) => Outcome::Unknown,
             },
             Err(refusal) => Outcome::Refused(refusal),
-        };
-        if let Outcome::Done(receipts) = &outcome
-            && let Some(last) = receipts.last()
-        {
-            self.front.view.caught_up(last.index + 1).await;
-        }
-        outcome
-    }
-
-    /// The same from a thread that may block; readers may see it a moment later.
-    pub fn submit_blocking(&self, request: Request) -> Outcome {
-        let prepared = match self.front.prepare(request) {
-            Ok(prepared) => prepared,
-            Err(refusal) => return Outcome::Refused(refusal),
-        };
-        match self.ask(Input::Command(Box::new(prepared))) {
-            Ok(answer) => match answer.blocking_recv() {
-                Ok(Answer::Command(outcome)) => outcome,
-                Ok(_) | Err(_) => Outcome::Unknown,
-            },
-            Err(refusal) => Outcome::Refused(refusal),
         }
     }
 
-    /// Hands in alerts; answers once what followed is durable. `None`: the outcome is unknown.
+    /// Hands in alerts; answers once what followed is durable and readers see it. `None`: the outcome is unknown.
     pub async fn signals(
         &self,
         transport: Transport,
@@ -342,6 +338,40 @@ impl Drop for Engine {
     }
 }
 
+/// Readers first, then whoever asked, then the public. What is short is done here, on the writer's
+/// thread; the rest is left to the follower.
+fn deliver(front: &Front, follower: SyncSender<Committed>, public: Inlet) -> Deliver {
+    let (view, entries) = (front.view.clone(), front.entries.clone());
+    Box::new(move |mut committed| {
+        let leaves = std::mem::take(&mut committed.leaves);
+        let head = committed.head.clone();
+        let folded = view.fold_at_once(&committed, entries.as_ref());
+        let folded = folded.map_err(unreadable)?;
+        if folded {
+            committed.answer(entries.as_ref());
+            committed.acts.clear();
+        }
+        // The follower also keeps the snapshots.
+        if !folded || follower::passes_snapshot(committed.first, committed.head.size) {
+            // One that is gone has ended the process.
+            let _ = follower.send(committed);
+        }
+        if !leaves.is_empty() {
+            public.put(leaves, head);
+        }
+        Ok(())
+    })
+}
+
+/// What is on the record must be folded, and can't be read: what readers see would not be what a
+/// start makes of the record.
+pub(crate) fn unreadable(error: ReadError) -> AppendError {
+    AppendError::Fatal {
+        what: "what was written can't be followed".to_owned(),
+        source: std::io::Error::other(error),
+    }
+}
+
 /// Told once that the engine can't go on, by whichever thread finds it first.
 #[derive(Clone)]
 struct Alarm(Arc<Mutex<Option<OnFatal>>>);
@@ -415,7 +445,10 @@ pub fn fold(
     let mut bad = None;
     entries.scan(state.log.acts, &mut |index, entry| {
         match Act::decode(entry) {
-            Ok(act) => state.apply(&act, &mut |id| acts_on(entries, id, index, &[])),
+            Ok(act) => {
+                let folded = fold_act(&mut state, &act, entries, index);
+                bad = folded.err().map(CannotStart::Read);
+            }
             Err(error) => {
                 bad = Some(CannotStart::Entry {
                     index,

@@ -6,12 +6,14 @@
 //! the command line are elsewhere.
 
 mod access;
+mod answers;
 mod decider;
 pub mod drive;
 mod follower;
 mod growth;
 mod handle;
 mod lookup;
+mod outlet;
 pub mod ports;
 mod prepare;
 mod recent;
@@ -24,7 +26,7 @@ pub use access::{Access, Key, Token, scope_for};
 pub use decider::Decider;
 pub use follower::View;
 pub use growth::Growth;
-pub use handle::{CannotStart, Engine, Options, fold};
+pub use handle::{CannotStart, Duty, Engine, Options, fold};
 pub use request::{Outcome, Receipt, Request, SignalReport, Signature, Transport};
 pub use settled::{Batch, Settled};
 pub use state::{LogState, State};

@@ -3,6 +3,7 @@
 //! may have changed in between.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base::Actor;
 use incident::{Reason, Refusal};
@@ -20,6 +21,24 @@ pub(crate) struct Front {
     pub(crate) entries: Arc<dyn Entries>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) digest_key: Arc<DigestKey>,
+    /// How many signatures are being checked at this moment.
+    pub(crate) checking: Arc<AtomicUsize>,
+}
+
+/// One signature that is being checked, while it lives.
+struct Checking<'a>(&'a AtomicUsize);
+
+impl Checking<'_> {
+    fn begin(count: &AtomicUsize) -> Checking<'_> {
+        count.fetch_add(1, Ordering::Relaxed);
+        Checking(count)
+    }
+}
+
+impl Drop for Checking<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Front {
@@ -73,6 +92,7 @@ impl Front {
 
     /// Checks an author's signature against the enrolled key.
     fn signed(&self, signature: &Signature, canonical: &[u8]) -> Result<SignedCommand, Refusal> {
+        let _checking = Checking::begin(&self.checking);
         let forbidden = |detail: String| Refusal::new(Reason::Forbidden, detail);
         let key = self
             .view

@@ -35,9 +35,15 @@ pub struct LogState {
 }
 
 impl State {
-    /// Folds in the next act. `hydrate` gives all earlier acts on an incident.
-    pub fn apply(&mut self, act: &Act, hydrate: &mut dyn FnMut(IncidentId) -> Vec<Act>) {
-        self.incidents.apply(act, hydrate);
+    /// The incident whose earlier acts [`State::apply`] needs for this one.
+    pub fn needs(&self, act: &Act) -> Option<IncidentId> {
+        self.incidents.needs(act)
+    }
+
+    /// Folds in the next act. `earlier` are all acts before it on the incident that it
+    /// [needs](State::needs), in order; else none.
+    pub fn apply(&mut self, act: &Act, earlier: &[Act]) {
+        self.incidents.apply(act, earlier);
         self.access.apply(act);
         match &act.body {
             Body::LogOpened(opened) => self.log.vkeys.push((0, opened.vkey.clone())),

@@ -102,7 +102,7 @@ impl House {
             growth: self.growth.clone(),
             epoch: 1,
             boot,
-            on_writer_start: Box::new(|| {}),
+            on_thread_start: Arc::new(|_| {}),
             on_fatal: Box::new(|_| {}),
             progress: Box::new(|_, _| {}),
         }

@@ -1,18 +1,21 @@
 //! The writer's thread: takes what is asked in batches, decides, writes, syncs, signs, answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base::Proof;
 use incident::{Deed, Reason, Refusal};
 use record::command::Verb;
+use record::hash::Hash;
 use tokio::sync::oneshot;
 
+use crate::answers::{Committed, Waiting};
 use crate::decider::Decider;
-use crate::follower::{Committed, View};
+use crate::follower::View;
 use crate::ports::{AppendError, AppendRefusal, Clock, Entries, Log, SignedHead};
-use crate::request::{Answer, Input, Outcome, Prepared, Receipt, SignalReport};
+use crate::request::{Answer, Input, Prepared};
 use crate::settled::{Batch, Settled, SignalsSettled};
 
 /// The most requests in a batch.
@@ -24,14 +27,30 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 /// How often what is due because of time is looked for.
 const TICK_EVERY_MS: i64 = 1_000;
 
+/// How long the writer looks for the next request before it sleeps, if the last one came so soon:
+/// whoever sends one after the other is back before a thread is woken.
+const LINGER: Duration = Duration::from_micros(60);
+
+/// How long a batch that has fewer requests than the last one is held open for the next of them.
+const LULL: Duration = Duration::from_micros(20);
+
+/// The longest time that a batch is held open.
+const GATHER_MAX: Duration = Duration::from_micros(500);
+
+/// How often the writer looks for requests whose signatures are being checked.
+const GATHER_STEP: Duration = Duration::from_micros(50);
+
+/// How soon is soon: longer than [`LINGER`] by what waking this thread takes.
+const SOON: Duration = Duration::from_micros(120);
+
 /// A request and where its answer goes. A dropped sender means: unknown.
 pub(crate) struct Job {
     pub(crate) input: Input,
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
-/// Told of a batch that is durable and signed.
-pub(crate) type Sink = Box<dyn FnMut(&Arc<Committed>) + Send>;
+/// Takes a batch that is durable and signed on to readers, to the public, and to who asked.
+pub(crate) type Deliver = Box<dyn FnMut(Committed) -> Result<(), AppendError> + Send>;
 
 /// Everything the writer owns.
 pub(crate) struct Writer {
@@ -43,12 +62,16 @@ pub(crate) struct Writer {
     pub(crate) view: Arc<View>,
     /// The newest checkpoint: covers everything that was ever committed, while readers lag behind.
     pub(crate) head: Arc<SignedHead>,
-    /// Who is told of each batch that is durable and signed.
-    pub(crate) sinks: Vec<Sink>,
+    /// Set before the first batch.
+    pub(crate) deliver: Deliver,
     /// The disk was full at the last try: one request at a time, so that urgent ones pass.
     pub(crate) tight: bool,
     /// What must stand on the record before anything else does.
     pub(crate) owed: Option<Owed>,
+    /// How many signatures are being checked at this moment.
+    pub(crate) checking: Arc<AtomicUsize>,
+    /// How many requests the last batch answered: they may be back soon.
+    pub(crate) expected: usize,
 }
 
 /// Acts of the start that the record had no room for: what is written without them would be a
@@ -59,12 +82,6 @@ pub(crate) struct Owed {
     refusal: AppendRefusal,
 }
 
-/// A request that waits for its batch to be durable.
-struct Waiting {
-    answer: oneshot::Sender<Answer>,
-    settled: Settled,
-}
-
 /// The writer can't go on: what is on the disk is unknown.
 #[derive(Debug)]
 pub(crate) struct Fatal(pub(crate) AppendError);
@@ -73,6 +90,7 @@ impl Writer {
     /// Serves until every sender of jobs is gone.
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) -> Result<(), Fatal> {
         let mut next_tick = self.clock.now();
+        let (mut answered, mut soon) = (Instant::now(), false);
         loop {
             let now = self.clock.now();
             // A clock that was set back must not keep what is due waiting until it has caught up.
@@ -81,8 +99,18 @@ impl Writer {
                 self.tick()?;
             }
             let patience = u64::try_from(next_tick.ms_since(now)).unwrap_or(0);
-            match jobs.recv_timeout(Duration::from_millis(patience.max(1))) {
-                Ok(job) => self.serve(job, jobs)?,
+            let patience = Duration::from_millis(patience.max(1));
+            let at_once = if soon {
+                linger(jobs, answered, LINGER)
+            } else {
+                None
+            };
+            match at_once.map_or_else(|| jobs.recv_timeout(patience), Ok) {
+                Ok(job) => {
+                    soon = answered.elapsed() < SOON;
+                    self.serve(job, jobs)?;
+                    answered = Instant::now();
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
@@ -127,6 +155,7 @@ impl Writer {
         self.pay()?;
         let mut batch = self.decider.batch();
         let mut waiting = Vec::new();
+        let begin = Instant::now();
         let mut next = Some(first);
         while let Some(job) = next {
             if let Input::Command(prepared) = &job.input
@@ -142,10 +171,30 @@ impl Writer {
             next = if full || self.tight {
                 None
             } else {
-                jobs.try_recv().ok()
+                self.gather(jobs, waiting.len(), begin)
             };
         }
+        self.expected = waiting.len();
         self.commit(batch, waiting)
+    }
+
+    /// The next job for the batch that was begun then and has so many: one that waits already, or
+    /// comes soon enough. A sync costs as much for one request as for a hundred.
+    fn gather(&self, jobs: &Receiver<Job>, has: usize, begin: Instant) -> Option<Job> {
+        if let Ok(job) = jobs.try_recv() {
+            return Some(job);
+        }
+        // Signatures are checked on all cores; this thread leaves them alone meanwhile.
+        while self.checking.load(Ordering::Relaxed) > 0 && begin.elapsed() < GATHER_MAX {
+            std::thread::sleep(GATHER_STEP);
+            if let Ok(job) = jobs.try_recv() {
+                return Some(job);
+            }
+        }
+        if has < self.expected && begin.elapsed() < GATHER_MAX {
+            return linger(jobs, Instant::now(), LULL);
+        }
+        None
     }
 
     fn decide(&mut self, batch: &mut Batch, job: Job) -> Waiting {
@@ -196,8 +245,7 @@ impl Writer {
         match &self.owed {
             Some(owed) if !batch.acts.is_empty() => {
                 let refusal = owed.refusal.clone();
-                self.refuse(&batch, waiting, &refusal);
-                Ok(())
+                self.refuse(&batch, waiting, &refusal)
             }
             _ => self.write(batch, waiting).map(drop),
         }
@@ -206,12 +254,11 @@ impl Writer {
     /// Writes a batch and answers; says why if the record did not take it.
     fn write(
         &mut self,
-        mut batch: Batch,
+        batch: Batch,
         waiting: Vec<Waiting>,
     ) -> Result<Option<AppendRefusal>, Fatal> {
         if batch.acts.is_empty() {
-            let head = self.head.clone();
-            self.answer(&batch, waiting, &head);
+            self.hand_on(batch, Vec::new(), waiting)?;
             return Ok(None);
         }
         // On a tight disk an urgent batch first asks for ordinary room: getting it is how one learns
@@ -229,7 +276,7 @@ impl Writer {
         let appended = match appended {
             Ok(appended) => appended,
             Err(AppendError::Refused(refusal)) => {
-                self.refuse(&batch, waiting, &refusal);
+                self.refuse(&batch, waiting, &refusal)?;
                 return Ok(Some(refusal));
             }
             Err(fatal) => return Err(Fatal(fatal)),
@@ -240,24 +287,35 @@ impl Writer {
             head = self.log.sign().map_err(Fatal)?;
         }
         self.tight &= urgent;
-        let head = Arc::new(head);
-        self.head = head.clone();
+        self.head = Arc::new(head);
         self.entries.publish(batch.first, &batch.acts);
-        self.answer(&batch, waiting, &head);
-        let committed = Arc::new(Committed {
-            first: batch.first,
-            acts: std::mem::take(&mut batch.acts),
-            leaves: appended.leaves,
-            head,
-        });
-        for sink in &mut self.sinks {
-            sink(&committed);
-        }
+        self.hand_on(batch, appended.leaves, waiting)?;
         Ok(None)
     }
 
+    fn hand_on(
+        &mut self,
+        batch: Batch,
+        leaves: Vec<Hash>,
+        waiting: Vec<Waiting>,
+    ) -> Result<(), Fatal> {
+        let committed = Committed {
+            first: batch.first,
+            acts: batch.acts,
+            leaves,
+            head: self.head.clone(),
+            waiting,
+        };
+        (self.deliver)(committed).map_err(Fatal)
+    }
+
     /// The batch was not written: nothing of it happened, and the state goes back.
-    fn refuse(&mut self, batch: &Batch, waiting: Vec<Waiting>, refusal: &AppendRefusal) {
+    fn refuse(
+        &mut self,
+        batch: &Batch,
+        waiting: Vec<Waiting>,
+        refusal: &AppendRefusal,
+    ) -> Result<(), Fatal> {
         tracing::error!(%refusal, acts = batch.acts.len(), "nothing was written");
         self.tight = true;
         while self.view.head().size < batch.first {
@@ -270,92 +328,35 @@ impl Writer {
             AppendRefusal::WrongSize { .. } | AppendRefusal::Fenced { .. } => Reason::Stopping,
         };
         let refused = Refusal::new(reason, refusal);
-        let head = self.head.clone();
-        for waiting in waiting {
+        let first = batch.first;
+        let waiting = waiting.into_iter().map(|Waiting { answer, settled }| {
             // Whatever was decided beside these acts may rest on them: an alert that was known, a
             // refusal because somebody else had just done it. All of it is to be asked again.
-            let settled = match waiting.settled {
+            let settled = match settled {
                 Settled::Done { .. } | Settled::Refused(_) => Settled::Refused(refused.clone()),
                 Settled::Signals(_) => Settled::Signals(SignalsSettled {
                     refused: Some(refused.clone()),
                     ..SignalsSettled::default()
                 }),
-                Settled::Repeated { first, .. } if first >= batch.first => {
+                Settled::Repeated { first: at, .. } if at >= first => {
                     Settled::Refused(refused.clone())
                 }
                 other => other,
             };
-            let _ = waiting.answer.send(self.resolve(batch, settled, &head));
-        }
-    }
-
-    fn answer(&self, batch: &Batch, waiting: Vec<Waiting>, head: &Arc<SignedHead>) {
-        for waiting in waiting {
-            // Whoever asked may be gone; what was done is done.
-            let _ = waiting
-                .answer
-                .send(self.resolve(batch, waiting.settled, head));
-        }
-    }
-
-    fn resolve(&self, batch: &Batch, settled: Settled, head: &Arc<SignedHead>) -> Answer {
-        match settled {
-            Settled::Done { first, count } => {
-                Answer::Command(Outcome::Done(receipts(batch, first, count, head)))
-            }
-            Settled::Repeated { first, count } => {
-                Answer::Command(self.repeated(first, count, head))
-            }
-            Settled::Refused(refusal) => Answer::Command(Outcome::Refused(refusal)),
-            Settled::Beat(expected) => Answer::Beat(Ok(expected)),
-            Settled::Signals(signals) => {
-                let mut report = SignalReport {
-                    receipts: Vec::new(),
-                    known: signals.known,
-                    ignored: signals.ignored,
-                    stale: signals.stale,
-                    unwritable: signals.unwritable,
-                    refused: signals.refused,
-                };
-                for (first, count) in signals.acts {
-                    report.receipts.extend(receipts(batch, first, count, head));
-                }
-                Answer::Signals(report)
-            }
-        }
-    }
-
-    /// The first receipts of a command that happened before.
-    fn repeated(&self, first: u64, count: u32, head: &Arc<SignedHead>) -> Outcome {
-        let indexes = first..first + u64::from(count);
-        let found: Option<Vec<Receipt>> = indexes
-            .map(|index| {
-                let entry = self.entries.entry(index).ok().flatten()?;
-                let act = record::act::Act::decode(&entry).ok()?;
-                Some(receipt(&act, index, head))
-            })
-            .collect();
-        // The act is on the record, but can't be read now: that it happened is all that is known.
-        found.map_or(Outcome::Unknown, Outcome::Done)
+            Waiting { answer, settled }
+        });
+        let waiting = waiting.collect();
+        self.hand_on(self.decider.batch(), Vec::new(), waiting)
     }
 }
 
-fn receipts(batch: &Batch, first: u64, count: u32, head: &Arc<SignedHead>) -> Vec<Receipt> {
-    let skip = usize::try_from(first - batch.first).unwrap_or(usize::MAX);
-    let acts = batch.acts.iter().skip(skip).take(count as usize);
-    (first..)
-        .zip(acts)
-        .map(|(index, act)| receipt(act, index, head))
-        .collect()
-}
-
-fn receipt(act: &record::act::Act, index: u64, head: &Arc<SignedHead>) -> Receipt {
-    Receipt {
-        act: act.id,
-        at: act.at,
-        index,
-        kind: act.body.kind().into(),
-        subject: act.subject.clone(),
-        head: head.clone(),
+/// Looks for a job for a moment without going to sleep.
+fn linger(jobs: &Receiver<Job>, since: Instant, time: Duration) -> Option<Job> {
+    while since.elapsed() < time {
+        if let Ok(job) = jobs.try_recv() {
+            return Some(job);
+        }
+        std::hint::spin_loop();
     }
+    None
 }

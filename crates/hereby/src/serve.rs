@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::rehearse;
 use crate::say::{Line, Out, Style};
-use crate::station::{Opening, Station, SystemClock, short};
+use crate::station::{ANSWERING, Opening, Station, SystemClock, set_priority, short};
 
 mod backstage;
 mod formats;
@@ -98,7 +98,11 @@ fn run_station(run: Run<'_>, globals: &Globals, out: &Out) -> Result<(), Failure
         on_fatal: Box::new(end_process),
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(workers())
+        .on_thread_start(|| {
+            // The writer says so when it may not.
+            let _ = set_priority(ANSWERING);
+        })
         .max_blocking_threads(32)
         .enable_all()
         .build()
@@ -115,6 +119,11 @@ fn run_station(run: Run<'_>, globals: &Globals, out: &Out) -> Result<(), Failure
         out.talk("Stopped. Everything that was acknowledged is on the disk.");
     }
     outcome
+}
+
+/// A thread for each core: authors' signatures are checked on them.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 16))
 }
 
 fn serve_until_told(

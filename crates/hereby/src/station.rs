@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base::{Actor, Prose, Timestamp};
 use engine::ports::{AppendError, Clock, ReadError, SignedHead, Snapshots as _};
-use engine::{CannotStart, Engine, Growth, Options};
+use engine::{CannotStart, Duty, Engine, Growth, Options};
 use incident::{Deed, Draft};
 use record::act::Subject;
 use record::kinds::log::{AnchorAccepted, Opened, Recovered};
@@ -113,7 +113,7 @@ impl Station {
             ),
             epoch,
             boot,
-            on_writer_start: Box::new(raise_priority),
+            on_thread_start: Arc::new(prioritize),
             on_fatal,
             progress,
         })
@@ -260,15 +260,28 @@ fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec
     deeds
 }
 
-/// Incidents are when machines are overloaded: the thread that commits goes first, if it may.
-fn raise_priority() {
-    // On Linux, process id 0 means the calling thread.
-    if let Err(error) = rustix::process::setpriority_process(None, -10) {
+/// Incidents are when machines are overloaded: the thread that commits goes first, if it may, then
+/// those that ask and answer; what nobody waits for goes last.
+fn prioritize(duty: Duty) {
+    let nice = match duty {
+        Duty::Writes | Duty::Follows => -15,
+        Duty::Publishes => 5,
+    };
+    if let (Err(error), Duty::Writes) = (set_priority(nice), duty) {
         tracing::info!(
             %error,
-            "the writer keeps its ordinary priority; grant CAP_SYS_NICE to raise it"
+            "threads keep their ordinary priority; grant CAP_SYS_NICE to raise it"
         );
     }
+}
+
+/// The priority of threads that ask and answer (setpriority(2): -20 is first, 19 last).
+pub(crate) const ANSWERING: i32 = -10;
+
+/// Sets the priority of the calling thread: on Linux each has its own.
+pub(crate) fn set_priority(nice: i32) -> rustix::io::Result<()> {
+    // Process id 0 means the calling thread.
+    rustix::process::setpriority_process(None, nice)
 }
 
 fn locked(error: CannotLock) -> Failure {

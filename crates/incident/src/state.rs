@@ -48,11 +48,21 @@ pub struct State {
 }
 
 impl State {
-    /// Folds in one act. `hydrate` is asked for the acts on an incident that only a summary is
-    /// left of; it must give all of them, in order, without the present one.
-    pub fn apply(&mut self, act: &Act, hydrate: &mut dyn FnMut(IncidentId) -> Vec<Act>) {
+    /// The incident whose earlier acts [`State::apply`] needs for this one: only a summary is left
+    /// of it.
+    pub fn needs(&self, act: &Act) -> Option<IncidentId> {
+        let Subject::Incident(id) = act.subject else {
+            return None;
+        };
+        let gone = self.closed.contains_key(&id) && !self.incidents.contains_key(&id);
+        gone.then_some(id)
+    }
+
+    /// Folds in one act. `earlier` are all acts before it on the incident that it
+    /// [needs](State::needs), in order; else none.
+    pub fn apply(&mut self, act: &Act, earlier: &[Act]) {
         match &act.subject {
-            Subject::Incident(id) => self.apply_to_incident(*id, act, hydrate),
+            Subject::Incident(id) => self.apply_to_incident(*id, act, earlier),
             Subject::Alert(id) => self.apply_to_alert(*id, act),
             Subject::Silence(name) => self.apply_to_silence(name, act),
             Subject::Maintenance(name) => self.apply_to_maintenance(name, act),
@@ -127,21 +137,17 @@ impl State {
             .or_else(|| window().map(|(name, _)| name))
     }
 
-    fn apply_to_incident(
-        &mut self,
-        id: IncidentId,
-        act: &Act,
-        hydrate: &mut dyn FnMut(IncidentId) -> Vec<Act>,
-    ) {
+    fn apply_to_incident(&mut self, id: IncidentId, act: &Act, earlier: &[Act]) {
         if let Body::IncidentDeclared(declared) = &act.body {
             self.incidents
                 .insert(id, Incident::declared(id, act, declared));
             self.incidents_declared = self.incidents_declared.max(id.number());
         } else if !self.incidents.contains_key(&id) {
-            let Some(summary) = self.closed.remove(&id) else {
+            // Acts on what was never declared don't exist: the decider refuses them.
+            let Some(mut whole) = rehydrated(id, earlier) else {
                 return;
             };
-            let mut whole = rehydrated(id, &hydrate(id)).unwrap_or_else(|| bare(summary));
+            self.closed.remove(&id);
             // That an alert left is an act on the incident it went to, not on this one.
             whole.alerts.retain(|alert| {
                 self.alerts
@@ -318,15 +324,4 @@ fn rehydrated(id: IncidentId, acts: &[Act]) -> Option<Incident> {
         incident.apply(act);
     }
     Some(incident)
-}
-
-/// What is left when the acts can't be read (archived away): the summary's own content.
-fn bare(summary: Summary) -> Incident {
-    Incident {
-        summary,
-        alerts: BTreeSet::new(),
-        told_at: BTreeMap::new(),
-        next_reminder: None,
-        reminders: 0,
-    }
 }

@@ -254,13 +254,13 @@ impl World {
 /// Folds the record from `from` on into the state, which holds everything before.
 fn fold(state: &mut State, record: &[Act], from: usize) {
     for (index, act) in record.iter().enumerate().skip(from) {
-        state.apply(act, &mut |id| {
-            let before = record[..index].iter();
-            before
-                .filter(|act| act.subject == Subject::Incident(id))
-                .cloned()
-                .collect()
-        });
+        let needed = state.needs(act).map(Subject::Incident);
+        let before = record[..index].iter();
+        let earlier: Vec<Act> = before
+            .filter(|act| needed.as_ref() == Some(&act.subject))
+            .cloned()
+            .collect();
+        state.apply(act, &earlier);
     }
 }
 

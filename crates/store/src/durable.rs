@@ -103,6 +103,21 @@ pub(crate) fn create(path: &Path) -> Result<File, FileError> {
         .map_err(FileError::new("make", path))
 }
 
+/// Opens a file to write it past the page cache.
+pub(crate) fn open_direct(path: &Path) -> Result<File, FileError> {
+    let flags = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).unwrap_or(0);
+    OpenOptions::new()
+        .write(true)
+        .custom_flags(flags)
+        .open(path)
+        .map_err(FileError::new("open", path))
+}
+
+/// Removes a file that nobody needs, if it is there: nothing depends on its being gone.
+pub(crate) fn forget(path: &Path) {
+    let _ = fs::remove_file(path);
+}
+
 /// Puts `bytes` in the place of whatever the file held, all or nothing.
 pub(crate) fn replace(path: &Path, bytes: &[u8], keep: Keep) -> Result<(), FileError> {
     let mut beside = path.as_os_str().to_owned();

@@ -172,7 +172,7 @@ pub(crate) fn set_aside(found: &Found, paths: &Paths) -> Result<Option<Torn>, Ca
         durable::sync_dir(&paths.segments())?;
     }
     let scan = &found.scan;
-    if scan.file_bytes == scan.kept_bytes {
+    if scan.written_bytes == scan.kept_bytes {
         return Ok(None);
     }
     let path = &found.last;
@@ -182,7 +182,7 @@ pub(crate) fn set_aside(found: &Found, paths: &Paths) -> Result<Option<Torn>, Ca
     file.set_len(scan.kept_bytes)
         .map_err(FileError::new("cut", path))?;
     file.sync_all().map_err(FileError::new("sync", path))?;
-    let bytes = scan.file_bytes - scan.kept_bytes;
+    let bytes = scan.written_bytes - scan.kept_bytes;
     let size = scan.replay.kept().size();
     tracing::warn!(bytes, size, kept_in, "a torn batch was set aside");
     Ok(Some(Torn {
@@ -194,7 +194,7 @@ pub(crate) fn set_aside(found: &Found, paths: &Paths) -> Result<Option<Torn>, Ca
 
 /// Copies the tail to `torn/`, durably; returns the copy's name.
 fn copy_tail(file: &std::fs::File, scan: &Scan, paths: &Paths) -> Result<String, CannotOpen> {
-    use std::io::{Seek as _, SeekFrom, copy};
+    use std::io::{Read as _, Seek as _, SeekFrom, copy};
     let first = scan.header.first;
     let mut attempt = 0_u32;
     let (path, mut kept) = loop {
@@ -213,7 +213,12 @@ fn copy_tail(file: &std::fs::File, scan: &Scan, paths: &Paths) -> Result<String,
     };
     let mut from = file;
     from.seek(SeekFrom::Start(scan.kept_bytes))
-        .and_then(|_| copy(&mut from, &mut kept))
+        .and_then(|_| {
+            copy(
+                &mut from.take(scan.written_bytes - scan.kept_bytes),
+                &mut kept,
+            )
+        })
         .and_then(|_| kept.sync_all())
         .map_err(FileError::new("write", &path))?;
     durable::sync_dir(&paths.torn())?;

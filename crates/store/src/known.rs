@@ -41,7 +41,7 @@ pub(crate) fn check_known(
     if let Some((at, what)) = &scan.tail.damaged {
         return Err(corrupt(*at, what.clone()));
     }
-    let torn = scan.file_bytes > scan.kept_bytes;
+    let torn = scan.written_bytes > scan.kept_bytes;
     let slots = anchor::read(&options.anchor, keys)?;
     let mut standing = anchor::compare(slots.as_deref(), size, |size| root_at(found, size))?;
     if standing == Standing::Missing && size == 0 {

@@ -94,6 +94,11 @@ impl Paths {
         self.record().join("reserve")
     }
 
+    /// Zeroes that become the next segment.
+    pub fn spare(&self) -> PathBuf {
+        self.record().join("spare")
+    }
+
     /// The log's own keys.
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys")

@@ -10,6 +10,7 @@ mod archive;
 mod blob;
 mod catalog;
 mod durable;
+mod fill;
 mod found;
 mod index;
 mod keys;

@@ -108,7 +108,7 @@ impl Rows {
     /// Reads a closed segment whole.
     pub(crate) fn scan(file: File) -> io::Result<Rows> {
         let mut rows = Rows::default();
-        let mut lines = Lines::new(file, 0)?;
+        let mut lines = Lines::new(file, 0, u64::MAX)?;
         while let Some(line) = lines.next()? {
             if let (true, Ok(Line::Entry(entry))) = (line.ended, segment::parse(line.bytes)) {
                 let ordinal = u32::try_from(rows.spans.len()).map_err(|_| too_large())?;

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use crate::anchor::{Anchor, AnchorSync};
 use crate::durable::{FileError, write_whole};
+use crate::fill::{self, Filled, Spare};
 use crate::keystore;
 use crate::live::Span;
 use crate::lock::DataDir;
@@ -27,6 +28,15 @@ use crate::space::Space;
 
 /// A batch may have this many bytes at most, so that offsets in a segment fit 32 bits.
 const BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// A signature line has this many bytes at most.
+const SIGNED_BYTES_MAX: u64 = 512;
+
+/// A page of the page cache.
+const PAGE_BYTES: u64 = 4_096;
+
+/// Shorter segments than this are not made ahead.
+const SPARE_BYTES_MIN: u64 = 4 * 1024 * 1024;
 
 /// How a log is kept.
 #[derive(Clone, Debug)]
@@ -67,8 +77,9 @@ impl Options {
 pub(crate) struct Segment {
     pub(crate) file: std::fs::File,
     pub(crate) path: PathBuf,
-    /// How many bytes it has.
+    /// How many bytes were written to it.
     pub(crate) length: u64,
+    pub(crate) filled: Filled,
 }
 
 /// The only writer of a record. See [`engine::ports::Log`].
@@ -94,6 +105,7 @@ pub struct Log {
     /// batch behind them, which says so on the record, is signed.
     pub(crate) overruled: Option<u64>,
     pub(crate) space: Space,
+    pub(crate) spare: Spare,
     pub(crate) shared: Arc<Shared>,
     pub(crate) buffer: Vec<u8>,
     pub(crate) spans: Vec<Span>,
@@ -188,7 +200,18 @@ impl Log {
     /// Writes the buffer behind the segment's end. A write that is not whole is taken back.
     fn write_buffer(&mut self) -> Result<Written, AppendError> {
         let at = self.segment.length;
-        let Err(error) = write_whole(&self.segment.file, &self.buffer, at) else {
+        let length = self.buffer.len();
+        // A page that is written to its end need not be read first.
+        let end = (at + length as u64).next_multiple_of(PAGE_BYTES);
+        if end <= self.segment.filled.end {
+            let padded = usize::try_from(end - at).unwrap_or(length);
+            self.buffer.resize(padded, 0);
+        }
+        let written = write_whole(&self.segment.file, &self.buffer, at);
+        self.buffer.truncate(length);
+        let Err(error) = written else {
+            let end = at + length as u64;
+            self.segment.filled.end = self.segment.filled.end.max(end);
             return Ok(Written::Whole);
         };
         if !matches!(error, Errno::NOSPC | Errno::DQUOT | Errno::FBIG) {
@@ -201,17 +224,50 @@ impl Log {
             .set_len(at)
             .and_then(|()| sync_data(&self.segment.file));
         match undone {
-            Ok(()) => Ok(Written::NoRoom),
+            Ok(()) => {
+                self.segment.filled.to(at, at);
+                Ok(Written::NoRoom)
+            }
             Err(error) => {
                 Err(self.fatal("a batch that did not fit could not be taken back", error))
             }
         }
     }
 
+    /// Makes room for the buffer and a signature, if there is plenty: see `fill`. With little room
+    /// the buffer goes behind the end of the file.
+    fn make_room(&mut self) -> Result<Written, AppendError> {
+        let full = self.segment.length >= self.segment_bytes_max;
+        let needed = self.segment.length + self.buffer.len() as u64 + SIGNED_BYTES_MAX;
+        let next = self.segment.filled.next(needed);
+        if full || next.is_some() {
+            let ready = self.spare.take();
+            if full || ready.is_some() {
+                return self.roll(ready);
+            }
+        }
+        if let Some(end) = next.filter(|end| self.space.is_ample(end - self.segment.length)) {
+            let from = self.segment.filled.end;
+            match fill::fill(&self.segment.file, from, end) {
+                Ok(()) => self.segment.filled.to(self.segment.length, end),
+                Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => self.segment.filled.stop(),
+                Err(error) => return Err(self.fatal("a segment could not be filled", error)),
+            }
+        }
+        if self.segment.filled.goes_quickly(self.segment.length)
+            && self.segment_bytes_max >= SPARE_BYTES_MIN
+            && self.space.is_ample(self.segment_bytes_max)
+        {
+            self.spare.begin(self.segment_bytes_max);
+        }
+        Ok(Written::Whole)
+    }
+
     /// Closes the segment and opens the next. The old one, with its last signature, and the new
     /// one, with its name, are on the disk before this returns.
-    fn roll(&mut self) -> Result<Written, AppendError> {
-        if let Err(error) = sync_data(&self.segment.file) {
+    fn roll(&mut self, spare: Option<(std::fs::File, PathBuf)>) -> Result<Written, AppendError> {
+        let cut = self.segment.file.set_len(self.segment.length);
+        if let Err(error) = cut.and_then(|()| sync_data(&self.segment.file)) {
             return Err(self.fatal("a full segment could not be synced", error));
         }
         let header = Header {
@@ -222,7 +278,11 @@ impl Log {
             v: VERSION,
         };
         let path = self.dir.paths().segment(header.first);
-        match make_segment(&path, &header) {
+        let made = match spare {
+            Some((file, at)) => use_spare(file, &at, path.clone(), &header),
+            None => make_segment(path.clone(), &header, self.segment_bytes_max),
+        };
+        match made {
             Ok(segment) => {
                 let file = segment.file.try_clone();
                 let file = file.map_err(|error| self.fatal("a segment can't be shared", error))?;
@@ -246,11 +306,7 @@ impl Log {
     /// urgent.
     fn write_batch(&mut self, urgent: bool) -> Result<(), AppendError> {
         loop {
-            let rolled = match self.segment.length >= self.segment_bytes_max {
-                true => self.roll()?,
-                false => Written::Whole,
-            };
-            let written = match rolled {
+            let written = match self.make_room()? {
                 Written::Whole => self.write_buffer()?,
                 Written::NoRoom => Written::NoRoom,
             };
@@ -281,6 +337,7 @@ impl Log {
             match write_whole(&self.segment.file, line.as_bytes(), self.segment.length) {
                 Ok(()) => {
                     self.segment.length += line.len() as u64;
+                    self.segment.filled.end = self.segment.filled.end.max(self.segment.length);
                     return Ok(());
                 }
                 // What was written of it is overwritten by the next try.
@@ -329,23 +386,62 @@ fn sync_data(file: &std::fs::File) -> io::Result<()> {
 }
 
 /// Makes a segment durable, name and header.
-pub(crate) fn make_segment(path: &std::path::Path, header: &Header) -> Result<Segment, FileError> {
+pub(crate) fn make_segment(
+    path: PathBuf,
+    header: &Header,
+    bytes_max: u64,
+) -> Result<Segment, FileError> {
+    let file = crate::durable::create(&path)?;
+    let length = write_header(&file, &path, header)?;
+    crate::durable::sync_dir(crate::durable::parent(&path))?;
+    let filled = Filled::new(length, length, bytes_max);
+    Ok(Segment {
+        file,
+        path,
+        length,
+        filled,
+    })
+}
+
+/// Makes a segment of zeroes that were written before: it gets its header, then its name.
+fn use_spare(
+    file: std::fs::File,
+    spare: &std::path::Path,
+    path: PathBuf,
+    header: &Header,
+) -> Result<Segment, FileError> {
+    let length = write_header(&file, spare, header)?;
+    std::fs::rename(spare, &path).map_err(FileError::new("rename to", &path))?;
+    crate::durable::sync_dir(crate::durable::parent(&path))?;
+    let end = file
+        .metadata()
+        .map_err(FileError::new("look at", &path))?
+        .len();
+    let filled = Filled::new(length, end, end);
+    Ok(Segment {
+        file,
+        path,
+        length,
+        filled,
+    })
+}
+
+/// Writes the first line, durably; says how long it is.
+fn write_header(
+    file: &std::fs::File,
+    path: &std::path::Path,
+    header: &Header,
+) -> Result<u64, FileError> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "its header has no form");
     let mut line = header
         .to_line()
         .ok_or_else(invalid)
         .map_err(FileError::new("make", path))?;
     line.push(b'\n');
-    let file = crate::durable::create(path)?;
-    let written = write_whole(&file, &line, 0).map_err(io::Error::from);
+    let written = write_whole(file, &line, 0).map_err(io::Error::from);
     written.map_err(FileError::new("write", path))?;
     file.sync_all().map_err(FileError::new("sync", path))?;
-    crate::durable::sync_dir(crate::durable::parent(path))?;
-    Ok(Segment {
-        file,
-        path: path.to_owned(),
-        length: line.len() as u64,
-    })
+    Ok(line.len() as u64)
 }
 
 impl engine::ports::Log for Log {
@@ -484,6 +580,11 @@ impl Drop for Log {
     fn drop(&mut self) {
         // Before the lock is let go.
         self.shared.finish_indexing();
+        self.spare.give_up();
+        if !self.ended {
+            // Zeroes behind the end are no harm; without them the file is plain JSON Lines.
+            let _ = self.segment.file.set_len(self.segment.length);
+        }
     }
 }
 

@@ -165,7 +165,8 @@ impl Reader {
                 .span(from - closed.listed.first)?,
         };
         let file = self.open_file(at, from)?;
-        let mut lines = Lines::new(file, u64::from(span.ok_or_else(|| misplaced(from))?.at))?;
+        let at = span.ok_or_else(|| misplaced(from))?.at;
+        let mut lines = Lines::new(file, u64::from(at), u64::MAX)?;
         let mut index = from;
         while index < end {
             let line = lines

@@ -17,6 +17,7 @@ use record::tree::Frontier;
 use crate::anchor::{self, Anchor, Slot, Standing};
 use crate::catalog::{self, Listed};
 use crate::durable::FileError;
+use crate::fill::{Filled, Spare};
 use crate::found::{Found, at, find, set_aside};
 use crate::keystore::{self, CannotLoadKey};
 use crate::known::{check_known, published};
@@ -214,7 +215,7 @@ fn create(
         }
         Ok(()) | Err(_) => {}
     }
-    let segment = make_segment(&path, &header)?;
+    let segment = make_segment(path, &header, options.segment_bytes_max)?;
     let tree = Tree {
         origin: options.origin.clone(),
         epoch: header.epoch,
@@ -303,10 +304,12 @@ fn resume(
     } = *scan;
     let file = OpenOptions::new().read(true).write(true).open(&last);
     let file = file.map_err(FileError::new("open", &last))?;
+    let end = file.metadata().map_err(FileError::new("look at", &last))?;
     let segment = Segment {
         file,
         path: last,
         length: kept_bytes,
+        filled: Filled::new(kept_bytes, end.len(), options.segment_bytes_max),
     };
     let size = replay.kept().size();
     let tree = Tree {
@@ -396,6 +399,7 @@ fn assemble(
         .file
         .try_clone()
         .map_err(FileError::new("share", &segment.path))?;
+    let spare = Spare::new(paths.spare());
     let live = Live::new(tree.first, segment.path.clone(), read, tree.table);
     let shared = Shared::new(
         paths,
@@ -421,6 +425,7 @@ fn assemble(
         anchor,
         overruled: None,
         space,
+        spare,
         shared: Arc::new(shared),
         buffer: Vec::new(),
         spans: Vec::new(),

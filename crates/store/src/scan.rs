@@ -15,7 +15,7 @@ use record::tree::Frontier;
 
 use crate::durable::FileError;
 use crate::keys::{Keys, keys_of};
-use crate::lines::Lines;
+use crate::lines::{self, Lines};
 use crate::live::{Span, Table};
 use crate::replay::{Mismatch, Replay, check_signature};
 use crate::segment::{self, Header, Line, Signed};
@@ -37,8 +37,8 @@ pub(crate) struct Scan {
     pub(crate) table: Table,
     /// Where the last whole batch and its signature end.
     pub(crate) kept_bytes: u64,
-    /// How long the file is.
-    pub(crate) file_bytes: u64,
+    /// Where what was written ends.
+    pub(crate) written_bytes: u64,
     /// The last signature line: its offset, and the root it is over.
     last_signed: Option<(u64, Signed, Hash)>,
     /// The signed note of the last whole batch, if its signature is in this segment.
@@ -64,8 +64,8 @@ pub(crate) enum ScanError {
 /// that an act in the segment itself names as the log's. `None` leaves it unchecked. The signatures
 /// before it are checked by `verify`: there may be a hundred thousand of them.
 pub(crate) fn scan(path: &Path, keys: Option<&[VerifierKey]>) -> Result<Start, ScanError> {
-    let (mut lines, file_bytes) = open(path)?;
-    let Some(header) = header_of(&mut lines, path, file_bytes)? else {
+    let (mut lines, written_bytes) = open(path)?;
+    let Some(header) = header_of(&mut lines, path, written_bytes)? else {
         return Ok(Start::Torn);
     };
     let replay = Replay::from_header(&header).ok_or_else(|| ScanError::Damaged {
@@ -77,7 +77,7 @@ pub(crate) fn scan(path: &Path, keys: Option<&[VerifierKey]>) -> Result<Start, S
         replay,
         table: Table::default(),
         kept_bytes: lines.offset(),
-        file_bytes,
+        written_bytes,
         last_signed: None,
         note: None,
         rotated: None,
@@ -96,7 +96,7 @@ pub(crate) fn scan(path: &Path, keys: Option<&[VerifierKey]>) -> Result<Start, S
         });
     }
     scan.replay.drop_unfinished();
-    if scan.kept_bytes < file_bytes {
+    if scan.kept_bytes < written_bytes {
         let (size, origin) = (scan.replay.kept().size(), scan.replay.origin().to_owned());
         scan.tail = tail::judge(path, scan.kept_bytes, size, &origin, scan.stopped.as_ref())?;
     }
@@ -106,11 +106,8 @@ pub(crate) fn scan(path: &Path, keys: Option<&[VerifierKey]>) -> Result<Start, S
 
 fn open(path: &Path) -> Result<(Lines, u64), FileError> {
     let file = File::open(path).map_err(FileError::new("open", path))?;
-    let length = file
-        .metadata()
-        .map_err(FileError::new("look at", path))?
-        .len();
-    let lines = Lines::new(file, 0).map_err(FileError::new("read", path))?;
+    let length = lines::written_bytes(&file).map_err(FileError::new("read", path))?;
+    let lines = Lines::new(file, 0, length).map_err(FileError::new("read", path))?;
     Ok((lines, length))
 }
 
@@ -262,7 +259,8 @@ pub(crate) enum RootError {
 
 /// As [`root_at`], from a file that is open.
 pub(crate) fn root_in(file: File, size: u64) -> Result<Option<Hash>, RootError> {
-    let mut lines = Lines::new(file, 0)?;
+    let end = lines::written_bytes(&file)?;
+    let mut lines = Lines::new(file, 0, end)?;
     let mut tree: Option<Frontier> = None;
     loop {
         if let Some(tree) = tree.as_ref().filter(|tree| tree.size() >= size) {

@@ -20,6 +20,8 @@ const URGENT_SLACK_BYTES: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Space {
     directory: PathBuf,
+    /// The same, open: it is asked with every batch.
+    opened: Option<fs::File>,
     reserve: PathBuf,
     low_water_bytes: u64,
     reserve_bytes: u64,
@@ -35,6 +37,7 @@ impl Space {
         reserve_bytes: u64,
     ) -> Space {
         let mut space = Space {
+            opened: fs::File::open(&directory).ok(),
             directory,
             reserve,
             low_water_bytes,
@@ -57,7 +60,11 @@ impl Space {
 
     /// Free bytes for this user.
     pub(crate) fn free(&self) -> Result<u64, FileError> {
-        let stat = rustix::fs::statvfs(&self.directory).map_err(io::Error::from);
+        let stat = match &self.opened {
+            Some(directory) => rustix::fs::fstatvfs(directory),
+            None => rustix::fs::statvfs(&self.directory),
+        };
+        let stat = stat.map_err(io::Error::from);
         let stat = stat.map_err(FileError::new("ask for the free space of", &self.directory))?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
@@ -87,6 +94,13 @@ impl Space {
             free_bytes: free,
             needed_bytes: keep,
         })
+    }
+
+    /// Whether so many bytes may be taken only to be quicker.
+    pub(crate) fn is_ample(&self, bytes: u64) -> bool {
+        let keep = self.low_water_bytes.saturating_add(self.reserve_bytes);
+        let wanted = keep.saturating_add(bytes.saturating_mul(4));
+        self.free().is_ok_and(|free| free >= wanted)
     }
 
     /// Why a write that the disk had no room for is refused.

@@ -9,8 +9,11 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::durable::FileError;
-use crate::lines::Lines;
+use crate::lines::{self, Lines};
 use crate::segment::{self, Line, SIGNED};
+
+/// What a disk writes whole or not at all, at the least.
+const SECTOR_BYTES: u64 = 512;
 
 /// Why reading stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +47,10 @@ pub(crate) fn judge(
     let mut tail = Tail::default();
     let mut zeroes = false;
     let file = File::open(path).map_err(FileError::new("open", path))?;
-    let mut lines = Lines::new(file, from).map_err(FileError::new("read", path))?;
+    let length = file.metadata().map_err(FileError::new("look at", path))?;
+    let end = lines::written_bytes(&file).map_err(FileError::new("read", path))?;
+    let is_filled = length.len() > end;
+    let mut lines = Lines::new(file, from, end).map_err(FileError::new("read", path))?;
     while let Some(line) = lines.next().map_err(FileError::new("read", path))? {
         let at = line.at;
         zeroes |= line.bytes.contains(&0);
@@ -54,7 +60,14 @@ pub(crate) fn judge(
         {
             tail.claims = Some((at, covered));
         }
-        let (place, what) = match judge_line(line.bytes, line.ended, origin) {
+        let judged = match judge_line(line.bytes, line.ended, origin) {
+            // The zeroes behind it are sectors that never arrived.
+            Found::Plausible if is_filled && !line.ended && !is_cut_by_sector(end, line.bytes) => {
+                Found::Odd("a line ends within a sector, without its line feed")
+            }
+            judged => judged,
+        };
+        let (place, what) = match judged {
             Found::Plausible => continue,
             Found::Odd(what) => (&mut tail.odd, what),
             Found::Damaged(what) => (&mut tail.damaged, what),
@@ -66,6 +79,15 @@ pub(crate) fn judge(
         tail.odd.get_or_insert((stopped.at, stopped.why.clone()));
     }
     Ok(tail)
+}
+
+/// Whether a line whose end was not written may be what arrived of it.
+fn is_cut_by_sector(end: u64, line: &[u8]) -> bool {
+    let is_whole = matches!(
+        segment::parse(line),
+        Ok(Line::Batch(_) | Line::Signed(_) | Line::Header(_))
+    );
+    end.is_multiple_of(SECTOR_BYTES) && !is_whole
 }
 
 /// What a line behind the last whole batch is.

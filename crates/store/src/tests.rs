@@ -125,6 +125,18 @@ impl Place {
     }
 }
 
+/// How many bytes were written to a segment: the one being written is filled ahead.
+pub(crate) fn written(path: &Path) -> u64 {
+    crate::lines::written_bytes(&std::fs::File::open(path).unwrap()).unwrap()
+}
+
+/// What was written to it.
+pub(crate) fn text_of(path: &Path) -> Vec<u8> {
+    let mut text = std::fs::read(path).unwrap();
+    text.truncate(usize::try_from(written(path)).unwrap());
+    text
+}
+
 pub(crate) fn copy_dir(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for found in std::fs::read_dir(from).unwrap() {

@@ -1,13 +1,13 @@
 //! The engine with its threads: what callers see of it.
 
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use record::kinds::Body;
 
 use super::disk::Fault;
 use super::*;
-use crate::Engine;
+use crate::{Duty, Engine};
 
 fn engine(house: &House) -> Engine {
     Engine::start(house.options()).unwrap()
@@ -88,30 +88,57 @@ async fn a_fatal_write_is_unknown_to_who_asked_and_told_to_the_process() {
     );
 }
 
-#[test]
-fn a_receipt_cites_a_checkpoint_that_covers_it_although_readers_lag() {
+#[tokio::test]
+async fn an_answer_waits_for_readers_and_cites_a_checkpoint_that_covers_it() {
     let house = House::shut();
-    let engine = engine(&house);
+    let engine = Arc::new(engine(&house));
+    let ask = |engine: &Arc<Engine>| {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.submit(local("d-1", declare("x"))).await })
+    };
     // Whoever reads the state holds up those who follow the writer, and not the writer.
-    engine.view().read(|_| {
-        let first = done(engine.submit_blocking(local("d-1", declare("x"))));
-        let again = done(engine.submit_blocking(local("d-1", declare("x"))));
-        assert_eq!(places(&first), places(&again));
-        assert!(engine.view().head().size < 2, "readers have not seen it");
-        for receipt in first.iter().chain(&again) {
-            assert!(receipt.head.size > receipt.index, "{}", receipt.head.size);
-        }
-    });
+    let (reading, read) = mpsc::channel();
+    let (release, held) = mpsc::channel();
+    let reader = {
+        let engine = engine.clone();
+        std::thread::spawn(move || {
+            engine.view().read(|_| {
+                reading.send(()).unwrap();
+                held.recv().unwrap();
+            });
+        })
+    };
+    read.recv().unwrap();
+    let (first, again) = (ask(&engine), ask(&engine));
+    while house.disk.size() < 2 {
+        tokio::task::yield_now().await;
+    }
+    tokio::task::yield_now().await;
+    assert!(!first.is_finished(), "readers have not seen it");
+    assert!(!again.is_finished(), "nor what is told of it again");
+    release.send(()).unwrap();
+    reader.join().unwrap();
+    let (first, again) = (done(first.await.unwrap()), done(again.await.unwrap()));
+    assert_eq!(places(&first), places(&again));
+    for receipt in first.iter().chain(&again) {
+        assert!(receipt.head.size > receipt.index, "{}", receipt.head.size);
+        assert!(engine.view().head().size > receipt.index);
+    }
 }
 
 /// Starts an engine whose writer begins only when the sender says so, and as many callers that
 /// have all asked by then.
 async fn crowd(house: &House, count: usize) -> Vec<(String, Outcome)> {
     let (begin, wait) = mpsc::channel();
-    let on_writer_start = Box::new(move || wait.recv().unwrap());
+    let wait = Mutex::new(wait);
+    let on_thread_start = Arc::new(move |duty| {
+        if duty == Duty::Writes {
+            wait.lock().unwrap().recv().unwrap();
+        }
+    });
     let engine = Arc::new(
         Engine::start(Options {
-            on_writer_start,
+            on_thread_start,
             ..house.options()
         })
         .unwrap(),

@@ -210,11 +210,7 @@ impl Start {
         let long = "x".repeat(15_900);
         let mut ask = script::declare("first", false);
         let mut sent = 0;
-        while std::fs::metadata(place.record().join(FIRST_SEGMENT))
-            .unwrap()
-            .len()
-            < bytes
-        {
+        while written(&place.record().join(FIRST_SEGMENT)) < bytes {
             let outcome = ask.send(&place);
             assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
             sent += 1;
@@ -361,6 +357,13 @@ fn run(
     calls
         .iter()
         .any(|call| call.injected && fault.calls.contains(&call.name.as_str()))
+}
+
+/// How many bytes were written to a segment: behind them it is filled with zeroes.
+fn written(segment: &Path) -> u64 {
+    let bytes = std::fs::read(segment).unwrap();
+    let last = bytes.iter().rposition(|byte| *byte != 0);
+    last.map_or(0, |last| last as u64 + 1)
 }
 
 /// A sync of a segment that failed.

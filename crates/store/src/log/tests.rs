@@ -2,7 +2,7 @@
 
 use engine::ports::{AppendError, AppendRefusal, Entries as _, Log as _};
 
-use crate::tests::{Place, act, append, fill};
+use crate::tests::{Place, act, append, fill, text_of, written};
 use crate::{Log, Options};
 
 fn entry(number: u64) -> Vec<Vec<u8>> {
@@ -15,7 +15,7 @@ fn a_writer_with_a_wrong_idea_of_the_log_writes_nothing() {
     let mut opened = place.open();
     let log = &mut opened.log;
     fill(log, 1, 3);
-    let length = std::fs::metadata(place.last_segment()).unwrap().len();
+    let length = written(&place.last_segment());
     match log.append_batch(3, 1, &entry(9), true) {
         Err(AppendError::Refused(AppendRefusal::WrongSize {
             expected: 3,
@@ -31,10 +31,7 @@ fn a_writer_with_a_wrong_idea_of_the_log_writes_nothing() {
         other => panic!("{other:?}"),
     }
     assert_eq!(log.append_batch(4, 1, &[], false).unwrap().size, 4);
-    assert_eq!(
-        std::fs::metadata(place.last_segment()).unwrap().len(),
-        length
-    );
+    assert_eq!(written(&place.last_segment()), length);
     append(log, &[act(4)]);
 }
 
@@ -68,7 +65,7 @@ fn after_an_error_of_the_disk_nothing_more_is_written() {
     let mut opened = place.open();
     let log = &mut opened.log;
     fill(log, 1, 3);
-    let before = std::fs::read(place.last_segment()).unwrap();
+    let before = text_of(&place.last_segment());
     // Writing to a file that is open for reading fails as a dying disk does.
     let writable = std::mem::replace(
         &mut log.segment.file,
@@ -85,7 +82,7 @@ fn after_an_error_of_the_disk_nothing_more_is_written() {
     ));
     assert!(matches!(log.sign(), Err(AppendError::Fatal { .. })));
     assert!(matches!(log.prepare_key(), Err(AppendError::Fatal { .. })));
-    assert_eq!(std::fs::read(place.last_segment()).unwrap(), before);
+    assert_eq!(text_of(&place.last_segment()), before);
     assert_eq!(log.reader().durable(), 4);
 }
 
@@ -105,13 +102,13 @@ fn what_is_no_entry_is_never_written() {
         let place = Place::new();
         let mut opened = place.open();
         fill(&mut opened.log, 1, 3);
-        let before = std::fs::read(place.last_segment()).unwrap();
+        let before = text_of(&place.last_segment());
         let refused = opened.log.append_batch(4, 1, &[entry], false);
         assert!(
             matches!(refused, Err(AppendError::Fatal { .. })),
             "{refused:?}"
         );
-        assert_eq!(std::fs::read(place.last_segment()).unwrap(), before);
+        assert_eq!(text_of(&place.last_segment()), before);
     }
 }
 
@@ -142,12 +139,9 @@ fn the_signature_is_by_the_key_over_the_root() {
     assert_eq!(signed.checkpoint().size(), 7);
     assert_eq!(signed.checkpoint().root(), log.frontier().root());
     // Signed once is enough.
-    let length = std::fs::metadata(place.last_segment()).unwrap().len();
+    let length = written(&place.last_segment());
     assert_eq!(log.sign().unwrap(), head);
-    assert_eq!(
-        std::fs::metadata(place.last_segment()).unwrap().len(),
-        length
-    );
+    assert_eq!(written(&place.last_segment()), length);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use engine::ports::{Entries as _, Log as _, ReadError};
 use record::tile::decode_entry_bundle;
 
-use crate::tests::{Place, act, append, fill, root_of};
+use crate::tests::{Place, act, append, fill, root_of, text_of, written};
 use crate::{CannotOpen, Options, Reader};
 
 #[test]
@@ -156,11 +156,11 @@ fn what_was_not_whole_is_not_shown_in_a_copy() {
     fill(&mut opened.log, 2, 3);
     let copy = place.copy();
     append(&mut opened.log, &[act(7), act(8)]);
-    let text = std::fs::read(place.last_segment()).unwrap();
-    let before = std::fs::metadata(copy.last_segment()).unwrap().len();
+    let text = text_of(&place.last_segment());
+    let before = written(&copy.last_segment());
     let torn = &text[..usize::try_from(before).unwrap() + 400];
     std::fs::write(copy.last_segment(), torn).unwrap();
     let reader = copy.reader();
     assert_eq!((reader.size(), reader.entry(7).unwrap()), (7, None));
-    assert_eq!(std::fs::read(copy.last_segment()).unwrap(), torn);
+    assert_eq!(text_of(&copy.last_segment()), torn);
 }

@@ -6,7 +6,7 @@ use engine::ports::{Entries as _, Log as _};
 use record::kinds::log::KeyRotated;
 
 use super::{CannotOpen, Opened};
-use crate::tests::{Place, act, append, fill, root_of};
+use crate::tests::{Place, act, append, fill, root_of, text_of, written};
 use crate::verify::tests::check;
 use crate::{Log, Options, Standing};
 
@@ -18,7 +18,7 @@ fn grown(batches: u64) -> (Place, Vec<(u64, Place)>) {
     let mut steps = Vec::new();
     for batch in 0..batches {
         fill(&mut opened.log, u64::from(batch > 0), 2 + batch % 3);
-        let length = std::fs::metadata(place.last_segment()).unwrap().len();
+        let length = written(&place.last_segment());
         steps.push((length, place.copy()));
     }
     drop(opened);
@@ -79,22 +79,25 @@ fn a_record_cut_anywhere_in_its_last_two_batches_is_whole_or_refused() {
             Err(CannotOpen::Corrupt(_) | CannotOpen::Anchor { .. }) => {}
             Err(other) => panic!("cut at {length}: {other}"),
         }
-        assert_eq!(std::fs::metadata(&path).unwrap().len(), whole);
+        assert_eq!(written(&path), whole);
     }
 }
 
 #[test]
 fn a_write_that_stopped_anywhere_loses_nothing_that_was_told() {
     let (place, steps) = grown(5);
-    let text = std::fs::read(place.last_segment()).unwrap();
+    let text = text_of(&place.last_segment());
     let (before, earlier) = &steps[3];
     let told = earlier.reader().size();
     let all = place.reader().size();
-    for length in *before..text.len() as u64 {
+    let lengths = *before..text.len() as u64;
+    for (length, room) in lengths.flat_map(|length| [(length, 0), (length, 1), (length, 5_000)]) {
         // The anchor and the tiles are those of before: nobody was told of the last batch.
         let copy = earlier.copy();
         let end = usize::try_from(length).unwrap();
-        std::fs::write(copy.last_segment(), &text[..end]).unwrap();
+        let mut image = text[..end].to_vec();
+        image.resize(end + room, 0);
+        std::fs::write(copy.last_segment(), &image).unwrap();
         let opened = open(&copy).unwrap_or_else(|error| panic!("cut at {length}: {error}"));
         assert!(
             size(&opened) == told || size(&opened) == all,
@@ -116,7 +119,7 @@ fn a_write_that_stopped_anywhere_loses_nothing_that_was_told() {
 #[test]
 fn sectors_that_never_arrived_are_a_torn_tail() {
     let (place, steps) = grown(5);
-    let text = std::fs::read(place.last_segment()).unwrap();
+    let text = text_of(&place.last_segment());
     let (before, earlier) = &steps[3];
     let told = earlier.reader().size();
     // The signature before the last batch was not synced either; the batch's own end was.
@@ -146,7 +149,7 @@ fn sectors_that_never_arrived_are_a_torn_tail() {
 #[test]
 fn a_changed_byte_of_a_signed_batch_is_never_taken_for_a_torn_tail() {
     let (place, steps) = grown(5);
-    let text = std::fs::read(place.last_segment()).unwrap();
+    let text = text_of(&place.last_segment());
     let (before, earlier) = &steps[3];
     let all = place.reader().size();
     for at in usize::try_from(*before).unwrap()..text.len() {
@@ -179,7 +182,7 @@ fn an_older_copy_beside_the_newer_anchor_signs_no_fork() {
         other => panic!("{other:?}"),
     }
     // Nothing was changed by the refusal.
-    let length = std::fs::metadata(old.last_segment()).unwrap().len();
+    let length = written(&old.last_segment());
     assert_eq!(length, steps[2].0);
     let accept = Options {
         accept_anchor: true,
@@ -279,7 +282,7 @@ fn a_new_record_is_not_begun_where_an_old_one_has_left_its_anchor() {
 fn a_segment_that_was_being_made_is_made_again() {
     let (place, _) = grown(3);
     let (root, next) = (root_of(&place.reader()), place.reader().size());
-    let header = std::fs::read(place.last_segment()).unwrap();
+    let header = text_of(&place.last_segment());
     let line = header.split(|byte| *byte == b'\n').next().unwrap();
     for length in [0, 1, 40, line.len()] {
         std::fs::write(place.paths().segment(next), &line[..length]).unwrap();

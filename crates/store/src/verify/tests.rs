@@ -191,9 +191,17 @@ fn a_torn_tail_is_a_note_and_an_older_copy_is_a_problem() {
         "{:?}",
         report.notes
     );
-    torn.extend_from_slice(&[0; 300]);
+    // The same, and the disk's sectors behind the first did not arrive.
+    torn.extend_from_slice(&act(401).encode().unwrap());
+    let arrived = torn.len() / 512 * 512;
+    assert!(arrived as u64 > whole);
+    torn[arrived..].fill(0);
     std::fs::write(&path, &torn).unwrap();
     assert_eq!(check(&place).problems, []);
+    // Within a sector nothing gets lost.
+    torn[arrived - 1] = 0;
+    std::fs::write(&path, &torn).unwrap();
+    assert_eq!(check(&place).problems.len(), 1);
     torn.truncate(usize::try_from(whole).unwrap());
     std::fs::write(&path, &torn).unwrap();
     // Going on, then bringing back the old directory beside the new anchor.

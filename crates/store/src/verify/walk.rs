@@ -15,7 +15,7 @@ use crate::archive;
 use crate::catalog::{Listed, Place, Stub};
 use crate::durable::FileError;
 use crate::layout::Paths;
-use crate::lines::Lines;
+use crate::lines::{self, Lines};
 use crate::replay::Replay;
 use crate::segment::{self, Header, Line, Signed};
 use crate::tail::Stopped;
@@ -78,12 +78,8 @@ pub(super) fn walk(
     if let Some(pinned) = &options.vkey {
         acts.keys.pin(pinned.clone());
     }
-    let length = |listed: &Listed| listed.path().and_then(|path| path.metadata().ok());
-    let bytes_total = listed
-        .iter()
-        .filter_map(length)
-        .map(|found| found.len())
-        .sum();
+    let written = |listed: &Listed| lines::written_bytes(&listed.open().ok()??).ok();
+    let bytes_total = listed.iter().filter_map(written).sum();
     let tiles = Some(Tiles::new(paths, report)?);
     let witness = options.witness.as_deref().map(Witness::new);
     let (walked, problems) = with_checker(|checker| {
@@ -192,11 +188,8 @@ impl Walk<'_> {
     /// Reads one segment.
     fn segment(&mut self, path: &Path, first: u64, next: Option<u64>) -> Result<(), FileError> {
         let file = std::fs::File::open(path).map_err(FileError::new("open", path))?;
-        let length = file
-            .metadata()
-            .map_err(FileError::new("look at", path))?
-            .len();
-        let mut lines = Lines::new(file, 0).map_err(FileError::new("read", path))?;
+        let length = lines::written_bytes(&file).map_err(FileError::new("read", path))?;
+        let mut lines = Lines::new(file, 0, length).map_err(FileError::new("read", path))?;
         let spot = Spot {
             path,
             line: 1,

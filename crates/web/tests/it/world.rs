@@ -166,7 +166,7 @@ fn engine(memory: &Arc<Memory>, clock: &Arc<MovedClock>, growth: Growth) -> Engi
         growth,
         epoch: 1,
         boot: vec![boot()],
-        on_writer_start: Box::new(|| {}),
+        on_thread_start: Arc::new(|_| {}),
         on_fatal: Box::new(|error| panic!("{error}")),
         progress: Box::new(|_, _| {}),
     })
