@@ -87,10 +87,12 @@ impl State {
     }
 
     /// A digest of the state: two states are equal when their digests are.
-    pub fn digest(&self) -> Hash {
-        // A state that has no canonical form equals none, itself included.
-        self.to_snapshot()
-            .map_or(hash::EMPTY_ROOT, |json| hash::sha256(&[&json]))
+    ///
+    /// # Errors
+    /// When the state has no canonical form. Such states have nothing that could be compared: each
+    /// may differ from every other.
+    pub fn digest(&self) -> Result<Hash, canonical::NotCanonical> {
+        Ok(hash::sha256(&[&self.to_snapshot()?]))
     }
 }
 

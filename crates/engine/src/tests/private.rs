@@ -1,7 +1,6 @@
 //! Private incidents: what is said in them is readable only with their key.
 
 use record::command::{Resolve, Update};
-use record::hash::EMPTY_ROOT;
 use record::kinds::incident::{Audience, Role};
 use record::sealed::SubjectKey;
 
@@ -130,7 +129,6 @@ fn the_state_after_it_is_the_same_from_the_record_and_from_a_snapshot() {
     let mut house = House::new();
     told(&mut house);
     house.agrees();
-    assert_ne!(house.driver().state().digest(), EMPTY_ROOT);
     house.driver().snapshot();
     house.start();
     house.agrees();

@@ -37,6 +37,9 @@ pub(crate) fn rebuild(_: RebuildArgs, globals: &Globals, out: &Out) -> Result<()
     })?;
     let acts = station.reader.size();
     let digest = station.engine.view().read(engine::State::digest);
+    let digest = digest.map_err(|error| {
+        Failure::new(Exit::Internal, "the state has no canonical form").because(&error)
+    })?;
     // Archived segments were needed for this; the next start is to do without them again.
     let kept = station.keep_state();
     station.engine.stop();
