@@ -6,7 +6,7 @@ use record::hash;
 use record::kinds::alert::{Acknowledged, Ending, Fired, Resolved};
 
 use crate::alerts::Alert;
-use crate::homes::{Placed, home, place};
+use crate::homes::{Homes, Placed, place};
 use crate::rules::{Action, REFRESHING_SOURCE};
 use crate::{AlertSignal, Context, Deed, Draft, Leases, Phase, State};
 
@@ -160,6 +160,7 @@ fn fire(
     };
     leases.extend(id, until, signal.ends_at.is_some());
     let mut drafts = vec![Draft::new(Subject::Alert(id), fired)];
+    let mut why = None;
     let already_in = known
         .and_then(|alert| state.home_of(alert, drill))
         .is_some();
@@ -171,18 +172,16 @@ fn fire(
             starts_at,
             title: &signal.title,
         };
-        drafts.extend(place(
-            state,
-            &at,
-            home(state, &at, context.rules),
-            context.rules,
-        ));
+        let home = Homes::new(state, context.rules).find(&at, |_| 0);
+        let placement = place(state, &at, home, context.rules);
+        drafts.extend(placement.drafts);
+        why = placement.why;
     }
     Heard::Changed(Deed {
         id: command,
         actor: context.actor.clone(),
         cause: None,
-        why: None,
+        why,
         drafts,
     })
 }

@@ -1,12 +1,14 @@
 //! Which open incident an alert belongs to, and what is done about it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use base::{AlertId, IncidentId, Line, Timestamp};
+use base::{AlertId, IncidentId, Line, Prose, Timestamp};
 use record::act::Subject;
 use record::kinds::incident::{AlertAttached, Declared};
 
 use crate::commands::ATTACHED_ALERTS_MAX;
+use crate::groups::Groups;
 use crate::rules::Action;
 use crate::{Draft, Incident, Rules, State};
 
@@ -19,34 +21,52 @@ pub(crate) struct Placed<'a> {
     pub(crate) title: &'a Line,
 }
 
-/// What alerts of one incident have in common: see [`Rules::correlation`].
-type Key<'a> = Vec<(&'a str, &'a str)>;
+/// Where an alert belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home<'a> {
+    /// Into the oldest open incident that takes such alerts and has room.
+    In(&'a Incident),
+    /// Beside these incidents, all of which are full: the newest of them is named.
+    Beside(&'a Incident),
+    /// No open incident takes such alerts.
+    Nowhere,
+}
 
-/// Attaches the alert to the incident it belongs to, or declares one if a rule says so.
-pub(crate) fn place(
-    state: &State,
-    alert: &Placed<'_>,
-    home: Option<&Incident>,
-    rules: &Rules,
-) -> Vec<Draft> {
+/// What is done about an alert, and why if that needs saying. No drafts: it waits for a person.
+#[derive(Debug, Default)]
+pub(crate) struct Placement {
+    pub(crate) drafts: Vec<Draft>,
+    pub(crate) why: Option<Prose>,
+}
+
+/// Attaches the alert to the incident it belongs to, or declares one: if a rule says so, or if the
+/// incidents it belongs to are full. An alert that belongs to an incident is never left outside.
+pub(crate) fn place(state: &State, alert: &Placed<'_>, home: Home<'_>, rules: &Rules) -> Placement {
     let attached = AlertAttached {
         alert: alert.id,
         moved_from: None,
     };
-    if let Some(incident) = home {
-        if incident.alerts.len() >= ATTACHED_ALERTS_MAX {
-            return Vec::new();
-        }
-        return vec![Draft::new(Subject::Incident(incident.summary.id), attached)];
+    if let Home::In(incident) = home {
+        return Placement {
+            drafts: vec![Draft::new(Subject::Incident(incident.summary.id), attached)],
+            why: None,
+        };
     }
-    let Some(Action::Declare(severity)) = rules.matching(alert.labels).map(|rule| rule.action)
-    else {
-        return Vec::new();
+    let full = match home {
+        Home::Beside(incident) => Some(&incident.summary),
+        _ => None,
+    };
+    let by_rule = match rules.matching(alert.labels).map(|rule| rule.action) {
+        Some(Action::Declare(severity)) => Some(severity),
+        _ => None,
+    };
+    let Some(severity) = by_rule.or(full.map(|full| full.severity)) else {
+        return Placement::default();
     };
     let Some(number) = state.incidents_declared.checked_add(1) else {
-        return Vec::new();
+        return Placement::default();
     };
-    let id = Subject::Incident(IncidentId::from_number(number));
+    let id = IncidentId::from_number(number);
     let declared = Declared {
         drill: alert.drill,
         impact_start: Some(alert.starts_at),
@@ -58,59 +78,59 @@ pub(crate) fn place(
         severity,
         title: alert.title.clone().into(),
     };
-    vec![Draft::new(id.clone(), declared), Draft::new(id, attached)]
+    let subject = Subject::Incident(id);
+    Placement {
+        drafts: vec![
+            Draft::new(subject.clone(), declared),
+            Draft::new(subject, attached),
+        ],
+        why: full.and_then(|full| {
+            let full = full.id;
+            format!(
+                "{full} has {ATTACHED_ALERTS_MAX} alerts, and one incident takes no more: {id} \
+                 goes on with those that follow"
+            )
+            .parse()
+            .ok()
+        }),
+    }
 }
 
-/// The oldest open incident that the alert belongs to.
-pub(crate) fn home<'a>(
+/// Where alerts belong in a state.
+pub(crate) struct Homes<'a> {
     state: &'a State,
-    alert: &Placed<'_>,
-    rules: &Rules,
-) -> Option<&'a Incident> {
-    let key = rules.correlation(alert.labels)?;
-    state
-        .open_incidents()
-        .filter(|incident| incident.summary.drill == alert.drill)
-        .find(|incident| keys_of(state, incident, rules).any(|theirs| theirs == key))
+    groups: Cow<'a, Groups>,
 }
-
-/// The same for many alerts: every open incident is looked at once.
-pub(crate) struct Homes<'a>(BTreeMap<(bool, Key<'a>), &'a Incident>);
 
 impl<'a> Homes<'a> {
-    /// Where alerts belong in this state.
-    pub(crate) fn new(state: &'a State, rules: &'a Rules) -> Homes<'a> {
-        let mut homes = BTreeMap::new();
-        for incident in state.open_incidents() {
-            for key in keys_of(state, incident, rules) {
-                homes
-                    .entry((incident.summary.drill, key))
-                    .or_insert(incident);
+    /// With these rules. Quick if the state was [grouped](State::group_by) by them; otherwise every
+    /// open incident is looked at once.
+    pub(crate) fn new(state: &'a State, rules: &Rules) -> Homes<'a> {
+        let kept = state.groups();
+        let groups = if kept.is_for(&rules.attach_by) {
+            Cow::Borrowed(kept)
+        } else {
+            Cow::Owned(Groups::of(state, &rules.attach_by))
+        };
+        Homes { state, groups }
+    }
+
+    /// Where this alert belongs, when `joining` says how many more are about to join an incident.
+    pub(crate) fn find(
+        &self,
+        alert: &Placed<'_>,
+        joining: impl Fn(IncidentId) -> usize,
+    ) -> Home<'a> {
+        let state = self.state;
+        let takers = self.groups.takers(alert.labels);
+        let takers = takers.filter_map(|id| state.incidents.get(&id));
+        let mut home = Home::Nowhere;
+        for incident in takers.filter(|incident| incident.summary.drill == alert.drill) {
+            if incident.alerts.len() + joining(incident.summary.id) < ATTACHED_ALERTS_MAX {
+                return Home::In(incident);
             }
+            home = Home::Beside(incident);
         }
-        Homes(homes)
+        home
     }
-
-    /// The oldest open incident that the alert belongs to.
-    pub(crate) fn find(&self, alert: &Placed<'a>, rules: &'a Rules) -> Option<&'a Incident> {
-        let key = rules.correlation(alert.labels)?;
-        self.0.get(&(alert.drill, key)).copied()
-    }
-}
-
-/// Every key whose alerts belong to this incident: its service's, and those of its alerts.
-fn keys_of<'a>(
-    state: &'a State,
-    incident: &'a Incident,
-    rules: &'a Rules,
-) -> impl Iterator<Item = Key<'a>> {
-    let service = incident
-        .summary
-        .service
-        .as_ref()
-        .map(|it| vec![("service", it.as_str())]);
-    let attached = incident.alerts.iter().filter_map(|id| state.alerts.get(id));
-    service
-        .into_iter()
-        .chain(attached.filter_map(|alert| rules.correlation(&alert.labels)))
 }

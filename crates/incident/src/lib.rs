@@ -7,6 +7,7 @@
 
 mod alerts;
 mod commands;
+mod groups;
 mod hear;
 mod homes;
 mod incidents;
@@ -16,7 +17,7 @@ mod signal;
 mod state;
 mod tick;
 
-pub use alerts::{Alert, Heartbeat, Maintenance, Silence};
+pub use alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 pub use commands::decide;
 pub use hear::{DEED_ID_PREFIX, Heard, alert_id, hear};
 pub use incidents::{Incident, Summary};

@@ -79,23 +79,6 @@ impl Rules {
             .iter()
             .find(|rule| matches_all(&rule.matchers, labels))
     }
-
-    /// What alerts have in common that belong together: two with equal keys do.
-    pub(crate) fn correlation<'a>(
-        &'a self,
-        labels: &'a BTreeMap<Box<str>, Box<str>>,
-    ) -> Option<Vec<(&'a str, &'a str)>> {
-        let all: Option<Vec<_>> = self
-            .attach_by
-            .iter()
-            .map(|name| labels.get(name).map(|value| (&**name, &**value)))
-            .collect();
-        all.filter(|key| !key.is_empty()).or_else(|| {
-            labels
-                .get("alertname")
-                .map(|value| vec![("alertname", &**value)])
-        })
-    }
 }
 
 /// Whether every matcher's label has its value.

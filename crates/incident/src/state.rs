@@ -8,7 +8,9 @@ use record::kinds::Body;
 use record::kinds::alert::Fired;
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::{Alert, Heartbeat, Maintenance, Silence};
+use crate::Rules;
+use crate::alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
+use crate::groups::Groups;
 use crate::incidents::{Incident, Summary};
 
 /// How long an ended alert is remembered, so that a late duplicate is known as one: a day.
@@ -28,7 +30,7 @@ pub struct State {
     /// Older closed incidents.
     pub closed: BTreeMap<IncidentId, Summary>,
     /// Alerts that fire, and those that ended within a day.
-    pub alerts: BTreeMap<AlertId, Alert>,
+    pub alerts: Alerts,
     /// Silences that have not been ended; expired ones go when the next is created.
     pub silences: BTreeMap<Name, Silence>,
     /// Maintenance windows, likewise.
@@ -41,13 +43,25 @@ pub struct State {
     pub silences_created: u32,
     /// How many maintenance windows were ever scheduled.
     pub maintenances_scheduled: u32,
-    /// Ended alerts by the time they ended, oldest first.
-    ended: BTreeSet<(Timestamp, AlertId)>,
     /// Closed incidents that are still whole, by the time they were closed.
     closed_whole: BTreeSet<(Timestamp, IncidentId)>,
+    /// Follows from the rest and from rules: see [`State::group_by`].
+    #[serde(skip)]
+    groups: Groups,
 }
 
 impl State {
+    /// From now on keeps which open incidents take which alerts by these rules, so that those who
+    /// [hear](crate::hear) of many alerts need not look at every incident for each. Changes nothing
+    /// of what is decided, nor of what is equal.
+    pub fn group_by(&mut self, rules: &Rules) {
+        self.groups = Groups::of(self, &rules.attach_by);
+    }
+
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
     /// The incident whose earlier acts [`State::apply`] needs for this one: only a summary is left
     /// of it.
     pub fn needs(&self, act: &Act) -> Option<IncidentId> {
@@ -95,12 +109,7 @@ impl State {
 
     /// The open firing of what a source calls by this fingerprint; the newest if there are several.
     pub fn firing(&self, source: &Name, fingerprint: &Line) -> Option<&Alert> {
-        self.alerts
-            .values()
-            .filter(|alert| {
-                alert.is_firing() && alert.source == *source && alert.fingerprint == *fingerprint
-            })
-            .max_by_key(|alert| alert.starts_at)
+        self.alerts.firing(source, fingerprint)
     }
 
     /// The incident that the alert stays in when it fires again, now as a drill or not. After its
@@ -114,7 +123,7 @@ impl State {
 
     /// How many alerts fire, as far as anybody knows.
     pub fn alerts_firing(&self) -> usize {
-        self.alerts.len().saturating_sub(self.ended.len())
+        self.alerts.firing_count()
     }
 
     /// Why alerts with these labels do nothing now, if they don't.
@@ -164,22 +173,36 @@ impl State {
         let closed_before = incident.summary.resolved_at;
         incident.apply(act);
         let closed_now = incident.summary.resolved_at;
-        if let Body::IncidentAlertAttached(attached) = &act.body {
-            if let Some(alert) = self.alerts.get_mut(&attached.alert) {
-                alert.incident = Some(id);
+        match &act.body {
+            Body::IncidentAlertAttached(attached) => {
+                self.attach(attached.alert, attached.moved_from, id);
             }
-            if let Some(left) = attached
-                .moved_from
-                .and_then(|left| self.incidents.get_mut(&left))
-            {
-                left.alerts.remove(&attached.alert);
+            Body::IncidentDeclared(_) | Body::IncidentReopened(_) => {
+                self.groups.open(incident, &self.alerts);
             }
+            Body::IncidentResolved(_) => self.groups.close(id),
+            _ => {}
         }
         if closed_before != closed_now {
             closed_before.map(|at| self.closed_whole.remove(&(at, id)));
             self.closed_whole.extend(closed_now.map(|at| (at, id)));
         }
         self.let_closed_incidents_go();
+    }
+
+    fn attach(&mut self, alert: AlertId, moved_from: Option<IncidentId>, to: IncidentId) {
+        if let Some(known) = self.alerts.get(&alert) {
+            if let Some(left) = known.incident {
+                self.groups.leave(left, &known.labels);
+            }
+            if self.summary(to).is_some_and(Summary::is_open) {
+                self.groups.join(to, &known.labels);
+            }
+            self.alerts.change(alert, |known| known.incident = Some(to));
+        }
+        if let Some(left) = moved_from.and_then(|left| self.incidents.get_mut(&left)) {
+            left.alerts.remove(&alert);
+        }
     }
 
     fn let_closed_incidents_go(&mut self) {
@@ -196,48 +219,52 @@ impl State {
     fn apply_to_alert(&mut self, id: AlertId, act: &Act) {
         match &act.body {
             Body::AlertFired(fired) => self.fire(id, act.id, act.at, fired),
-            Body::AlertResolved(resolved) => {
-                let Some(alert) = self.alerts.get_mut(&id) else {
-                    return;
-                };
+            Body::AlertResolved(resolved) => self.alerts.change(id, |alert| {
                 alert.ended = Some((resolved.ended_at, resolved.ending));
-                self.ended.insert((act.at, id));
-            }
+                alert.end_recorded_at = Some(act.at);
+            }),
             Body::AlertAcknowledged(_) => {
-                if let Some(alert) = self.alerts.get_mut(&id) {
-                    alert.acknowledged = true;
-                }
+                self.alerts.change(id, |alert| alert.acknowledged = true);
             }
             _ => {}
         }
-        while let Some((at, oldest)) = self.ended.first().copied() {
+        while let Some((at, oldest)) = self.alerts.first_ended() {
             let old = act.at.ms_since(at) > ENDED_ALERT_KEPT_MS;
-            if !old && self.ended.len() <= ENDED_ALERTS_MAX {
+            if !old && self.alerts.ended_count() <= ENDED_ALERTS_MAX {
                 break;
             }
-            self.ended.pop_first();
-            self.alerts.remove(&oldest);
+            self.take_alert(oldest);
         }
     }
 
-    fn fire(&mut self, id: AlertId, fired_act: ActId, at: Timestamp, fired: &Fired) {
-        let before = self.alerts.remove(&id);
-        if before.is_some() {
-            self.ended.retain(|(_, ended)| *ended != id);
+    /// Takes the alert out of memory. The incident it belongs to still names it.
+    fn take_alert(&mut self, id: AlertId) -> Option<Alert> {
+        let alert = self.alerts.take(id)?;
+        if let Some(left) = alert.incident {
+            self.groups.leave(left, &alert.labels);
         }
+        Some(alert)
+    }
+
+    fn fire(&mut self, id: AlertId, fired_act: ActId, at: Timestamp, fired: &Fired) {
+        let before = self.take_alert(id);
         let firings = before.as_ref().map_or(0, |before| before.firings);
         let incident = before
             .as_ref()
             .and_then(|before| self.home_of(before, fired.drill));
-        if incident.is_none()
-            && let Some(left) = before.and_then(|before| before.incident)
-            && let Some(left) = self.incidents.get_mut(&left)
-        {
-            left.alerts.remove(&id);
+        match (incident, before.and_then(|before| before.incident)) {
+            (Some(stays), _) => self.groups.join(stays, &fired.labels),
+            (None, Some(left)) => {
+                if let Some(left) = self.incidents.get_mut(&left) {
+                    left.alerts.remove(&id);
+                }
+            }
+            (None, None) => {}
         }
-        let alert = Alert {
+        self.alerts.put(Alert {
             acknowledged: false,
             drill: fired.drill,
+            end_recorded_at: None,
             ended: None,
             fired_act,
             fired_at: at,
@@ -249,8 +276,7 @@ impl State {
             source: fired.source.clone(),
             starts_at: fired.starts_at,
             title: fired.title.clone(),
-        };
-        self.alerts.insert(id, alert);
+        });
     }
 
     fn apply_to_silence(&mut self, name: &Name, act: &Act) {

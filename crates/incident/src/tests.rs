@@ -84,10 +84,13 @@ impl World {
     /// Thursday 21 December 2017, 7:30, and nothing has happened yet.
     fn new() -> World {
         let now = word("2017-12-21T07:30:00.000Z");
+        let rules = Rules::default();
+        let mut state = State::default();
+        state.group_by(&rules);
         World {
-            state: State::default(),
+            state,
             leases: Leases::new(now),
-            rules: Rules::default(),
+            rules,
             now,
             record: Vec::new(),
             commands: 0,
@@ -170,6 +173,8 @@ impl World {
         let mut state = State::default();
         fold(&mut state, &self.record, 0);
         assert_eq!(state, self.state);
+        state.group_by(&self.rules);
+        self.state = state;
     }
 
     fn alert(&self, fingerprint: &str) -> &Alert {

@@ -9,9 +9,8 @@ use record::kinds::Body;
 use record::kinds::alert::Ending;
 use record::kinds::incident::Reminded;
 
-use crate::commands::ATTACHED_ALERTS_MAX;
 use crate::hear::{deed_id, ended};
-use crate::homes::{Homes, Placed, place};
+use crate::homes::{Home, Homes, Placed, place};
 use crate::{
     Action, Alert, AlertRule, AlertSignal, Context, Deed, Draft, Heard, Heartbeat, Incident, Phase,
     Rules, State, hear,
@@ -287,27 +286,27 @@ fn unplaced(state: &State, ending: &BTreeSet<AlertId>, now: Timestamp, rules: &R
             starts_at: alert.starts_at,
             title: &alert.title,
         };
-        let home = homes.find(&placed, rules);
-        let before = home.map_or(0, |home| joined.get(&home.summary.id).copied().unwrap_or(0));
-        let full = home.is_some_and(|home| home.alerts.len() + before >= ATTACHED_ALERTS_MAX);
-        if full || (home.is_none() && declared) {
+        let home = homes.find(&placed, |id| joined.get(&id).copied().unwrap_or(0));
+        if !matches!(home, Home::In(_)) && declared {
             continue;
         }
         let own = heartbeat_of(state, alert).map_or(Cow::Borrowed(rules), |(name, it)| {
             with_heartbeat(rules, name, it)
         });
-        let drafts = place(state, &placed, home, &own);
-        if drafts.is_empty() {
+        let placement = place(state, &placed, home, &own);
+        if placement.drafts.is_empty() {
             continue;
         }
-        declared |= home.is_none();
-        joined.extend(home.map(|home| (home.summary.id, before + 1)));
+        match home {
+            Home::In(incident) => *joined.entry(incident.summary.id).or_default() += 1,
+            Home::Beside(_) | Home::Nowhere => declared = true,
+        }
         deeds.push(Deed {
             id: deed_id(&format!("alert:{}:placed", alert.fired_act)),
             actor: Actor::System { id: part("rules") },
             cause: Some(alert.fired_act),
-            why: None,
-            drafts,
+            why: placement.why,
+            drafts: placement.drafts,
         });
     }
     deeds

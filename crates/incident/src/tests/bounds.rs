@@ -35,20 +35,44 @@ fn a_declaration_names_64_alerts_and_no_more() {
     );
 }
 
-#[test]
-fn an_incident_takes_1000_alerts_and_the_next_one_waits() {
-    let mut world = World::declaring();
+/// Fills the open incident that takes the alerts of `checkout`.
+fn filled(world: &mut World) {
     for number in 0..1_000 {
         let signal = firing(
-            &world,
+            world,
             &format!("alert-{number}"),
             &[("service", "checkout")],
         );
         let told = world.hear(&signal);
         assert!(told.last().unwrap().contains("INC-1 takes"), "{told:?}");
     }
-    let signal = firing(&world, "one-more", &[("service", "checkout")]);
-    assert_eq!(world.hear(&signal), ["one-more fired, time 1"]);
+}
+
+#[test]
+fn an_incident_takes_1000_alerts_and_those_that_follow_have_another_one() {
+    let mut world = World::declaring();
+    filled(&mut world);
+    let more = firing(&world, "one-more", &[("service", "checkout")]);
+    let Heard::Changed(deed) = world.listen(&more) else {
+        unreachable!()
+    };
+    assert_eq!(
+        deed.why.as_ref().unwrap().as_str(),
+        "INC-1 has 1000 alerts, and one incident takes no more: INC-2 goes on with those that follow"
+    );
+    assert_eq!(
+        world.do_it(deed),
+        [
+            "one-more fired, time 1",
+            "INC-2 declared SEV2: one-more is wrong",
+            "INC-2 takes one-more"
+        ]
+    );
+    let next = firing(&world, "and-another", &[("service", "checkout")]);
+    assert_eq!(
+        world.hear(&next),
+        ["and-another fired, time 1", "INC-2 takes and-another"]
+    );
     assert_eq!(world.tick(), Vec::<String>::new());
     let attach = Attach {
         alert: world.alert("one-more").id,
@@ -56,6 +80,74 @@ fn an_incident_takes_1000_alerts_and_the_next_one_waits() {
     };
     assert_eq!(world.ask(attach).unwrap_err().reason, Reason::TooMany);
     assert_eq!(world.state.incidents[&inc(1)].alerts.len(), 1_000);
+    // Other alerts are none of its business.
+    let other = firing(&world, "other", &[("service", "search")]);
+    assert_eq!(world.hear(&other).len(), 3);
+    assert_eq!(
+        world
+            .state
+            .alerts
+            .values()
+            .filter(|it| it.incident.is_none())
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_full_incident_that_a_person_declared_goes_on_in_one_as_bad_as_it_is() {
+    let mut world = World::new();
+    world
+        .ask(Declare {
+            service: Some(word("checkout")),
+            severity: sev(1),
+            ..declare("Checkout is down")
+        })
+        .unwrap();
+    filled(&mut world);
+    // No rule declares, but whatever belongs to an open incident is in one.
+    let more = firing(&world, "one-more", &[("service", "checkout")]);
+    assert_eq!(
+        world.hear(&more),
+        [
+            "one-more fired, time 1",
+            "INC-2 declared SEV1: one-more is wrong",
+            "INC-2 takes one-more"
+        ]
+    );
+    let other = firing(&world, "other", &[("service", "search")]);
+    assert_eq!(world.hear(&other), ["other fired, time 1"]);
+}
+
+/// That many different alerts, of so many services.
+fn storm(world: &mut World, source: &str, alerts: u32, services: u32) {
+    for number in 0..alerts {
+        let service = format!("service-{}", number % services);
+        let signal = AlertSignal {
+            source: word(source),
+            ..firing(world, &format!("alert-{number}"), &[("service", &service)])
+        };
+        let Heard::Changed(deed) = world.listen(&signal) else {
+            unreachable!()
+        };
+        world.record.clear();
+        world.take(&deed.id, &deed.actor, deed.drafts);
+    }
+}
+
+/// Each of these storms takes about a second. When every alert meant to look at all others, or at
+/// all open incidents, they took minutes, longer than a test may.
+#[test]
+fn as_many_alerts_as_may_fire_are_heard_one_by_one_without_looking_at_all_others() {
+    let mut world = World::new();
+    storm(&mut world, "prometheus", 20_000, 20_000);
+    assert_eq!(world.state.alerts_firing(), 20_000);
+    let mut world = World::declaring();
+    storm(&mut world, "prometheus", 20_000, 23);
+    assert_eq!(world.state.incidents_declared, 23);
+    let mut world = World::declaring();
+    storm(&mut world, "alertmanager", 20_000, 20_000);
+    assert_eq!(world.state.incidents_declared, 20_000);
 }
 
 #[test]

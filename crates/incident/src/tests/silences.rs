@@ -174,7 +174,7 @@ fn many_alerts_that_waited_declare_one_incident_and_join_it() {
 }
 
 #[test]
-fn a_window_over_hundreds_of_alerts_ends_in_two_looks() {
+fn a_window_over_more_alerts_than_an_incident_takes_ends_in_three_looks() {
     let mut world = World::declaring();
     world.ask(silence(&world, HOUR)).unwrap();
     for number in 0..1_200 {
@@ -182,9 +182,12 @@ fn a_window_over_hundreds_of_alerts_ends_in_two_looks() {
         world.hear(&signal);
     }
     world.wait(HOUR);
-    // One declares; the others see its incident, and join it as far as there is room.
+    // One declares; the others see its incident and join it as far as there is room; the first that
+    // finds none declares another one.
     assert_eq!(world.tick().len(), 2);
-    assert_eq!(world.tick().len(), 999);
+    assert_eq!(world.tick().len(), 999 + 2);
+    assert_eq!(world.tick().len(), 199);
     assert_eq!(world.tick(), nothing());
     assert_eq!(world.state.incidents[&inc(1)].alerts.len(), 1_000);
+    assert_eq!(world.state.incidents[&inc(2)].alerts.len(), 200);
 }
