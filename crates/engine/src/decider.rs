@@ -17,7 +17,7 @@ use record::kinds::access::Scope;
 use record::sealed::{Sealable, SubjectKey};
 
 use crate::access::scope_for;
-use crate::growth::Growth;
+use crate::growth::{Growth, cost_when_due, cost_when_heard};
 use crate::lookup::{acts_on, find_command};
 use crate::ports::{Entries, Keystore, ReadError};
 use crate::recent::Recent;
@@ -55,7 +55,7 @@ struct Header {
 impl Decider {
     /// A decider that goes on from `state`, which holds every act up to the end of `entries`.
     pub fn new(
-        state: State,
+        mut state: State,
         rules: Rules,
         growth: Growth,
         digest_key: Arc<DigestKey>,
@@ -63,6 +63,7 @@ impl Decider {
         entries: Arc<dyn Entries>,
         now: Timestamp,
     ) -> Decider {
+        state.incidents.group_by(&rules);
         let recent = Recent::new(state.log.acts);
         let leases = Leases::new(now);
         Decider {
@@ -95,6 +96,7 @@ impl Decider {
     pub fn reset(&mut self, state: State) {
         self.recent.forget_from(state.log.acts);
         self.state = state;
+        self.state.incidents.group_by(&self.rules);
     }
 
     /// Decides on one input; acts that follow are added to the batch.
@@ -124,8 +126,11 @@ impl Decider {
     /// Does what is due because time passed.
     pub fn tick(&mut self, batch: &mut Batch, now: Timestamp) {
         for deed in incident::tick(&self.state.incidents, &mut self.leases, now, &self.rules) {
-            if let Err(refusal) = self.deed(batch, deed, &Proof::Internal, now) {
-                tracing::warn!(%refusal, "what is due could not be done");
+            let cost = cost_when_due(&deed);
+            match self.deed(batch, deed, &Proof::Internal, now) {
+                Ok(Settled::Done { .. }) => self.growth.take(cost, now),
+                Ok(_) => {}
+                Err(refusal) => tracing::warn!(%refusal, "what is due could not be done"),
             }
         }
     }
@@ -318,11 +323,11 @@ impl Decider {
                         continue;
                     }
                 };
-            let acts = deed.drafts.len() as u64;
             let begins = deed
                 .drafts
                 .iter()
                 .any(|it| matches!(it.body, Body::AlertFired(_)));
+            let cost = cost_when_heard(&deed);
             if begins && self.state.incidents.alerts_firing() >= ALERTS_FIRING_MAX {
                 settled.refused = Some(Refusal::new(
                     Reason::Overloaded,
@@ -330,7 +335,7 @@ impl Decider {
                 ));
                 break;
             }
-            if !self.growth.has(acts, now) {
+            if cost > 0 && !self.growth.has(cost, now) {
                 settled.refused = Some(Refusal::new(
                     Reason::Overloaded,
                     "alerts come faster than the record may grow: send the rest again later",
@@ -339,7 +344,7 @@ impl Decider {
             }
             match self.deed(batch, deed, proof, now) {
                 Ok(Settled::Done { first, count }) => {
-                    self.growth.take(acts);
+                    self.growth.take(cost, now);
                     settled.acts.push((first, count));
                 }
                 Ok(_) => settled.known += 1,

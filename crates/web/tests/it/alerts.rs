@@ -76,7 +76,7 @@ fn an_answer_comes_only_when_what_followed_is_durable() {
 #[test]
 fn too_fast_is_503_and_never_4xx() {
     let world = World::with(Setup {
-        growth: Growth::new(1, 3),
+        growth: Growth::new(1, 6),
         ..Setup::default()
     });
     let names: Vec<String> = (0..10).map(|number| format!("Alert{number}")).collect();
