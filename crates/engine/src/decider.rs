@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{
-    ActId, Actor, CommandDigest, CommandId, IncidentId, KeyRef, Name, Proof, Prose, Timestamp,
-};
+use base::{ActId, Actor, CommandDigest, CommandId, IncidentId, Name, Proof, Prose, Timestamp};
 use incident::{
     AlertSignal, Context, DEED_ID_PREFIX, Deed, Draft, Heard, Leases, Reason, Refusal, Rules,
 };
@@ -14,7 +12,7 @@ use record::act::{Act, Evidence, Signed, Subject, act_id};
 use record::command::{self, DigestKey, Verb};
 use record::kinds::Body;
 use record::kinds::access::Scope;
-use record::sealed::{Sealable, SubjectKey};
+use record::sealed::Sealable;
 
 use crate::access::scope_for;
 use crate::growth::{Growth, cost_when_due, cost_when_heard};
@@ -22,6 +20,7 @@ use crate::lookup::{acts_on, find_command};
 use crate::ports::{Entries, Keystore, ReadError};
 use crate::recent::Recent;
 use crate::request::{Input, Prepared, Transport, actor_of};
+use crate::sealing::sealing_key;
 use crate::settled::{Batch, Settled, SignalsSettled};
 use crate::state::State;
 
@@ -426,7 +425,7 @@ impl Decider {
                     .map(Sealable::Open),
                 body: draft.body,
             };
-            if let Some((key, name)) = self.sealing_key(&act)? {
+            if let Some((key, name)) = sealing_key(&self.state, self.keystore.as_ref(), &act)? {
                 act.seal(&key, &name);
             }
             let entry = act.encode().map_err(|bad| {
@@ -541,49 +540,6 @@ impl Decider {
             }
             None => None,
         })
-    }
-
-    /// The key that seals acts on this subject, if they are sealed.
-    fn sealing_key(&self, act: &Act) -> Result<Option<(SubjectKey, KeyRef)>, Refusal> {
-        let Subject::Incident(id) = act.subject else {
-            return Ok(None);
-        };
-        let declares = match &act.body {
-            Body::IncidentDeclared(declared) => Some(declared.private),
-            _ => None,
-        };
-        let summary = || {
-            self.state
-                .incidents
-                .summary(id)
-                .map(|summary| summary.private)
-        };
-        // Acts of the declaring command itself come before its declaration is folded in.
-        let private = declares.or_else(summary).unwrap_or(false);
-        if !private {
-            return Ok(None);
-        }
-        let name: KeyRef = format!("incident/{id}")
-            .parse()
-            .map_err(|bad| Refusal::new(Reason::OutOfRange, format!("no key name: {bad}")))?;
-        let unreadable = |error: std::io::Error| {
-            Refusal::new(
-                Reason::NoSpace,
-                format!("the keystore can't be used: {error}"),
-            )
-        };
-        let key = if declares.is_some() {
-            Some(self.keystore.ensure(&name).map_err(unreadable)?)
-        } else {
-            self.keystore.find(&name).map_err(unreadable)?
-        };
-        match key {
-            Some(key) => Ok(Some((key, name))),
-            None => Err(Refusal::new(
-                Reason::WrongState,
-                format!("the key of {id} was erased: nothing can be written in it any more"),
-            )),
-        }
     }
 }
 

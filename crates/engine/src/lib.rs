@@ -18,6 +18,7 @@ pub mod ports;
 mod prepare;
 mod recent;
 mod request;
+mod sealing;
 mod settled;
 mod state;
 mod writer;

@@ -108,7 +108,7 @@ fn an_open_incident_has_no_key_and_is_readable() {
 }
 
 #[test]
-fn when_its_key_is_erased_nothing_more_is_written_in_it() {
+fn when_its_key_is_erased_no_text_is_written_in_it_any_more() {
     let mut house = House::new();
     told(&mut house);
     house.keys.erase("incident/INC-1");
@@ -122,6 +122,52 @@ fn when_its_key_is_erased_nothing_more_is_written_in_it() {
     // The record as it was is untouched: what was sealed stays sealed, and folds.
     house.start();
     house.agrees();
+}
+
+#[test]
+fn an_incident_whose_key_is_erased_is_still_reminded_of_and_brought_to_its_end() {
+    let mut house = House::new();
+    let secret = Declare {
+        private: true,
+        ..declare(SECRETS[0])
+    };
+    house.done("p-1", secret);
+    house.keys.erase("incident/INC-1");
+    house.wait(5 * 60 * SECOND);
+    house.tick().unwrap();
+    let kinds = |house: &House| -> Vec<String> {
+        let acts = house.acts();
+        let kinds = acts[2..].iter().map(|act| act.body.kind().to_owned());
+        kinds.collect()
+    };
+    assert_eq!(kinds(&house), ["incident.reminded/1"]);
+    // It was done: the next second brings nothing.
+    house.wait(SECOND);
+    house.tick().unwrap();
+    assert_eq!(kinds(&house).len(), 1);
+    let resolve = |summary| Resolve {
+        incident: inc(1),
+        summary,
+    };
+    let told = house.ask("p-2", resolve(Some(word(SECRETS[3]))));
+    assert_eq!(reason(&told), Reason::WrongState);
+    let mut because = local("p-3", resolve(None));
+    because.command.why = Some(word(SECRETS[4]));
+    assert_eq!(reason(&house.send(because)), Reason::WrongState);
+    house.done("p-4", Acknowledge { incident: inc(1) });
+    house.done("p-5", resolve(None));
+    assert_eq!(
+        kinds(&house),
+        [
+            "incident.reminded/1",
+            "incident.acknowledged/1",
+            "incident.resolved/1"
+        ]
+    );
+    house.agrees();
+    assert!(house.keys.names().is_empty(), "no key was made anew");
+    let everything = String::from_utf8(house.disk.entries().concat()).unwrap();
+    assert!(!SECRETS.iter().any(|secret| everything.contains(secret)));
 }
 
 #[test]
