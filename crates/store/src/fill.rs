@@ -202,3 +202,6 @@ fn make(path: &std::path::Path, bytes: u64, stop: &AtomicBool) -> Result<File, F
     file.sync_all().map_err(FileError::new("sync", path))?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests;

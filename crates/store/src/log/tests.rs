@@ -2,8 +2,9 @@
 
 use engine::ports::{AppendError, AppendRefusal, Entries as _, Log as _};
 
-use crate::tests::{Place, act, append, fill, text_of, written};
-use crate::{Log, Options};
+use crate::catalog;
+use crate::tests::{Place, act, append, fill, root_of, text_of, written};
+use crate::{Log, Options, VerifyOptions, verify};
 
 fn entry(number: u64) -> Vec<Vec<u8>> {
     vec![act(number).encode().unwrap()]
@@ -158,4 +159,49 @@ fn readers_see_a_batch_when_it_is_durable_and_find_it_when_it_is_published() {
     reader.publish(4, &[act(4)]);
     assert_eq!(reader.size(), 5);
     assert_eq!(reader.find_act(&act(4).id).unwrap(), Some(4));
+}
+
+/// Segments of 4 MiB, and a thousand acts of 350 bytes in a batch.
+#[test]
+fn what_comes_quickly_goes_to_segments_made_ahead_and_leaves_no_zeroes() {
+    const BYTES: u64 = 4 << 20;
+    let place = Place::new();
+    let options = Options {
+        segment_bytes_max: BYTES,
+        low_water_bytes: 0,
+        ..place.options()
+    };
+    let mut opened = Log::open(place.lock(), &options).unwrap();
+    let spare = place.paths().spare();
+    let mut seen = false;
+    for round in 0..200 {
+        fill(&mut opened.log, 1, 1_000);
+        seen |= spare.exists();
+        if round > 20 && seen && catalog::list(&place.paths(), &[]).unwrap().len() > 4 {
+            break;
+        }
+    }
+    assert!(seen, "nothing was made ahead");
+    // As a power failure leaves it: with zeroes behind the end, and half a spare.
+    let copy = place.copy();
+    let all = opened.log.frontier().root();
+    drop(opened);
+    assert!(!spare.exists());
+    for listed in catalog::list(&place.paths(), &[]).unwrap() {
+        let path = listed.path().unwrap();
+        let length = std::fs::metadata(path).unwrap().len();
+        assert_eq!(length, written(path), "{}", path.display());
+        assert!(length < BYTES + (1 << 20), "{length}");
+    }
+    std::fs::write(copy.paths().spare(), [0; 5_000]).unwrap();
+    let again = Log::open(copy.lock(), &options).unwrap();
+    assert_eq!(again.log.frontier().root(), all);
+    assert_eq!(again.torn, None);
+    assert_eq!(root_of(&again.log.reader()), all);
+    let mut log = again.log;
+    fill(&mut log, 2, 3);
+    drop(log);
+    let report = verify(&copy.paths(), &VerifyOptions::default(), &mut |_| {}).unwrap();
+    assert_eq!(report.problems, []);
+    assert!(!copy.paths().spare().exists());
 }
