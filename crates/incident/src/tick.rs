@@ -265,10 +265,7 @@ fn ends(deeds: &[Deed]) -> BTreeSet<AlertId> {
 /// declares.
 fn unplaced(state: &State, ending: &BTreeSet<AlertId>, now: Timestamp, rules: &Rules) -> Vec<Deed> {
     let waiting = state.alerts.values().filter(|alert| {
-        alert.is_firing()
-            && alert.incident.is_none()
-            && !ending.contains(&alert.id)
-            && state.suppressed_by(&alert.labels, now).is_none()
+        alert.is_firing() && alert.incident.is_none() && !ending.contains(&alert.id)
     });
     let mut waiting = waiting.peekable();
     if waiting.peek().is_none() {
@@ -294,7 +291,8 @@ fn unplaced(state: &State, ending: &BTreeSet<AlertId>, now: Timestamp, rules: &R
             with_heartbeat(rules, name, it)
         });
         let placement = place(state, &placed, home, &own);
-        if placement.drafts.is_empty() {
+        // Silences are looked through last: most that waits here waits for a person.
+        if placement.drafts.is_empty() || state.suppressed_by(&alert.labels, now).is_some() {
             continue;
         }
         match home {
