@@ -2,7 +2,8 @@
 //!
 //! A subject's key is durable before anything that is sealed under it is written, or a crash would
 //! leave text that nobody can ever read. Every file is its owner's alone (0600). Secrets are never
-//! logged; the text they were read from is overwritten. Erasing a key is not here.
+//! logged; the text they were read from is overwritten. Erasing a key is not here. A keystore without
+//! any key is not one whose keys were erased: it was lost, and whoever asks it is told.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -54,6 +55,17 @@ pub enum CannotLoadKey {
         /// What is wrong.
         why: String,
     },
+    /// A key is asked for, and the keystore holds none at all: it was lost, or is not mounted.
+    #[error(
+        "the keystore {} {why}: that erases nothing. Mount it, restore it, or name it \
+         (record.keystore)", directory.display()
+    )]
+    Lost {
+        /// The keystore's directory.
+        directory: PathBuf,
+        /// That it is not there, or that it is empty.
+        why: &'static str,
+    },
     /// The operating system gave no randomness.
     #[error("the operating system gives no random bytes")]
     NoRandomness,
@@ -66,7 +78,9 @@ impl From<CannotLoadKey> for io::Error {
     fn from(error: CannotLoadKey) -> io::Error {
         match error {
             CannotLoadKey::File(error) => error.into(),
-            CannotLoadKey::Missing(_) => io::Error::new(io::ErrorKind::NotFound, error),
+            CannotLoadKey::Missing(_) | CannotLoadKey::Lost { .. } => {
+                io::Error::new(io::ErrorKind::NotFound, error)
+            }
             CannotLoadKey::Exposed { .. } => io::Error::new(io::ErrorKind::PermissionDenied, error),
             other => io::Error::new(io::ErrorKind::InvalidData, other),
         }
@@ -192,6 +206,17 @@ pub struct Keystore {
     known: Mutex<HashMap<KeyRef, SubjectKey>>,
 }
 
+/// What there is of a keystore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// No such directory.
+    Missing,
+    /// A directory without a key.
+    Empty,
+    /// Some keys.
+    Keys,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyFile {
@@ -213,6 +238,55 @@ impl Keystore {
         }
     }
 
+    /// Where the keys are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What there is of it. A keystore without a key is as it was made, or was lost.
+    ///
+    /// # Errors
+    /// When the directory can't be read.
+    pub fn presence(&self) -> Result<Presence, FileError> {
+        let names = match fs::read_dir(&self.directory) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Presence::Missing),
+            Err(error) => return Err(FileError::new("list", &self.directory)(error)),
+        };
+        for name in names {
+            let path = name
+                .map_err(FileError::new("list", &self.directory))?
+                .path();
+            if is_key_file(&path) {
+                return Ok(Presence::Keys);
+            }
+        }
+        Ok(Presence::Empty)
+    }
+
+    /// Where no key at all is, none was erased: `Err` says so.
+    fn must_be_there(&self) -> Result<(), CannotLoadKey> {
+        let lost = |why| {
+            Err(CannotLoadKey::Lost {
+                directory: self.directory.clone(),
+                why,
+            })
+        };
+        match self.presence()? {
+            Presence::Keys => Ok(()),
+            Presence::Missing => lost("is not there"),
+            Presence::Empty => lost("is empty"),
+        }
+    }
+
+    /// The key with this name; `None` when the keystore has others and not this one.
+    ///
+    /// # Errors
+    /// See [`CannotLoadKey`]; [`CannotLoadKey::Lost`] when the keystore has no key at all.
+    pub fn key(&self, name: &KeyRef) -> Result<Option<SubjectKey>, CannotLoadKey> {
+        self.known(name, false)
+    }
+
     /// The names of all keys, in order.
     ///
     /// # Errors
@@ -229,8 +303,7 @@ impl Keystore {
             let path = name
                 .map_err(FileError::new("list", &self.directory))?
                 .path();
-            // A temporary file that a crash left is no key yet.
-            if path.extension().is_none()
+            if is_key_file(&path)
                 && let Some((name, _)) = self.load(&path)?
             {
                 keys.push(name);
@@ -272,6 +345,7 @@ impl Keystore {
             secret: STANDARD.encode(bytes),
         };
         clear(&mut bytes);
+        durable::make_dir(&self.directory)?;
         let mut text =
             serde_json::to_vec(&file).map_err(|error| damaged(path)(&error.to_string()))?;
         text.push(b'\n');
@@ -294,7 +368,7 @@ impl Keystore {
         let key = match self.load(&path)? {
             Some((_, key)) => key,
             None if make => self.make(&path, name)?,
-            None => return Ok(None),
+            None => return self.must_be_there().map(|()| None),
         };
         if known.len() >= CACHED_MAX {
             known.clear();
@@ -302,6 +376,13 @@ impl Keystore {
         known.insert(name.clone(), key.clone());
         Ok(Some(key))
     }
+}
+
+/// Whether this is a key's file: a temporary one that a crash left is no key yet, nor is what a
+/// file system keeps for itself (`lost+found`).
+fn is_key_file(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 impl engine::ports::Keystore for Keystore {

@@ -38,7 +38,7 @@ pub use archive::{CannotArchive, archivable, archive};
 pub use blob::{BLOB_BYTES_MAX, Blobs};
 pub use catalog::Stub;
 pub use durable::FileError;
-pub use keystore::{CannotLoadKey, Keystore, digest_key, log_key};
+pub use keystore::{CannotLoadKey, Keystore, Presence, digest_key, log_key};
 pub use layout::Paths;
 pub use lock::{CannotLock, DataDir, Holder};
 pub use log::{Log, Options};

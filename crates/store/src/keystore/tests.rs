@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use base::KeyRef;
 use engine::ports::Keystore as _;
 
-use super::{CannotLoadKey, Keystore, digest_key, log_key, make_log_key};
+use super::{CannotLoadKey, Keystore, Presence, digest_key, log_key, make_log_key};
 use crate::tests::Place;
 
 fn name(text: &str) -> KeyRef {
@@ -21,8 +21,10 @@ fn a_key_is_made_once_and_found_again() {
     let place = Place::new();
     drop(place.lock());
     let keystore = Keystore::new(&place.paths());
-    assert!(keystore.find(&name("incident/INC-7")).unwrap().is_none());
+    let error = keystore.find(&name("incident/INC-7")).unwrap_err();
+    assert!(error.to_string().contains("is empty"), "{error}");
     let seven = keystore.ensure(&name("incident/INC-7")).unwrap();
+    assert!(keystore.find(&name("incident/INC-8")).unwrap().is_none());
     let eight = keystore.ensure(&name("incident/INC-8")).unwrap();
     assert_ne!(seven.expose(), eight.expose());
     assert_ne!(seven.expose(), &[0; 32]);
@@ -42,6 +44,32 @@ fn a_key_is_made_once_and_found_again() {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(file.file_name().len(), 64);
     }
+}
+
+/// A directory that was configured and not made refused every private incident.
+#[test]
+fn a_directory_that_is_not_there_is_made_with_the_first_key_and_missed_before() {
+    let place = Place::new();
+    let directory = place.paths().root().join("elsewhere/keys");
+    let keystore = Keystore::at(directory.clone());
+    assert_eq!(keystore.presence().unwrap(), Presence::Missing);
+    let error = keystore.find(&name("incident/INC-7")).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    let said = error.to_string();
+    assert!(said.contains("elsewhere/keys is not there"), "{said}");
+    keystore.ensure(&name("incident/INC-7")).unwrap();
+    assert_eq!(keystore.presence().unwrap(), Presence::Keys);
+    let mode = std::fs::metadata(&directory).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    // Lost as a whole, it does not look as if keys had been erased.
+    std::fs::remove_dir_all(&directory).unwrap();
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::create_dir(directory.join("lost+found")).unwrap();
+    let fresh = Keystore::at(directory);
+    assert_eq!(fresh.presence().unwrap(), Presence::Empty);
+    assert!(fresh.list().unwrap().is_empty());
+    let error = fresh.key(&name("incident/INC-7")).unwrap_err();
+    assert!(matches!(error, CannotLoadKey::Lost { .. }), "{error}");
 }
 
 #[test]
