@@ -8,11 +8,23 @@ use std::path::{Path, PathBuf};
 
 use record::hash::{self, Hash};
 
-use crate::durable::{self, Keep};
+use crate::archive;
+use crate::durable::{self, FileError, Keep};
 use crate::layout::Paths;
 
 /// The longest blob, in bytes.
 pub const BLOB_BYTES_MAX: usize = 8 << 20;
+
+/// What there is of a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// The bytes that its name says.
+    Whole,
+    /// Others.
+    Changed,
+    /// None.
+    Missing,
+}
 
 /// The blobs of one data directory.
 #[derive(Clone, Debug)]
@@ -62,6 +74,28 @@ impl Blobs {
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         Ok(Some(bytes))
+    }
+
+    /// Whether the blob with this SHA-256 is there and whole. It is read piece by piece.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub(crate) fn look_at(&self, sha256: &Hash) -> Result<Kept, FileError> {
+        let path = self.path(sha256);
+        // A longer file is another one, and nobody waits for terabytes to be told so.
+        let long = |path: &Path| {
+            path.metadata()
+                .is_ok_and(|it| it.len() > BLOB_BYTES_MAX as u64)
+        };
+        if long(&path) {
+            return Ok(Kept::Changed);
+        }
+        match archive::digest(&path) {
+            Ok(found) if found == *sha256 => Ok(Kept::Whole),
+            Ok(_) => Ok(Kept::Changed),
+            Err(error) if error.is_missing() => Ok(Kept::Missing),
+            Err(error) => Err(error),
+        }
     }
 
     /// Where the blob with this SHA-256 is kept.

@@ -1,22 +1,27 @@
 //! Checks a whole data directory, believing nothing in it.
 //!
 //! Read-only, for a stopped server or a copy. Every line of every segment, every entry, root,
-//! signature and tile, and every checkpoint that is known elsewhere. One pass in bounded memory;
+//! signature, tile and blob, and every checkpoint that is known elsewhere. One pass in bounded memory;
 //! what is wrong is collected, the first bad entry first. Nothing is repaired here.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use record::hash::{EMPTY_ROOT, Hash};
 use record::note::VerifierKey;
 
 use crate::catalog;
 use crate::durable::FileError;
+use crate::keystore::Keystore;
 use crate::layout::Paths;
 
 mod acts;
 mod blame;
+mod blobs;
 mod checkpoints;
+mod seals;
 mod signatures;
+mod sorted;
 mod tiles;
 mod unique;
 mod walk;
@@ -32,11 +37,15 @@ pub struct VerifyOptions {
     pub archives: Vec<PathBuf>,
     /// The log's first key, if the caller knows it. Otherwise the record's own word is taken; where
     /// entries that may have it are not at hand, signatures are not checked, and a note says so.
+    /// Signatures by keys that such entries may name are checked by nobody either way; where a key
+    /// is given and nothing at hand is signed by one that follows from it, they are wrong.
     pub vkey: Option<VerifierKey>,
     /// The anchor's file.
     pub anchor: Option<PathBuf>,
     /// Checkpoints from elsewhere: where each is from, and the signed note.
     pub checkpoints: Vec<(PathBuf, Vec<u8>)>,
+    /// The keys of sealed text: signed commands that are sealed are checked with them.
+    pub keystore: Option<Arc<Keystore>>,
     /// The directory of a witness, whose copy of the entries is compared with ours.
     pub witness: Option<PathBuf>,
 }
@@ -99,6 +108,8 @@ pub struct Report {
     pub vkeys: Vec<String>,
     /// Signed checkpoints in the segments whose signatures were checked.
     pub signatures: u64,
+    /// Blobs that entries cite and that are what their names say.
+    pub blobs: u64,
     /// What is wrong. Empty if and only if nothing is.
     pub problems: Vec<Problem>,
     /// How many more problems there are than are listed.
@@ -141,6 +152,15 @@ impl Report {
     }
 }
 
+/// How many of something: `1 entry`, `2 entries`.
+fn counted(count: u64, noun: &str) -> String {
+    match (count, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{count} {stem}ies"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
 /// Checks everything in a data directory.
 ///
 /// # Errors
@@ -158,6 +178,7 @@ pub fn verify(
         origin: None,
         vkeys: Vec::new(),
         signatures: 0,
+        blobs: 0,
         problems: Vec::new(),
         problems_more: 0,
         notes: Vec::new(),
@@ -168,7 +189,8 @@ pub fn verify(
         return Ok(report);
     }
     let mut known = checkpoints::gather(paths, options, &mut report)?;
-    let walked = walk::walk(paths, options, &listed, &mut known, &mut report, progress)?;
+    let mut walked = walk::walk(paths, options, &listed, &mut known, &mut report, progress)?;
+    std::mem::take(&mut walked.cited).check(paths, &mut report)?;
     checkpoints::check(known, &walked, options, &mut report)?;
     // Threads report as they finish; a person reads from the top.
     report

@@ -1,4 +1,5 @@
-//! What the entries themselves say: who may sign, which ids there are, what people have signed.
+//! What the entries themselves say: who may sign, which ids there are, what people have signed, what
+//! they cite.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,6 +14,8 @@ use record::kinds::Body;
 use record::note::{Algorithm, VerifierKey};
 use record::sealed::Sealable;
 
+use super::blobs::Cited;
+use super::seals::Seals;
 use super::signatures::{Checker, Job};
 use super::unique::Ids;
 
@@ -34,6 +37,8 @@ pub(super) struct LogKeys {
     signed: Option<u64>,
     /// The caller knows the first key: every other must follow from it.
     pinned: bool,
+    /// A key that is known has signed something that was read.
+    connected: bool,
     /// Up to this size keys may have signed that only entries name which are not at hand.
     unsure: u64,
     /// And at any size behind that.
@@ -75,18 +80,26 @@ impl LogKeys {
         self.begin(key);
     }
 
-    /// Entries below `size` are not at hand, and with them what they say of keys. A pinned key
-    /// stands: what does not follow from it is a stranger's.
+    /// Entries below `size` are not at hand, and with them what they say of keys.
     pub(super) fn lose(&mut self, size: u64) {
-        if !self.pinned {
-            self.unsure = size;
-            self.lost = true;
-        }
+        self.unsure = size;
+        self.lost = true;
     }
 
     /// Whether a key may have signed a checkpoint of this size that no entry at hand names.
     pub(super) fn is_unsure(&self, size: u64) -> bool {
-        self.lost || size < self.unsure
+        (self.lost || size < self.unsure) && self.may_follow()
+    }
+
+    /// Whether what is not at hand may lead from a key that is known to another. Nothing follows
+    /// from a pinned key that has signed nothing here: that would be any record at all.
+    fn may_follow(&self) -> bool {
+        !self.pinned || self.connected
+    }
+
+    /// Whether entries are missing that may have named other keys.
+    pub(super) fn misses_some(&self) -> bool {
+        self.lost
     }
 
     /// Goes on with the key that an act says has been the log's behind what is not at hand.
@@ -128,7 +141,13 @@ impl LogKeys {
     fn rotate(&mut self, from: &str, to: &str) -> Result<(), String> {
         let is_present = |keys: &LogKeys| keys.present().is_some_and(|key| key.to_string() == from);
         if self.lost && !is_present(self) {
-            self.go_on(from)?;
+            // An act that no known key vouches for says nothing to whoever has pinned one.
+            if self.pinned && self.may_follow() {
+                return Ok(());
+            }
+            if !self.pinned {
+                self.go_on(from)?;
+            }
         }
         if !is_present(self) {
             return Err("it retires a key that is not the log's".to_owned());
@@ -182,10 +201,11 @@ impl LogKeys {
         }
         if self.present().is_some_and(is) {
             self.signed = Some(size);
+            self.connected = true;
         }
         match self.present().filter(|key| is(key)) {
             Some(key) => Signer::Known(key),
-            None if self.lost => Signer::NotAtHand,
+            None if self.lost && self.may_follow() => Signer::NotAtHand,
             None => Signer::Stranger,
         }
     }
@@ -199,7 +219,9 @@ pub(super) struct Acts {
     enrolled: HashMap<Name, (VerifierKey, PersonName)>,
     /// The signed command whose acts are being read.
     command: Option<SignedCommand>,
-    /// Commands that are sealed, so that their signature can't be checked here.
+    pub(super) cited: Cited,
+    pub(super) seals: Seals,
+    /// Commands that stayed sealed, so that their signature can't be checked here.
     pub(super) sealed: u64,
     /// Signatures by keys that were enrolled where no entries are at hand.
     pub(super) unknown: u64,
@@ -231,6 +253,8 @@ impl Acts {
             Err(error) => return Ok(Err(error.to_string())),
         };
         self.ids.push(&act.id, index)?;
+        self.cited.push(index, &act)?;
+        let act = self.seals.opened(act, entry);
         let signature = self.check_signature(index, &act, spot, checker);
         Ok(signature.and_then(|()| self.apply(index, &act)))
     }

@@ -7,7 +7,7 @@ use record::checkpoint::Checkpoint;
 use record::hash::Hash;
 use record::note::{NOTE_BYTES_MAX, Note, Unverified, VerifierKey};
 
-use super::walk::Walked;
+use super::walk::{Walked, next_for_keys};
 use super::{Report, VerifyOptions};
 use crate::anchor::{self, SLOT_BYTES, Slot};
 use crate::durable::{self, FileError};
@@ -114,7 +114,7 @@ pub(super) fn check(
     for (path, note, checkpoint) in &known.notes {
         match signed(note, checkpoint, walked) {
             Ok(true) => {}
-            Ok(false) => report.notes.push(not_checked(path)),
+            Ok(false) => report.notes.push(not_checked(path, options)),
             Err(what) => {
                 report.wrong(path, what);
                 continue;
@@ -137,7 +137,7 @@ pub(super) fn check(
         }
     }
     match &options.anchor {
-        Some(path) => check_anchor(path, &known.roots, walked, report),
+        Some(path) => check_anchor(path, &known.roots, walked, options, report),
         None => {
             report.notes.push("no anchor was compared".to_owned());
             Ok(())
@@ -145,12 +145,10 @@ pub(super) fn check(
     }
 }
 
-fn not_checked(path: &Path) -> String {
-    format!(
-        "the signature of {} could not be checked: name the archive (--archive DIR) or the key \
-         (--vkey)",
-        path.display()
-    )
+fn not_checked(path: &Path, options: &VerifyOptions) -> String {
+    let next = next_for_keys(options);
+    let path = path.display();
+    format!("the signature of {path} could not be checked: {next}")
 }
 
 /// Whether the log has signed the note; `false` when entries that are not at hand may name the key
@@ -216,6 +214,7 @@ fn believe(
     path: &Path,
     mut slots: Vec<Slot>,
     walked: &Walked,
+    options: &VerifyOptions,
     report: &mut Report,
 ) -> Result<Vec<Slot>, FileError> {
     let text = durable::read_bounded(path, 2 * SLOT_BYTES as u64 + 1)?.unwrap_or_default();
@@ -234,7 +233,7 @@ fn believe(
         }
     }
     if unsure {
-        report.notes.push(not_checked(path));
+        report.notes.push(not_checked(path, options));
     }
     Ok(slots)
 }
@@ -243,6 +242,7 @@ fn check_anchor(
     path: &Path,
     roots: &BTreeMap<u64, Option<Hash>>,
     walked: &Walked,
+    options: &VerifyOptions,
     report: &mut Report,
 ) -> Result<(), FileError> {
     let keys: Vec<VerifierKey> = walked.keys.all();
@@ -252,7 +252,7 @@ fn check_anchor(
         }
         return Ok(());
     };
-    let slots = believe(path, slots, walked, report)?;
+    let slots = believe(path, slots, walked, options, report)?;
     match (anchor::newest(&slots), report.entries) {
         (Some(_), _) | (None, 0) => {}
         // Whoever would have been told of it has heard nothing.

@@ -6,11 +6,13 @@ use record::checkpoint::Checkpoint;
 use record::hash::{self, Hash};
 
 use super::acts::{Acts, LogKeys, Signer, Spot};
+use super::blobs::Cited;
 use super::checkpoints::Known;
+use super::seals::Seals;
 use super::signatures::{Checker, Job, with_checker};
 use super::tiles::Tiles;
 use super::witness::Witness;
-use super::{Problem, Progress, Report, VerifyOptions};
+use super::{Problem, Progress, Report, VerifyOptions, counted};
 use crate::archive;
 use crate::catalog::{Listed, Place, Stub};
 use crate::durable::FileError;
@@ -32,6 +34,8 @@ pub(super) struct Walked {
     pub(super) cut: bool,
     /// Some entries were not at hand, or can't be read.
     pub(super) gap: bool,
+    /// The blobs that belong to the entries.
+    pub(super) cited: Cited,
 }
 
 /// An entry of the batch that has not ended yet.
@@ -58,6 +62,8 @@ pub(super) struct Walk<'a> {
     pub(super) cut: bool,
     /// Signatures by keys that entries name which are not at hand.
     unsure: u64,
+    /// What to do about those.
+    next_for_keys: &'static str,
 }
 
 /// Where reading a segment stopped before its end.
@@ -75,6 +81,7 @@ pub(super) fn walk(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Walked, FileError> {
     let mut acts = Acts::default();
+    acts.seals = Seals::new(options.keystore.clone());
     if let Some(pinned) = &options.vkey {
         acts.keys.pin(pinned.clone());
     }
@@ -101,6 +108,7 @@ pub(super) fn walk(
             suspects: Vec::new(),
             cut: false,
             unsure: 0,
+            next_for_keys: next_for_keys(options),
         };
         walk.segments(listed)?;
         walk.finish(listed)
@@ -109,6 +117,14 @@ pub(super) fn walk(
         .into_iter()
         .for_each(|problem| report.problem(problem));
     walked
+}
+
+/// How signatures can be checked by keys that entries name which are not at hand.
+pub(super) fn next_for_keys(options: &VerifyOptions) -> &'static str {
+    match options.vkey {
+        Some(_) => "name the archive (--archive DIR)",
+        None => "name the archive (--archive DIR) or the key (--vkey)",
+    }
 }
 
 impl Walk<'_> {
@@ -417,7 +433,12 @@ impl Walk<'_> {
             }
             Signer::Stranger => {
                 let what = "signs, and is not the log's at that place";
-                return Err(format!("the key {} {what}", signed.key));
+                // Whoever pinned a key that nothing here leads back to needs what is missing.
+                let next = match self.acts.keys.misses_some() {
+                    true => "; entries that are not at hand may name it: --archive DIR",
+                    false => "",
+                };
+                return Err(format!("the key {} {what}{next}", signed.key));
             }
         };
         self.report.signatures += 1;
@@ -480,6 +501,8 @@ impl Walk<'_> {
         let Acts {
             keys,
             ids,
+            cited,
+            seals,
             sealed,
             unknown,
             gap,
@@ -497,21 +520,18 @@ impl Walk<'_> {
                 what: format!("the act's id is that of entry {earlier} as well"),
             });
         }
-        if sealed > 0 {
-            let note =
-                format!("{sealed} signed commands are sealed: their signatures need the keys");
-            self.report.notes.push(note);
-        }
-        if unknown > 0 {
-            let note = format!("{unknown} signatures are by keys enrolled in archived entries");
-            self.report.notes.push(note);
-        }
-        if self.unsure > 0 {
-            let note = format!(
-                "{} signatures could not be checked: name the archive (--archive DIR) or the key \
-                 (--vkey)",
-                self.unsure
-            );
+        seals.finish(self.report);
+        let unchecked = [
+            (sealed, "what the author has signed is sealed"),
+            (
+                unknown,
+                "archived entries enrolled the author's key (--archive DIR)",
+            ),
+            (self.unsure, self.next_for_keys),
+        ];
+        for (count, why) in unchecked.into_iter().filter(|(count, _)| *count > 0) {
+            let count = counted(count, "signature");
+            let note = format!("{count} could not be checked: {why}");
             self.report.notes.push(note);
         }
         self.report.vkeys = keys.all().iter().map(ToString::to_string).collect();
@@ -522,6 +542,7 @@ impl Walk<'_> {
             size,
             cut: self.cut,
             gap,
+            cited,
         })
     }
 }

@@ -1,19 +1,23 @@
 //! Who may sign what, and what people have signed.
 
+use std::sync::Arc;
+
 use base::{Actor, Name, Proof};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::ports::Log as _;
+use engine::ports::{Keystore as _, Log as _};
 use record::act::{Act, Signed, Subject, act_id};
 use record::command::signed_bytes;
 use record::kinds::access::{KeyEnrolled, KeyRevoked};
 use record::kinds::log::KeyRotated;
 use record::note::{Algorithm, SignerKey, VerifierKey};
-use record::sealed::{Sealable, SubjectKey};
+use record::sealed::Sealable;
 
 use super::{LogKeys, Signer};
+use crate::Keystore;
 use crate::tests::{Place, act, append, fill};
 use crate::verify::tests::check;
+use crate::verify::{Report, VerifyOptions, verify};
 
 const SEED: [u8; 32] = [5; 32];
 
@@ -148,26 +152,88 @@ fn a_signature_over_anything_else_is_found() {
     }
 }
 
-#[test]
-fn a_sealed_command_is_counted_and_not_called_wrong() {
-    let mut acts = signed("sam-1", 2);
-    let key = SubjectKey::from_bytes([9; 32]);
-    for act in &mut acts {
-        act.seal(&key, &"incident/INC-1".parse().unwrap());
-    }
+/// What is said of a record with this signed and sealed command, by who has this keystore.
+fn of_sealed(mut acts: Vec<Act>, keystore: impl FnOnce(&Place) -> Option<Keystore>) -> Report {
     let place = Place::new();
     let mut opened = place.open();
     fill(&mut opened.log, 0, 0);
+    let name = "incident/INC-1".parse().unwrap();
+    let key = Keystore::new(&place.paths()).ensure(&name).unwrap();
+    for act in &mut acts {
+        act.seal(&key, &name);
+    }
     append(&mut opened.log, &[vec![enrolled()], acts].concat());
     drop(opened);
-    let report = check(&place);
+    let options = VerifyOptions {
+        anchor: Some(place.anchor()),
+        keystore: keystore(&place).map(Arc::new),
+        ..VerifyOptions::default()
+    };
+    verify(&place.paths(), &options, &mut |_| ()).unwrap()
+}
+
+fn says(report: &Report, part: &str) -> bool {
+    report.notes.iter().any(|note| note.contains(part))
+}
+
+const CLOSED: &str = "1 signature could not be checked: what the author has signed is sealed";
+
+#[test]
+fn a_sealed_command_is_counted_and_not_called_wrong() {
+    let report = of_sealed(signed("sam-1", 2), |_| None);
     assert_eq!(report.problems, []);
+    assert!(says(&report, CLOSED), "{:?}", report.notes);
     assert!(
-        report
-            .notes
-            .iter()
-            .any(|note| note.starts_with("1 signed commands are sealed"))
+        says(&report, "no keystore was looked in"),
+        "{:?}",
+        report.notes
     );
+}
+
+/// They were counted and left unchecked, whoever had the keys.
+#[test]
+fn a_sealed_command_is_opened_and_checked_where_its_key_is() {
+    let own = |place: &Place| Some(Keystore::new(&place.paths()));
+    let report = of_sealed(signed("sam-1", 2), own);
+    assert_eq!(report.problems, []);
+    assert!(!says(&report, "could not be checked"), "{:?}", report.notes);
+    let mut forged = signed("sam-1", 2);
+    let other = command("sam-1").replace("it hurts", "all is well");
+    forged[0].evidence.signed.as_mut().unwrap().command = Some(Sealable::Open(other));
+    let report = of_sealed(forged, own);
+    let [problem] = &report.problems[..] else {
+        panic!("{:?}", report.problems)
+    };
+    assert_eq!(problem.entry, Some(2));
+    assert!(problem.what.contains("author's signature"), "{problem}");
+}
+
+#[test]
+fn a_keystore_that_is_lost_is_told_from_one_that_lacks_a_key() {
+    let lost = of_sealed(signed("sam-1", 1), |place| {
+        Some(Keystore::at(place.data().join("no-such")))
+    });
+    assert_eq!(lost.problems, []);
+    assert!(says(&lost, "no-such is not there"), "{:?}", lost.notes);
+    assert!(says(&lost, CLOSED), "{:?}", lost.notes);
+    let lacks = of_sealed(signed("sam-1", 1), |place| {
+        let other = Keystore::at(place.data().join("other"));
+        other.ensure(&"incident/INC-2".parse().unwrap()).unwrap();
+        Some(other)
+    });
+    assert!(
+        says(&lacks, "has other keys and not those"),
+        "{:?}",
+        lacks.notes
+    );
+    // A key of that name that is another one proves nothing against the record.
+    let wrong = of_sealed(signed("sam-1", 1), |place| {
+        let other = Keystore::at(place.data().join("other"));
+        other.ensure(&"incident/INC-1".parse().unwrap()).unwrap();
+        Some(other)
+    });
+    assert_eq!(wrong.problems, []);
+    assert!(says(&wrong, "does not open it"), "{:?}", wrong.notes);
 }
 
 #[test]
@@ -226,12 +292,25 @@ fn a_key_that_entries_out_of_reach_may_name_is_neither_known_nor_a_stranger() {
     assert_eq!(whose(&mut keys, &first, 15), "a stranger");
     assert!(keys.is_unsure(9) && !keys.is_unsure(12));
     assert_eq!(keys.all(), [first.clone(), lost.clone(), new]);
-    // Whoever knows the first key need not believe that.
+    // Whoever knows the first key believes no act that it does not vouch for. What has begun with
+    // it may have gone on with others; what has not is anybody's.
     let mut keys = LogKeys::default();
-    keys.pin(first);
+    keys.pin(first.clone());
     keys.lose(10);
     assert_eq!(whose(&mut keys, &lost, 12), "a stranger");
+    assert!(!keys.is_unsure(12));
     assert!(keys.rotate(&lost.to_string(), &key(3).to_string()).is_err());
+    let mut keys = LogKeys::default();
+    keys.pin(first.clone());
+    assert_eq!(whose(&mut keys, &first, 3), "known");
+    assert_eq!(whose(&mut keys, &lost, 4), "a stranger");
+    keys.lose(10);
+    assert_eq!(whose(&mut keys, &lost, 12), "not at hand");
+    keys.rotate(&lost.to_string(), &key(3).to_string()).unwrap();
+    keys.batch(14);
+    assert_eq!(whose(&mut keys, &key(3), 14), "not at hand");
+    assert!(keys.is_unsure(14));
+    assert_eq!(keys.all(), [first]);
 }
 
 #[test]
@@ -314,4 +393,73 @@ fn the_old_key_is_not_the_logs_after_its_rotation() {
         "{:?}",
         report.problems
     );
+}
+
+/// Whoever pinned the first key was told that all who signed after a change of it were strangers,
+/// where the segment with that change was archived and not at hand.
+#[test]
+fn a_pinned_key_that_changed_where_nothing_is_at_hand_leaves_later_signatures_open() {
+    let place = Place::new();
+    let mut opened = place.open();
+    let log = &mut opened.log;
+    fill(log, 20, 3);
+    let pinned = log.vkey();
+    let new = log.prepare_key().unwrap();
+    let body = KeyRotated {
+        from: pinned.as_str().into(),
+        to: new.as_str().into(),
+    };
+    let rotated = Act {
+        subject: Subject::Record,
+        body: body.into(),
+        ..act(800)
+    };
+    let before = log.frontier().size();
+    append(log, &[rotated]);
+    log.use_new_key().unwrap();
+    fill(log, 20, 3);
+    drop(opened);
+    let (all, some) = (place.data().join("all"), place.data().join("some"));
+    std::fs::create_dir(&all).unwrap();
+    std::fs::create_dir(&some).unwrap();
+    let full = crate::archivable(&place.paths()).unwrap();
+    for first in &full {
+        crate::archive(&place.paths(), *first, &all).unwrap();
+    }
+    // Those before the change are at hand in one place, and all in another.
+    let late = full.iter().position(|first| *first > before).unwrap();
+    assert!(late > 1 && late < full.len(), "{full:?}");
+    for file in std::fs::read_dir(&all).unwrap() {
+        let file = file.unwrap();
+        let name = file.file_name();
+        let first: u64 = name.to_str().unwrap()[..20].parse().unwrap();
+        if first < full[late - 1] {
+            std::fs::copy(file.path(), some.join(name)).unwrap();
+        }
+    }
+    let of = |archives: &[&std::path::PathBuf], pinned: &str| {
+        let options = VerifyOptions {
+            anchor: Some(place.anchor()),
+            archives: archives.iter().map(|path| path.to_path_buf()).collect(),
+            vkey: Some(pinned.parse().unwrap()),
+            ..VerifyOptions::default()
+        };
+        verify(&place.paths(), &options, &mut |_| ()).unwrap()
+    };
+    assert_eq!(of(&[&all], &pinned).problems, []);
+    for file in std::fs::read_dir(&all).unwrap() {
+        let path = file.unwrap().path();
+        std::fs::rename(&path, path.with_extension("away")).unwrap();
+    }
+    let report = of(&[&some], &pinned);
+    assert_eq!(report.problems, []);
+    let says_archive = |note: &String| {
+        note.contains("could not be checked: name the archive") && !note.contains("--vkey")
+    };
+    assert!(report.notes.iter().any(says_archive), "{:?}", report.notes);
+    // Where nothing that is read leads from it, any record would do.
+    let report = of(&[], &pinned);
+    let what = "is not the log's at that place; entries that are not at hand may name it";
+    let named = |problem: &crate::Problem| problem.what.contains(what);
+    assert!(report.problems.iter().any(named), "{:?}", report.problems);
 }
