@@ -1,5 +1,6 @@
 //! One incident as one file that verifies alone: its acts byte for byte, a proof for each in one
-//! signed checkpoint, the blobs they cite, and on request the keys of its sealed text.
+//! signed checkpoint, the blobs they cite, and on request the keys of its sealed text. A key that is
+//! not there is missing in the file as well, which says which keys its text needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -7,7 +8,7 @@ use std::io;
 use base::{IncidentId, KeyRef};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::ports::{Entries, Keystore as _};
+use engine::ports::Entries;
 use record::act::{Act, Subject};
 use record::checkpoint::SignedCheckpoint;
 use record::hash::{self, Hash};
@@ -17,7 +18,9 @@ use record::sealed::SubjectKey;
 use record::tile::{TileReader, TiledTree};
 use record::tree;
 use serde::{Deserialize, Serialize};
-use store::{Blobs, Keystore};
+use store::{Blobs, CannotLoadKey, Keystore};
+
+use crate::say::counted;
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -96,7 +99,8 @@ pub(crate) struct Verified {
 /// Writes the bundle of an incident; `None` when there is no such incident.
 ///
 /// # Errors
-/// When something can't be read; of the kind `NotFound` when a key is asked for and is not there.
+/// When something can't be read. Keys that are asked for and not there are left out: see
+/// [`missing_keys`].
 pub(crate) fn write<T: TileReader>(
     source: &Source<'_, T>,
     incident: IncidentId,
@@ -148,12 +152,13 @@ pub(crate) fn write<T: TileReader>(
     if with_keys {
         let mut keys = BTreeMap::new();
         for name in &bundle.sealed.keys {
-            let key = source.keystore.find(name)?.ok_or_else(|| {
-                let what =
-                    format!("the key {name}, which opens text in it, is not in the keystore");
-                io::Error::new(io::ErrorKind::NotFound, what)
-            })?;
-            keys.insert(name.clone(), STANDARD.encode(key.expose()));
+            match source.keystore.key(name) {
+                Ok(Some(key)) => {
+                    keys.insert(name.clone(), STANDARD.encode(key.expose()));
+                }
+                Ok(None) | Err(CannotLoadKey::Lost { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         bundle.keys = Some(keys);
     }
@@ -162,24 +167,34 @@ pub(crate) fn write<T: TileReader>(
     Ok(Some(json))
 }
 
+/// The keys that open text in a bundle and are not in it.
+pub(crate) fn missing_keys(json: &[u8]) -> Result<Vec<KeyRef>, serde_json::Error> {
+    let bundle: Bundle = serde_json::from_slice(json)?;
+    let within = bundle.keys.unwrap_or_default();
+    let needed = bundle.sealed.keys.into_iter();
+    Ok(needed.filter(|name| !within.contains_key(name)).collect())
+}
+
 /// What is in a bundle, in lines for a person.
 pub(crate) fn contents(json: &[u8]) -> Result<Vec<String>, serde_json::Error> {
     let bundle: Bundle = serde_json::from_slice(json)?;
     let mut lines = vec![format!(
-        "{} acts and {} blobs, with proofs in the checkpoint of {}",
-        bundle.acts.len(),
-        bundle.blobs.len(),
+        "{} and {}, with proofs in the checkpoint of {}",
+        counted(bundle.acts.len(), "act"),
+        counted(bundle.blobs.len(), "blob"),
         bundle.origin
     )];
     let names: Vec<String> = bundle.sealed.keys.iter().map(ToString::to_string).collect();
     lines.push(match (bundle.sealed.fields, &bundle.keys) {
         (0, _) => "nothing in it is sealed".to_owned(),
         (fields, None) => format!(
-            "{fields} sealed fields stay closed: their keys ({}) are not in it",
+            "{} stay closed without keys that are not in it: {}",
+            counted(fields, "sealed field"),
             names.join(", ")
         ),
         (fields, Some(keys)) => format!(
-            "{fields} sealed fields; it opens those under {}: keep it as safe as they were",
+            "{}; it opens those under {}: keep it as safe as they were",
+            counted(fields, "sealed field"),
             keys.keys()
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()

@@ -11,6 +11,9 @@ use base::{Name, Severity};
 use incident::{Action, AlertRule, Rules};
 use serde::Deserialize;
 
+use crate::cli::machine::SettingsArgs;
+use crate::exit::Failure;
+
 /// The most acts that one alert leads to: it fires, declares an incident, is attached to it.
 const ACTS_OF_ONE_ALERT_MAX: u32 = 3;
 
@@ -228,10 +231,27 @@ pub(crate) enum BadConfig {
     Wrong { path: PathBuf, reason: String },
 }
 
+impl From<BadConfig> for Failure {
+    fn from(error: BadConfig) -> Failure {
+        let failure = Failure::usage(&error);
+        let failure = match std::error::Error::source(&error) {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        };
+        failure.hint("docs/reference/hereby.toml shows every key")
+    }
+}
+
 impl Config {
+    /// What counts in this data directory, for whatever works in it: the file that was named, else
+    /// the one in there, else the defaults.
+    pub(crate) fn find(settings: &SettingsArgs, data_dir: &Path) -> Result<Config, BadConfig> {
+        Config::load(settings.config.as_deref(), data_dir)
+    }
+
     /// The configuration in `path`; if none is named, in `DATA/hereby.toml` if there is one, else
     /// the defaults.
-    pub(crate) fn load(path: Option<&Path>, data_dir: &Path) -> Result<Config, BadConfig> {
+    fn load(path: Option<&Path>, data_dir: &Path) -> Result<Config, BadConfig> {
         let default = data_dir.join("hereby.toml");
         let file = path.unwrap_or(&default);
         let text = match std::fs::read_to_string(file) {

@@ -4,7 +4,10 @@
 //! line nor reach a terminal. So whatever the formatter produced is escaped as the last step: one
 //! event is one line.
 
+use std::fmt;
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -29,6 +32,40 @@ pub(crate) fn start(output: &LogOutput) -> Result<(), String> {
     // Only tests start it twice; the first one stays.
     drop(started);
     Ok(())
+}
+
+/// How often the same error is said again while nothing changes.
+const SAID_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// An error that comes again and again: it is said when it is new or another one, and then once a
+/// minute.
+#[derive(Debug, Default)]
+pub(crate) struct Repeated(Mutex<Option<(String, Instant)>>);
+
+impl Repeated {
+    /// Logs it, unless just this was logged within the last minute.
+    pub(crate) fn say(&self, error: &dyn fmt::Display) {
+        if self.is_due(error.to_string(), Instant::now()) {
+            tracing::error!("{error}");
+        }
+    }
+
+    /// It is over: should it come back, that is new.
+    pub(crate) fn ended(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn is_due(&self, text: String, now: Instant) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((said, at)) = &*last
+            && *said == text
+            && now.saturating_duration_since(*at) < SAID_AGAIN_AFTER
+        {
+            return false;
+        }
+        *last = Some((text, now));
+        true
+    }
 }
 
 struct Stderr;
@@ -79,8 +116,24 @@ fn escaped(event: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Escaping, escaped};
+    use super::{Escaping, Repeated, SAID_AGAIN_AFTER, escaped};
     use std::io::Write as _;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn what_comes_again_is_said_when_it_changes_and_then_once_a_minute() {
+        let (repeated, begin) = (Repeated::default(), Instant::now());
+        let due = |text: &str, after: Duration| repeated.is_due(text.to_owned(), begin + after);
+        assert!(due("no token", Duration::ZERO));
+        for second in 1..60 {
+            assert!(!due("no token", Duration::from_secs(second)));
+        }
+        assert!(due("no token", SAID_AGAIN_AFTER));
+        assert!(due("no answer", SAID_AGAIN_AFTER));
+        assert!(!due("no answer", SAID_AGAIN_AFTER + Duration::from_secs(1)));
+        repeated.ended();
+        assert!(due("no answer", SAID_AGAIN_AFTER + Duration::from_secs(2)));
+    }
 
     #[test]
     fn an_event_is_one_line_whatever_it_holds() {

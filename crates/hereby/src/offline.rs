@@ -9,7 +9,7 @@ use base::ActId;
 use engine::ports::Entries as _;
 use record::note::Note;
 use record::proof::ActProof;
-use store::{Blobs, Paths, Published, Reader};
+use store::{Blobs, Paths, Presence, Published, Reader};
 
 use crate::bundle;
 use crate::cli::Globals;
@@ -141,22 +141,24 @@ pub(crate) fn prove(args: ProveArgs, globals: &Globals, out: &Out) -> Result<(),
 
 /// Writes one incident as a bundle.
 pub(crate) fn export(args: ExportArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
-    let json = match remote(globals)? {
-        Some(client) => fetch(
-            &client,
-            format!(
+    let (json, lost) = match remote(globals)? {
+        Some(client) => {
+            let path = format!(
                 "/api/v1/incidents/{}/export?keys={}",
                 args.incident, args.with_keys
-            ),
-        )?,
+            );
+            (fetch(&client, path)?, None)
+        }
         None => {
+            let config = Config::find(&args.settings, &globals.data_dir()?)?;
             let files = Files::open(globals)?;
+            let keystore = keystore(&config, &files.paths);
             let (published, size, note) = files.published()?;
             let source = bundle::Source {
                 entries: &files.reader,
                 tiles: &published,
                 blobs: &Blobs::new(&files.paths),
-                keystore: &keystore(&configured(globals)?, &files.paths),
+                keystore: &keystore,
                 size,
                 note: &note,
                 vkeys: tend::vkeys(&files)?
@@ -165,24 +167,18 @@ pub(crate) fn export(args: ExportArgs, globals: &Globals, out: &Out) -> Result<(
                     .collect(),
             };
             let json = bundle::write(&source, args.incident, args.with_keys).map_err(|error| {
-                let exit = match error.kind() {
-                    std::io::ErrorKind::NotFound => Exit::Refused,
-                    _ => Exit::Internal,
-                };
-                let failure = Failure::new(exit, "the bundle could not be made").because(error);
-                match exit {
-                    Exit::Refused => failure.hint(
-                        "restore the keystore (record.keystore), or export without --with-keys",
-                    ),
-                    _ => failure,
-                }
+                Failure::new(Exit::Internal, "the bundle could not be made").because(error)
             })?;
-            json.ok_or_else(|| {
+            let json = json.ok_or_else(|| {
                 Failure::new(Exit::Refused, format!("there is no {}", args.incident))
                     .hint("hereby incidents --all lists them")
-            })?
+            })?;
+            (json, lost(&keystore))
         }
     };
+    if args.with_keys {
+        has_keys(&json, lost)?;
+    }
     write_file(&args.output, &json)?;
     out.talk(format!(
         "Wrote {} to {}.",
@@ -198,15 +194,36 @@ pub(crate) fn export(args: ExportArgs, globals: &Globals, out: &Out) -> Result<(
     Ok(())
 }
 
-/// The configuration in the data directory.
-fn configured(globals: &Globals) -> Result<Config, Failure> {
-    Config::load(None, &globals.data_dir()?).map_err(|error| {
-        let failure = Failure::usage(&error);
-        match std::error::Error::source(&error) {
-            Some(cause) => failure.because(cause),
-            None => failure,
-        }
-    })
+/// Whether a bundle that is to open its text can. Who makes it leaves out what is missing; `lost`
+/// says that the whole keystore is, where that is known.
+fn has_keys(json: &[u8], lost: Option<String>) -> Result<(), Failure> {
+    let missing = bundle::missing_keys(json).map_err(|error| {
+        Failure::new(Exit::Internal, "what was exported is no bundle").because(error)
+    })?;
+    let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    let names = names.join(", ");
+    if names.is_empty() {
+        return Ok(());
+    }
+    let what = "nothing was written: it would not open its sealed text";
+    let why = match lost {
+        Some(lost) => format!("{lost}; it had {names}"),
+        None => format!("the key that opens it is not in the keystore: {names}"),
+    };
+    Err(Failure::new(Exit::Refused, what)
+        .because(why)
+        .hint("restore the keystore (record.keystore); hereby doctor says what is there")
+        .hint("or export without --with-keys: what is sealed stays closed"))
+}
+
+/// That there is no keystore, or none with a key in it.
+fn lost(keystore: &store::Keystore) -> Option<String> {
+    let directory = keystore.directory().display();
+    match keystore.presence() {
+        Ok(Presence::Missing) => Some(format!("the keystore {directory} is not there")),
+        Ok(Presence::Empty) => Some(format!("the keystore {directory} is empty")),
+        Ok(Presence::Keys) | Err(_) => None,
+    }
 }
 
 /// The hereby that `--url` names; none: the files are read.
@@ -228,6 +245,11 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Internal, "no thread could be started").because(error))
+}
+
+fn json_of(bytes: &[u8]) -> Result<serde_json::Value, Failure> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Failure::new(Exit::Internal, "this is not JSON").because(error))
 }
 
 /// Writes a file that was asked for; never over one that is there.

@@ -11,11 +11,13 @@ use serde_json::Value;
 
 use crate::exit::{Exit, Failure};
 
+mod count;
 mod line;
 mod table;
 mod time;
 mod wrap;
 
+pub(crate) use count::counted;
 pub(crate) use line::{Line, Style, escaped};
 pub(crate) use table::{hanging, table};
 pub(crate) use time::{clock, date, duration, stamp};

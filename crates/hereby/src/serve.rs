@@ -4,6 +4,7 @@
 //! request leads to is decided elsewhere.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +15,12 @@ use tokio::runtime::Runtime;
 use web::Listener;
 
 use crate::cli::Globals;
-use crate::cli::machine::{ServeArgs, UpArgs};
+use crate::cli::machine::{ServeArgs, SettingsArgs, UpArgs};
 use crate::client::Client;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::rehearse;
-use crate::say::{Line, Out, Style};
+use crate::say::{Line, Out, Style, counted};
 use crate::station::{ANSWERING, Opening, Station, SystemClock, set_priority, short};
 
 mod backstage;
@@ -43,7 +44,7 @@ struct Run<'a> {
 }
 
 pub(crate) fn up(args: UpArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
-    let mut config = configuration(args.config.as_deref(), globals)?;
+    let mut config = configuration(&args.settings, globals)?;
     if let Some(listen) = args.listen {
         config.listen_on(listen).map_err(Failure::usage)?;
     }
@@ -57,7 +58,7 @@ pub(crate) fn up(args: UpArgs, globals: &Globals, out: &Out) -> Result<(), Failu
 }
 
 pub(crate) fn serve(args: ServeArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
-    let mut config = configuration(args.config.as_deref(), globals)?;
+    let mut config = configuration(&args.settings, globals)?;
     if let Some(listen) = args.listen {
         config.listen_on(listen).map_err(Failure::usage)?;
     }
@@ -74,15 +75,8 @@ pub(crate) fn serve(args: ServeArgs, globals: &Globals, out: &Out) -> Result<(),
 }
 
 /// The configuration, checked, with logging started as it says.
-pub(crate) fn configuration(file: Option<&Path>, globals: &Globals) -> Result<Config, Failure> {
-    let config = Config::load(file, &globals.data_dir()?).map_err(|error| {
-        let failure = Failure::usage(&error);
-        let failure = match std::error::Error::source(&error) {
-            Some(cause) => failure.because(cause),
-            None => failure,
-        };
-        failure.hint("docs/reference/hereby.toml shows every key")
-    })?;
+pub(crate) fn configuration(settings: &SettingsArgs, globals: &Globals) -> Result<Config, Failure> {
+    let config = Config::find(settings, &globals.data_dir()?)?;
     crate::log::start(&config.log).map_err(Failure::usage)?;
     Ok(config)
 }
@@ -145,6 +139,7 @@ fn serve_until_told(
             blobs: store::Blobs::new(&station.paths),
             witnesses: witnesses.clone(),
             free_min_bytes: run.config.record.free_min_mib << 20,
+            keystore_lost: crate::log::Repeated::default(),
         }),
         formats: formats::formats(),
         limits: web::Limits::default(),
@@ -160,7 +155,11 @@ fn serve_until_told(
             .view()
             .caught_up(station.reader.durable())
             .await;
-        let (listeners, pin) = listeners(&run.config, station, data_dir).await?;
+        let Bound {
+            listeners,
+            http,
+            tls,
+        } = listeners(&run.config, station, data_dir).await?;
         witnesses.start(&station.published);
         let anchor = station.anchor.clone();
         std::thread::Builder::new()
@@ -168,12 +167,13 @@ fn serve_until_told(
             .spawn(move || keep_anchor(&anchor))
             .map_err(|error| Failure::new(Exit::Internal, "no thread").because(error))?;
         if run.talks {
-            welcome(run, station, data_dir, pin.as_deref(), out);
+            welcome(run, station, data_dir, (http, &tls), out);
         }
         tracing::info!(
             origin = station.origin,
             size = station.engine.view().head().size,
-            listen = %run.config.listen.http,
+            listen = %http,
+            tls = tls.as_ref().map(|(address, _)| tracing::field::display(address)),
             "hereby serves"
         );
         let serving = web::serve(options, listeners, stop);
@@ -209,12 +209,18 @@ async fn tour(data_dir: &Path, out: &Out) -> Result<(), Failure> {
     std::future::pending().await
 }
 
-async fn listeners(
-    config: &Config,
-    station: &Station,
-    data_dir: &Path,
-) -> Result<(Vec<Listener>, Option<String>), Failure> {
-    let taken = |address: std::net::SocketAddr, next: &'static str| {
+/// What is listened on: the addresses are those that were taken, whatever was configured.
+struct Bound {
+    listeners: Vec<Listener>,
+    http: SocketAddr,
+    tls: Tls,
+}
+
+/// Where TLS is spoken, and the pin of a certificate of hereby's own.
+type Tls = Option<(SocketAddr, Option<String>)>;
+
+async fn listeners(config: &Config, station: &Station, data_dir: &Path) -> Result<Bound, Failure> {
+    let taken = |address: SocketAddr, next: &'static str| {
         move |error: std::io::Error| {
             Failure::new(Exit::Internal, format!("can't listen on {address}"))
                 .because(error)
@@ -235,14 +241,13 @@ async fn listeners(
         "hereby up --listen 127.0.0.1:0 takes a free port",
     ))?;
     // Port 0 takes a free one: whoever asked for that reads here which.
-    if let Ok(address) = plain.local_addr() {
-        let file = data_dir.join("http.address");
-        if let Err(error) = std::fs::write(&file, format!("{address}\n")) {
-            tracing::warn!(%error, "the address could not be written down");
-        }
+    let http = plain.local_addr().unwrap_or(http);
+    let file = data_dir.join("http.address");
+    if let Err(error) = std::fs::write(&file, format!("{http}\n")) {
+        tracing::warn!(%error, "the address could not be written down");
     }
     let mut all = vec![Listener::Local(local), Listener::Plain(plain)];
-    let mut pin = None;
+    let mut bound = None;
     if let Some(address) = config.listen.tls {
         let tls = tls::load(&config.listen, data_dir).map_err(|error| {
             Failure::usage("there is no certificate for the TLS listener").because(error)
@@ -251,10 +256,14 @@ async fn listeners(
             address,
             "name another port as listen.tls in hereby.toml",
         ))?;
+        bound = Some((listener.local_addr().unwrap_or(address), tls.pin));
         all.push(Listener::Tls(listener, tls.config));
-        pin = tls.pin;
     }
-    Ok((all, pin))
+    Ok(Bound {
+        listeners: all,
+        http,
+        tls: bound,
+    })
 }
 
 /// Ctrl-C, or the service manager's SIGTERM. They are heard from this call on, so that whoever sees
@@ -305,12 +314,17 @@ pub(crate) fn end_process(error: AppendError) {
     std::process::exit(i32::from(Exit::Untrusted.code()));
 }
 
-fn welcome(run: &Run<'_>, station: &Station, data_dir: &Path, pin: Option<&str>, out: &Out) {
+fn welcome(
+    run: &Run<'_>,
+    station: &Station,
+    data_dir: &Path,
+    (http, tls): (SocketAddr, &Tls),
+    out: &Out,
+) {
     let head = station.engine.view().head();
-    let address = std::fs::read_to_string(data_dir.join("http.address")).unwrap_or_default();
     out.talk(Line::new().styled(Style::Bold, "hereby is up"));
-    out.talk(format!("  API      http://{}", address.trim_end()));
-    if let (Some(address), Some(pin)) = (run.config.listen.tls, pin) {
+    out.talk(format!("  API      http://{http}"));
+    if let Some((address, Some(pin))) = tls {
         let host = run
             .config
             .listen
@@ -324,9 +338,9 @@ fn welcome(run: &Run<'_>, station: &Station, data_dir: &Path, pin: Option<&str>,
     }
     out.talk(format!("  data     {}", data_dir.display()));
     out.talk(format!(
-        "  record   {} with {} acts, root {}…",
+        "  record   {} with {}, root {}…",
         station.origin,
-        head.size,
+        counted(head.size, "act"),
         short(&head)
     ));
     if station.is_new {

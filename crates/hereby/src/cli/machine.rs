@@ -9,6 +9,14 @@ use record::note::VerifierKey;
 
 use super::parse;
 
+/// Which settings count, for everything that works in the data directory.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct SettingsArgs {
+    /// Settings; default: hereby.toml in the data directory, if it is there
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
 /// Run everything on this machine and say what to do next
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -21,9 +29,8 @@ pub(crate) struct UpArgs {
     /// Where control listens; other addresses than loopback need TLS (see hereby.toml)
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Settings; default: hereby.toml in the data directory, if it is there
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
     /// Play a real incident through the API, marked as a drill
     #[arg(long)]
     pub(crate) rehearse: bool,
@@ -35,9 +42,8 @@ pub(crate) struct ServeArgs {
     /// Where control listens; other addresses than loopback need TLS (see hereby.toml)
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Settings; default: hereby.toml in the data directory, if it is there
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
 }
 
 /// Watch another machine's record, cosign its checkpoints, keep a copy
@@ -93,6 +99,8 @@ pub(crate) struct VerifyArgs {
     /// Where archived segments went; may be repeated
     #[arg(long, value_name = "DIR")]
     pub(crate) archive: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
 }
 
 /// Write a proof that an act is on the record
@@ -118,15 +126,22 @@ pub(crate) struct ExportArgs {
     /// Put in the keys that open its sealed text
     #[arg(long)]
     pub(crate) with_keys: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
 }
 
 /// Make everything that follows from the record anew
 #[derive(Args, Debug)]
-pub(crate) struct RebuildArgs {}
+pub(crate) struct RebuildArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
 
 /// Read and tend the record
 #[derive(Args, Debug)]
 pub(crate) struct RecordArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
     #[command(subcommand)]
     pub(crate) verb: RecordVerb,
 }
@@ -165,4 +180,7 @@ pub(crate) enum RecordVerb {
 
 /// Look for what is wrong with this installation
 #[derive(Args, Debug)]
-pub(crate) struct DoctorArgs {}
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}

@@ -114,7 +114,8 @@ fn section(page: &mut String, command: &clap::Command, name: &str) {
         .unwrap_or_default();
     let _ = write!(page, "\n### {name}\n\n{about}.\n");
     let mut own = command.clone().mut_args(|arg| {
-        let everywhere = arg.is_global_set();
+        // Some options belong to a subcommand and to all below it: those are its own.
+        let everywhere = arg.get_help_heading() == Some("Global options");
         arg.hide(everywhere)
     });
     own = own

@@ -4,21 +4,28 @@
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use base::Timestamp;
 use engine::ports::Clock as _;
 use serde::Serialize;
 use serde_json::Value;
-use store::{DataDir, Paths};
+use store::{DataDir, Keystore, Paths, Presence};
 
-use super::{Files, runtime};
+use super::{Files, fetch, json_of};
 use crate::cli::Globals;
-use crate::cli::machine::DoctorArgs;
-use crate::client::{Ask, Client};
+use crate::cli::machine::{DoctorArgs, SettingsArgs};
+use crate::client::Client;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::say::{Line, Out, Style};
-use crate::station::{SystemClock, anchor_path};
+use crate::say::{Line, Out, Style, counted};
+use crate::station::{SystemClock, anchor_path, keystore};
+
+/// How long a witness may take over a checkpoint: it is asked every second.
+const COSIGNED_WITHIN: Duration = Duration::from_secs(4);
+
+/// How long to wait before the status is asked for again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// How one thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -66,17 +73,18 @@ impl Findings {
     }
 }
 
-pub(crate) fn doctor(_: DoctorArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
+pub(crate) fn doctor(args: DoctorArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
     let data_dir = globals.data_dir()?;
     let paths = Paths::new(&data_dir);
     let mut found = Findings::default();
-    let config = look_at_config(&data_dir, &mut found);
+    let config = look_at_config(&args.settings, &data_dir, &mut found);
     if data_dir.is_dir() {
-        look_at_files(&paths, &mut found);
+        look_at_files(&paths, &config, &mut found);
         look_at_disk(&data_dir, &config, &mut found);
         look_at_anchor(globals, &paths, &config, &mut found);
         look_at_record(globals, &mut found);
-        look_at_server(&data_dir, globals, &mut found);
+        look_at_keystore(globals, &paths, &config, &mut found);
+        look_at_server(&data_dir, &config, globals, &mut found);
     } else {
         found.bad(
             format!("there is no {}", data_dir.display()),
@@ -100,12 +108,15 @@ pub(crate) fn doctor(_: DoctorArgs, globals: &Globals, out: &Out) -> Result<(), 
     }
     Err(Failure::new(
         Exit::Refused,
-        format!("{bad} things are wrong with this installation"),
+        match bad {
+            1 => "1 thing is wrong with this installation".to_owned(),
+            _ => format!("{bad} things are wrong with this installation"),
+        },
     ))
 }
 
-fn look_at_config(data_dir: &Path, found: &mut Findings) -> Config {
-    match Config::load(None, data_dir) {
+fn look_at_config(settings: &SettingsArgs, data_dir: &Path, found: &mut Findings) -> Config {
+    match Config::find(settings, data_dir) {
         Ok(config) => {
             found.good("the configuration can be read");
             config
@@ -120,13 +131,13 @@ fn look_at_config(data_dir: &Path, found: &mut Findings) -> Config {
     }
 }
 
-fn look_at_files(paths: &Paths, found: &mut Findings) {
+fn look_at_files(paths: &Paths, config: &Config, found: &mut Findings) {
     let private = [
         paths.root().to_owned(),
         paths.keys(),
         paths.log_key(),
         paths.digest_key(),
-        paths.keystore(),
+        keystore(config, paths).directory().to_owned(),
     ];
     let mut closed = true;
     for path in private {
@@ -150,12 +161,75 @@ fn look_at_files(paths: &Paths, found: &mut Findings) {
             "restore keys/log.key from its backup",
         );
     }
-    if paths.keystore().exists() {
+}
+
+fn look_at_keystore(globals: &Globals, paths: &Paths, config: &Config, found: &mut Findings) {
+    let keystore = keystore(config, paths);
+    let directory = keystore.directory();
+    let place = directory.display();
+    match (keystore.presence(), keystore.list()) {
+        (Err(error), _) => found.bad(
+            format!("the keystore can't be read: {error}"),
+            "look at that directory: sealed text stays closed, and private incidents are refused",
+        ),
+        (_, Err(error)) => found.bad(error.to_string(), "restore it from the keystore's backup"),
+        (Ok(Presence::Keys), Ok(keys)) => {
+            let keys = counted(keys.len(), "key");
+            found.good(format!("the keystore {place} has {keys}"));
+        }
+        (Ok(presence), _) => look_for_sealed(globals, &keystore, presence, found),
+    }
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if real(directory).starts_with(real(paths.root())) {
         found.advice(
             "the keystore lies in the data directory",
             "set record.keystore, and back it up apart from the record: else erasure is a fiction",
         );
     }
+}
+
+/// A keystore without keys is right as long as nothing was sealed, and lost from then on.
+fn look_for_sealed(
+    globals: &Globals,
+    keystore: &Keystore,
+    presence: Presence,
+    found: &mut Findings,
+) {
+    use engine::ports::Entries as _;
+    let place = keystore.directory().display();
+    let there = match presence {
+        Presence::Missing => "is not there",
+        _ => "is empty",
+    };
+    let mut sealed = None;
+    let read = Files::open(globals).map(|files| {
+        files.reader.scan(0, &mut |index, entry| {
+            if contains(entry, b"\"sealed\":") {
+                sealed = Some(index);
+            }
+            sealed.is_none()
+        })
+    });
+    match (sealed, read) {
+        (Some(index), _) => found.bad(
+            format!(
+                "the keystore {place} {there}, and the record has sealed text (entry {index} is \
+                 the first): no key was erased, the keystore is lost or not mounted"
+            ),
+            "mount it, restore it from its backup, or name it with record.keystore",
+        ),
+        (None, Ok(Ok(()))) => found.good(format!(
+            "the keystore {place} {there}, and nothing on the record is sealed"
+        )),
+        (None, _) => found.unknown(
+            format!("the keystore {place} {there}; whether anything is sealed can't be told"),
+            "hereby verify says what of the record can't be read",
+        ),
+    }
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
 fn look_at_disk(data_dir: &Path, config: &Config, found: &mut Findings) {
@@ -216,10 +290,13 @@ fn look_at_record(globals: &Globals, found: &mut Findings) {
         }
     };
     let size = files.reader.size();
-    found.good(format!("the record can be read: {size} acts"));
+    found.good(format!("the record can be read: {}", counted(size, "act")));
     match files.published() {
         Ok((_, published, _)) if published + 1_000 < size => found.bad(
-            format!("the published checkpoint covers {published} of {size} acts"),
+            format!(
+                "the published checkpoint covers {published} of {}",
+                counted(size, "act")
+            ),
             "look at hereby's log: publishing fails",
         ),
         Ok(_) => found.good("the published checkpoint is up to date"),
@@ -242,7 +319,7 @@ fn look_at_record(globals: &Globals, found: &mut Findings) {
     }
 }
 
-fn look_at_server(data_dir: &Path, globals: &Globals, found: &mut Findings) {
+fn look_at_server(data_dir: &Path, config: &Config, globals: &Globals, found: &mut Findings) {
     match DataDir::holder(data_dir) {
         Ok(Some(Some(holder))) => {
             found.good(format!(
@@ -251,14 +328,16 @@ fn look_at_server(data_dir: &Path, globals: &Globals, found: &mut Findings) {
             ));
         }
         Ok(Some(None)) => found.good("a process serves it"),
-        Ok(None) => return found.advice("no process serves it", "hereby up"),
+        Ok(None) => {
+            found.advice("no process serves it", "hereby up");
+            if !config.record.witness.is_empty() {
+                found.unknown("what witnesses have cosigned is unknown", "hereby up");
+            }
+            return;
+        }
         Err(error) => return found.unknown(error.to_string(), "look at the data directory"),
     }
-    let ask = |path: &str| {
-        let client = Client::new(globals)?;
-        runtime()?.block_on(client.answer(&Ask::get(path)))
-    };
-    match ask("/readyz") {
+    match ask(globals, "/readyz") {
         Ok(_) => found.good("it takes acts"),
         Err(failure) => found.bad(
             format!(
@@ -268,6 +347,82 @@ fn look_at_server(data_dir: &Path, globals: &Globals, found: &mut Findings) {
             "look at its log",
         ),
     }
+    look_at_witnesses(config, globals, found);
+}
+
+fn ask(globals: &Globals, path: &str) -> Result<Vec<u8>, Failure> {
+    // What is looked at is in the data directory, whatever is asked elsewhere.
+    let here = Globals {
+        url: None,
+        ..globals.clone()
+    };
+    fetch(&Client::new(&here)?, path.to_owned())
+}
+
+/// Whether everyone who should cosign has. A checkpoint that was just published is waited for.
+fn look_at_witnesses(config: &Config, globals: &Globals, found: &mut Findings) {
+    if config.record.witness.is_empty() {
+        return;
+    }
+    let begun = Instant::now();
+    let witnesses = loop {
+        let status = ask(globals, "/api/v1/status");
+        let status = status.and_then(|json| json_of(&json));
+        let witnesses = match status {
+            Ok(status) => cosigned(&status),
+            Err(failure) => {
+                let what = format!("what witnesses have cosigned is unknown: {}", failure.what);
+                return found.unknown(what, "look at hereby's log");
+            }
+        };
+        let settled = witnesses.iter().all(|witness| witness.behind == 0);
+        if settled || begun.elapsed() > COSIGNED_WITHIN {
+            break witnesses;
+        }
+        std::thread::sleep(ASK_AGAIN_AFTER);
+    };
+    for witness in witnesses {
+        let name = &witness.name;
+        match witness.behind {
+            0 => found.good(format!(
+                "the witness {name} has cosigned the newest checkpoint"
+            )),
+            behind => {
+                let since = match witness.at {
+                    Some(at) => format!("its last cosignature is of {at}"),
+                    None => "it has cosigned nothing since hereby started".to_owned(),
+                };
+                let behind = counted(behind, "act");
+                found.bad(
+                    format!("the witness {name} does not cosign: {behind} behind, {since}"),
+                    "look whether it runs, and in hereby's log for `a witness did not cosign`",
+                );
+            }
+        }
+    }
+}
+
+/// What one witness has cosigned.
+struct Cosigned {
+    name: String,
+    /// How many published acts it has not cosigned.
+    behind: u64,
+    at: Option<String>,
+}
+
+fn cosigned(status: &Value) -> Vec<Cosigned> {
+    let published = status.get("published_size").and_then(Value::as_u64);
+    let witnesses = status.get("witnesses").and_then(Value::as_array);
+    let all = witnesses.into_iter().flatten().map(|witness| {
+        let text = |key: &str| witness.get(key).and_then(Value::as_str).map(str::to_owned);
+        let size = witness.get("size").and_then(Value::as_u64).unwrap_or(0);
+        Cosigned {
+            name: text("name").unwrap_or_default(),
+            behind: published.unwrap_or(0).saturating_sub(size),
+            at: text("at"),
+        }
+    });
+    all.collect()
 }
 
 fn say(findings: &[Finding], out: &Out) -> Result<(), Failure> {

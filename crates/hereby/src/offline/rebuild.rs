@@ -8,14 +8,18 @@ use store::{CannotOpen, Paths, Reader};
 
 use crate::cli::Globals;
 use crate::cli::machine::RebuildArgs;
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::say::Out;
-use crate::serve::{configuration, end_process, progress};
+use crate::say::{Out, counted};
+use crate::serve::{end_process, progress};
 use crate::station::{Opening, Station, unopened};
 
-pub(crate) fn rebuild(_: RebuildArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
+pub(crate) fn rebuild(args: RebuildArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
     let data_dir = globals.data_dir()?;
-    let config = configuration(None, globals)?;
+    let mut config = Config::find(&args.settings, &data_dir)?;
+    // That tiles are missing is what was asked for.
+    config.log.level.push_str(",store::tiles=error");
+    crate::log::start(&config.log).map_err(Failure::usage)?;
     if store::origin_of(&Paths::new(&data_dir))
         .map_err(unopened)?
         .is_none()
@@ -49,7 +53,8 @@ pub(crate) fn rebuild(_: RebuildArgs, globals: &Globals, out: &Out) -> Result<()
         return out.json(&serde_json::json!({ "acts": acts, "state_sha256": digest }));
     }
     out.talk(format!(
-        "Rebuilt state, indexes and tiles from {acts} acts in {seconds:.1} s."
+        "Rebuilt state, indexes and tiles from {} in {seconds:.1} s.",
+        counted(acts, "act")
     ));
     out.data(format!("state {digest}"))
 }

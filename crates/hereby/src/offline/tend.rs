@@ -6,14 +6,14 @@ use record::act::{Act, Subject};
 use record::command::{RotateLogKey, Verb};
 use record::kinds::Body;
 use serde_json::{Value, json};
-use store::{CannotOpen, Paths};
+use store::{CannotOpen, Paths, Reader};
 
-use super::{Files, configured, fetch, remote, unreadable};
+use super::{Files, fetch, json_of, remote, unreadable};
 use crate::cli::Globals;
 use crate::cli::machine::{RecordArgs, RecordVerb};
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::say::{Line, Out, Style, stamp};
-use crate::serve::configuration;
+use crate::say::{Line, Out, Style, counted, stamp};
 use crate::station::{Opening, Station, keystore, unopened};
 
 /// How many acts on the record itself are looked up at once.
@@ -23,18 +23,26 @@ const RECORD_ACTS_AT_ONCE: usize = 1_000;
 const TAIL_MAX: u64 = 1_000;
 
 pub(crate) fn record(args: RecordArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
+    // Whoever names settings hears of their mistakes, whether they are needed or not.
+    let config = match (&args.verb, &globals.url) {
+        (RecordVerb::Rotate, _) => Config::default(),
+        (RecordVerb::Tail { .. } | RecordVerb::Show { .. } | RecordVerb::Keys, Some(_)) => {
+            Config::default()
+        }
+        _ => Config::find(&args.settings, &globals.data_dir()?)?,
+    };
     match args.verb {
         RecordVerb::Tail { count } => tail(count, globals, out),
         RecordVerb::Show { act } => show(&act, globals, out),
-        RecordVerb::Keys => keys(globals, out),
+        RecordVerb::Keys => keys(&config, globals, out),
         RecordVerb::Rotate => {
             crate::commands::submit_alone(Verb::from(RotateLogKey {}), globals, out)?;
             out.talk("The log signs with a new key. Give it to everyone who verifies:");
             out.talk("  hereby record keys");
             Ok(())
         }
-        RecordVerb::Archive { dir, keep } => archive(&dir, keep, globals, out),
-        RecordVerb::AcceptAnchor => accept_anchor(globals, out),
+        RecordVerb::Archive { dir, keep } => archive(&dir, keep, &config, globals, out),
+        RecordVerb::AcceptAnchor => accept_anchor(&config, globals, out),
     }
 }
 
@@ -163,8 +171,8 @@ fn show(act: &str, globals: &Globals, out: &Out) -> Result<(), Failure> {
         return out.json(&json!({ "index": index, "leaf": leaf, "act": value, "entry": exact }));
     }
     out.talk(format!(
-        "entry {index}, {} bytes, leaf hash {leaf}",
-        entry.len()
+        "entry {index}, {}, leaf hash {leaf}",
+        counted(entry.len(), "byte")
     ));
     let pretty = serde_json::to_string_pretty(&value).unwrap_or_default();
     for line in pretty.lines() {
@@ -183,13 +191,27 @@ pub(super) fn vkeys(files: &Files) -> Result<Vec<(u64, Box<str>)>, Failure> {
 
 fn vkeys_in(entries: &dyn Entries, at_once: usize) -> Result<Vec<(u64, Box<str>)>, Failure> {
     let mut keys = Vec::new();
-    let mut from = 0;
+    on_record(entries, 0, at_once, &mut |index, act| match act.body {
+        Body::LogOpened(opened) => keys.push((0, opened.vkey)),
+        Body::LogKeyRotated(rotated) => keys.push((index + 1, rotated.to)),
+        _ => {}
+    })?;
+    Ok(keys)
+}
+
+/// Reads the acts on the record itself from this index on.
+fn on_record(
+    entries: &dyn Entries,
+    mut from: u64,
+    at_once: usize,
+    take: &mut dyn FnMut(u64, Act),
+) -> Result<(), Failure> {
     loop {
         let indexes = entries
             .of_subject(&Subject::Record, from, at_once)
             .map_err(unreadable)?;
         let Some(last) = indexes.last() else {
-            return Ok(keys);
+            return Ok(());
         };
         from = last + 1;
         for index in indexes {
@@ -200,16 +222,12 @@ fn vkeys_in(entries: &dyn Entries, at_once: usize) -> Result<Vec<(u64, Box<str>)
             let act = Act::decode(&entry).map_err(|error| {
                 Failure::new(Exit::Untrusted, format!("entry {index}")).because(error)
             })?;
-            match act.body {
-                Body::LogOpened(opened) => keys.push((0, opened.vkey)),
-                Body::LogKeyRotated(rotated) => keys.push((index + 1, rotated.to)),
-                _ => {}
-            }
+            take(index, act);
         }
     }
 }
 
-fn keys(globals: &Globals, out: &Out) -> Result<(), Failure> {
+fn keys(config: &Config, globals: &Globals, out: &Out) -> Result<(), Failure> {
     if let Some(client) = remote(globals)? {
         let vkey = fetch(&client, "/record/vkey".to_owned())?;
         return out.data(String::from_utf8_lossy(&vkey).trim_end().to_owned());
@@ -217,7 +235,7 @@ fn keys(globals: &Globals, out: &Out) -> Result<(), Failure> {
     let files = Files::open(globals)?;
     let mut keys = vkeys(&files)?;
     keys.reverse();
-    let sealing = keystore(&configured(globals)?, &files.paths);
+    let sealing = keystore(config, &files.paths);
     let names = sealing.list().map_err(|error| {
         Failure::new(Exit::Internal, "the keystore can't be read").because(error)
     })?;
@@ -248,19 +266,25 @@ fn keys(globals: &Globals, out: &Out) -> Result<(), Failure> {
     Ok(())
 }
 
-fn archive(dir: &std::path::Path, keep: u64, globals: &Globals, out: &Out) -> Result<(), Failure> {
+fn archive(
+    dir: &std::path::Path,
+    keep: u64,
+    config: &Config,
+    globals: &Globals,
+    out: &Out,
+) -> Result<(), Failure> {
     let data_dir = globals.data_dir()?;
-    let config = configuration(None, globals)?;
     if store::origin_of(&Paths::new(&data_dir))
         .map_err(unopened)?
         .is_none()
     {
         return Err(unopened(CannotOpen::Missing(data_dir)));
     }
+    crate::log::start(&config.log).map_err(Failure::usage)?;
     // The directory stays held until the last segment is where it goes.
     let station = Station::open(Opening {
         data_dir: &data_dir,
-        config: &config,
+        config,
         runs: "hereby record archive",
         accept_anchor: None,
         progress: crate::serve::progress(out),
@@ -285,8 +309,8 @@ fn move_segments(
     let moved = full.len().saturating_sub(keep);
     if moved == 0 {
         out.talk(format!(
-            "Nothing to archive: {} full segments are here, {keep} stay.",
-            full.len()
+            "Nothing to archive: {} here, {keep} to stay.",
+            counted(full.len(), "full segment")
         ));
         return Ok(());
     }
@@ -313,32 +337,84 @@ fn move_segments(
     Ok(())
 }
 
-fn accept_anchor(globals: &Globals, out: &Out) -> Result<(), Failure> {
+fn accept_anchor(config: &Config, globals: &Globals, out: &Out) -> Result<(), Failure> {
     let Some(why) = globals.why.clone() else {
         return Err(Failure::usage("say why the anchor is accepted")
             .because("it stands on the record for ever that the history may have a gap here")
             .hint("hereby record accept-anchor -m \"restored from the backup of Monday\""));
     };
-    let config = configuration(None, globals)?;
-    let station = Station::open(Opening {
-        data_dir: &globals.data_dir()?,
-        config: &config,
+    crate::log::start(&config.log).map_err(Failure::usage)?;
+    let data_dir = globals.data_dir()?;
+    let opening = |accept_anchor| Opening {
+        data_dir: &data_dir,
+        config,
         runs: "hereby record accept-anchor",
-        accept_anchor: Some(why),
+        accept_anchor,
         progress: crate::serve::progress(out),
         on_fatal: Box::new(crate::serve::end_process),
+    };
+    let mut before = 0;
+    let station = Station::open_after(opening(Some(why)), |paths| {
+        before = size_of(paths)?;
+        Ok(())
     })?;
-    let size = station.engine.view().head().size;
+    // What the start owes the record may be paid until the writer has ended.
     station.engine.stop();
-    out.talk(format!(
-        "Accepted and recorded. The record has {size} acts; hereby up starts it."
-    ));
+    let reader = station.reader.clone();
+    drop(station);
+    if is_accepted(&reader, before, RECORD_ACTS_AT_ONCE)? {
+        out.talk(format!(
+            "Accepted and recorded. The record has {}; hereby up starts it.",
+            counted(reader.size(), "act")
+        ));
+        return Ok(());
+    }
+    // Nothing was to be accepted, or nothing was: the next start tells the two apart.
+    let nothing = Station::open(opening(None)).map_err(|refused| not_accepted(refused, globals))?;
+    nothing.engine.stop();
+    out.talk("Nothing was to be accepted: the anchor agrees with the record.");
     Ok(())
 }
 
-fn json_of(bytes: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Failure::new(Exit::Internal, "this is not JSON").because(error))
+/// How many acts stand on the record; 0 when there is none.
+fn size_of(paths: &Paths) -> Result<u64, Failure> {
+    match Reader::open(paths, &[]) {
+        Ok(reader) => Ok(reader.size()),
+        Err(CannotOpen::Missing(_)) => Ok(0),
+        Err(error) => Err(unopened(error)),
+    }
+}
+
+/// Whether an act from this index on says that the anchor was accepted.
+fn is_accepted(entries: &dyn Entries, from: u64, at_once: usize) -> Result<bool, Failure> {
+    let mut found = false;
+    on_record(entries, from, at_once, &mut |_, act| {
+        found |= matches!(act.body, Body::LogAnchorAccepted(_));
+    })?;
+    Ok(found)
+}
+
+/// The act that accepts the anchor could not be written, and without it the anchor stands.
+fn not_accepted(refused: Failure, globals: &Globals) -> Failure {
+    if refused.exit != Exit::Untrusted {
+        return refused;
+    }
+    let free = globals
+        .data_dir()
+        .ok()
+        .and_then(|data_dir| rustix::fs::statvfs(&data_dir).ok())
+        .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >> 10);
+    let room = match free {
+        Some(free) => format!(" ({free} KiB are free on its disk)"),
+        None => String::new(),
+    };
+    Failure::new(
+        Exit::Refused,
+        format!("the anchor was not accepted: the record did not take the act that says so{room}"),
+    )
+    .because(refused.what)
+    .hint("make room on the record's disk")
+    .hint("then again: hereby record accept-anchor -m WHY")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! one. A whole record, one proof, or one bundle.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use record::note::VerifierKey;
@@ -15,8 +16,8 @@ use crate::cli::Globals;
 use crate::cli::machine::VerifyArgs;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::say::{Line, Out, Style};
-use crate::station::anchor_path;
+use crate::say::{Line, Out, Style, counted};
+use crate::station::{anchor_path, keystore};
 
 /// The longest proof that is read: an entry in base64, 63 hashes, a note.
 const PROOF_BYTES_MAX: u64 = 512 << 10;
@@ -55,9 +56,10 @@ fn proof(file: &PathBuf, vkey: &VerifierKey, out: &Out) -> Result<(), Failure> {
         }));
     }
     out.talk(Line::new().styled(Style::Good, "verified: ").text(format!(
-        "act {} is on the record {} as its key signed it with {size} acts, root {root}",
+        "act {} is on the record {} as its key signed it with {}, root {root}",
         verified.index,
         verified.checkpoint.origin(),
+        counted(size, "act"),
     )));
     out.data(act)
 }
@@ -74,11 +76,17 @@ fn bundled(file: &PathBuf, vkey: &VerifierKey, out: &Out) -> Result<(), Failure>
         return out.json(&json!({ "verified": true, "bundle": verified }));
     }
     out.talk(Line::new().styled(Style::Good, "verified: ").text(format!(
-        "{} acts and {} blobs of {} are on the record {} as its key signed it with {} acts",
-        verified.acts, verified.blobs, verified.incident, verified.origin, verified.size
+        "{} and {} of {} are on the record {} as its key signed it with {}",
+        counted(verified.acts, "act"),
+        counted(verified.blobs, "blob"),
+        verified.incident,
+        verified.origin,
+        counted(verified.size, "act"),
     )));
     out.talk(match (verified.sealed_fields, verified.opened_fields) {
         (0, _) => "Nothing in it is sealed.".to_owned(),
+        (1, 0) => "1 sealed field stays closed: its key is not in it.".to_owned(),
+        (1, _) => "1 sealed field opens with the keys in it.".to_owned(),
         (all, opened) => format!("{opened} of {all} sealed fields open with the keys in it."),
     });
     out.talk("That no act of the incident was left out, only the record itself can show.");
@@ -100,7 +108,7 @@ fn directory(args: VerifyArgs, globals: &Globals, out: &Out) -> Result<(), Failu
         );
     };
     // A copy elsewhere has no anchor of its own; the record's own place does.
-    let config = Config::load(None, &dir).unwrap_or_default();
+    let config = Config::find(&args.settings, &dir)?;
     let anchor = anchor_path(&config, &origin)
         .ok()
         .filter(|path| !given || path.exists());
@@ -118,6 +126,7 @@ fn directory(args: VerifyArgs, globals: &Globals, out: &Out) -> Result<(), Failu
         vkey: args.vkey,
         anchor,
         checkpoints,
+        keystore: Some(Arc::new(keystore(&config, &paths))),
         witness: args.witness,
     };
     let report = store::verify(&paths, &options, &mut *progress(out)).map_err(|error| {
@@ -128,17 +137,22 @@ fn directory(args: VerifyArgs, globals: &Globals, out: &Out) -> Result<(), Failu
 
 /// How much of which record was checked.
 fn checked(report: &Report, seconds: f64) -> String {
-    let (checked, all, signatures) = (report.checked, report.entries, report.signatures);
+    let (checked, all) = (report.checked, counted(report.entries, "act"));
+    let signatures = counted(report.signatures, "signed checkpoint");
+    let blobs = match report.blobs {
+        0 => String::new(),
+        blobs => format!(", {}", counted(blobs, "blob")),
+    };
     let origin = report.origin.as_deref().unwrap_or("?");
-    if checked == all {
+    if checked == report.entries {
         return format!(
-            ": {all} acts of {origin}, {signatures} signed checkpoints, every entry, batch, tile \
-             and key; {seconds:.1} s"
+            ": {all} of {origin}, {signatures}{blobs}, every entry, batch, tile and key; \
+             {seconds:.1} s"
         );
     }
     format!(
-        " {checked} of {all} acts of {origin} (the rest lies in archived segments that are not at \
-         hand), {signatures} signed checkpoints; {seconds:.1} s"
+        " {checked} of {all} of {origin} (the rest lies in archived segments that are not at \
+         hand), {signatures}{blobs}; {seconds:.1} s"
     )
 }
 
@@ -156,7 +170,7 @@ fn say(report: &Report, seconds: f64, out: &Out) -> Result<(), Failure> {
             .collect();
         out.json(&json!({
             "verified": report.is_clean(), "entries": report.entries, "checked": report.checked,
-            "root": report.root, "origin": report.origin, "vkeys": report.vkeys, "signatures": report.signatures,
+            "root": report.root, "origin": report.origin, "vkeys": report.vkeys, "signatures": report.signatures, "blobs": report.blobs,
             "problems": problems, "problems_more": report.problems_more, "notes": report.notes,
             "first_bad_entry": report.first_bad_entry(),
         }))?;
@@ -210,7 +224,7 @@ fn progress(out: &Out) -> Box<dyn FnMut(Progress)> {
     Box::new(move |progress| {
         bar.set_length(progress.bytes_total);
         bar.set_position(progress.bytes);
-        bar.set_message(format!("{} acts", progress.entries));
+        bar.set_message(counted(progress.entries, "act"));
         if progress.bytes >= progress.bytes_total {
             bar.finish_and_clear();
         }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use base::{IncidentId, KeyRef};
 use engine::Engine;
-use engine::ports::Keystore as _;
 use incident::{Reason, Refusal};
 use record::hash::Hash;
 use record::sealed::SubjectKey;
 use record::tile::TileId;
-use store::{Blobs, Keystore, Paths, Reader};
+use store::{Blobs, CannotLoadKey, Keystore, Paths, Reader};
 use web::{Backstage, BlobRefused, Published, Witness};
 
 use super::push::Witnesses;
 use crate::bundle;
+use crate::log::Repeated;
 
 /// Storage for the server.
 pub(crate) struct Storage {
@@ -26,6 +26,8 @@ pub(crate) struct Storage {
     pub(crate) blobs: Blobs,
     pub(crate) witnesses: Arc<Witnesses>,
     pub(crate) free_min_bytes: u64,
+    /// Said again and again while people read, and once a minute in the log.
+    pub(crate) keystore_lost: Repeated,
 }
 
 impl Backstage for Storage {
@@ -40,7 +42,14 @@ impl Backstage for Storage {
     }
 
     fn subject_key(&self, name: &KeyRef) -> io::Result<Option<SubjectKey>> {
-        self.keystore.find(name)
+        match self.keystore.key(name) {
+            // Reading goes on, with the text sealed; `doctor` and the log say why.
+            Err(error @ CannotLoadKey::Lost { .. }) => {
+                self.keystore_lost.say(&error);
+                Ok(None)
+            }
+            found => Ok(found?),
+        }
     }
 
     fn put_blob(&self, bytes: &[u8]) -> Result<Hash, BlobRefused> {

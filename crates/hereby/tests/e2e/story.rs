@@ -56,6 +56,9 @@ fn an_incident_from_the_terminal_to_a_verified_bundle() {
         place.hereby(&["prove", &note, "-o", proof]).code == 0
     });
     place.ok(&["export", "INC-1", "-o", bundle]);
+    // Where it listens is said as it is, not as it was asked for.
+    let listens = format!("listen={}", server.address);
+    assert!(place.log().contains(&listens), "{}", place.log());
     assert_eq!(server.stop(), 0);
 
     let proven = place.ok(&["verify", "--proof", proof, "--vkey", &vkey]);
@@ -191,6 +194,10 @@ fn rebuilding_gives_the_same_state_twice() {
     server.stop();
     let first = place.ok(&["rebuild"]);
     assert_eq!(place.ok(&["rebuild"]), first);
+    // What it has removed itself is nothing to warn of.
+    let said = place.hereby(&["rebuild"]).stderr;
+    assert!(!said.contains("WARN"), "{said}");
+    assert!(said.contains("from 6 acts"), "{said}");
     place.ok(&["verify"]);
 }
 
