@@ -24,6 +24,7 @@ use crate::cli::Globals;
 use crate::cli::machine::WitnessArgs;
 use crate::client::{Ask, Client};
 use crate::exit::{Exit, Failure};
+use crate::log::Repeated;
 use crate::say::{Line, Out, Style};
 use crate::station::SystemClock;
 
@@ -243,12 +244,21 @@ async fn add_checkpoint(witness: Arc<Witness>, body: &[u8]) -> Response<Full<Byt
 
 /// Keeps the copy up with what was cosigned, for ever.
 async fn follow(witness: &Witness, client: &Client) {
+    let failing = Repeated::default();
     loop {
         tokio::time::sleep(COPY_EVERY).await;
-        if let Err(error) = catch_up(witness, client).await {
-            tracing::error!(error, "the copy did not catch up");
+        match catch_up(witness, client).await {
+            Ok(()) => failing.ended(),
+            Err(error) => failing.say(&format_args!("the copy did not catch up: {error}")),
         }
     }
+}
+
+/// What happened, why, and what to do next.
+fn said_in_a_line(failure: Failure) -> String {
+    let parts = [failure.what].into_iter().chain(failure.why);
+    let parts: Vec<String> = parts.chain(failure.hints).collect();
+    parts.join("; ")
 }
 
 async fn catch_up(witness: &Witness, client: &Client) -> Result<(), String> {
@@ -268,7 +278,7 @@ async fn catch_up(witness: &Witness, client: &Client) -> Result<(), String> {
             method: Method::GET,
             ..Ask::get(path)
         };
-        let answer = client.answer(&ask).await.map_err(|failure| failure.what)?;
+        let answer = client.answer(&ask).await.map_err(said_in_a_line)?;
         fetched.push(Fetched {
             number,
             width,

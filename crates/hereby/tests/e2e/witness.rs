@@ -406,3 +406,60 @@ fn a_record_that_was_rolled_back_or_grew_from_another_history_is_not_cosigned_an
         said.stderr
     );
 }
+
+/// A witness that had stopped cosigning was seen in no check of the installation.
+#[test]
+fn the_doctor_says_which_witness_does_not_cosign() {
+    let (place, running, _) = cosigned_record();
+    let server = place.serve();
+    place.ok(&["note", "INC-1", "while it runs"]);
+    let said = place.hereby(&["doctor"]).stdout;
+    let cosigned = "has cosigned the newest checkpoint";
+    assert!(said.contains(cosigned), "{said}");
+    drop(running);
+    place.ok(&["note", "INC-1", "while it is gone"]);
+    let said = place.hereby(&["doctor"]);
+    assert_eq!(said.code, 3, "{}{}", said.stdout, said.stderr);
+    assert!(
+        said.stdout.contains("does not cosign: 1 act behind"),
+        "{}",
+        said.stdout
+    );
+    assert!(!said.stdout.contains(cosigned), "{}", said.stdout);
+    assert_eq!(server.stop(), 0);
+    // A stopped hereby can't say.
+    let said = place.hereby(&["doctor"]).stdout;
+    assert!(said.contains("no process serves it"), "{said}");
+    assert!(
+        said.contains("witnesses have cosigned is unknown"),
+        "{said}"
+    );
+}
+
+/// It said the same each second, for as long as nobody gave it its token.
+#[test]
+fn a_witness_that_may_not_copy_says_so_once() {
+    let place = Place::new();
+    let server = place.serve();
+    let vkey = place.ok(&["record", "keys"]).trim().to_owned();
+    let token = place.dir.path().join("token");
+    std::fs::write(&token, place.token("witness", "alerts")).unwrap();
+    let dir = place.dir.path().join("w");
+    let url = format!("http://{}", server.address);
+    let running = witness(&dir, &vkey, "127.0.0.1:0", Some((&url, &token)));
+    configured(&place, &running);
+    let listen = server.address.clone();
+    assert_eq!(server.stop(), 0);
+    let server = serve_at(&place, &listen);
+    let said = || std::fs::read_to_string(dir.with_extension("said")).unwrap();
+    eventually("it says that it may not", || {
+        said().contains("the copy did not catch up")
+    });
+    // It goes on trying, each second.
+    let times = || said().matches("the copy did not catch up").count();
+    let before = times();
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(times() <= before + 1, "{}", said());
+    assert!(said().contains("witness`"), "{}", said());
+    drop(server);
+}
