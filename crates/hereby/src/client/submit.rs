@@ -240,10 +240,32 @@ fn refused(status: StatusCode, problem: &Problem) -> Failure {
     let failure = with_hint_for(status, failure);
     match problem.reason.as_deref() {
         Some("id_reused") => failure.hint("take another --id, or none"),
+        // The API has one word for whatever keeps an act from becoming durable.
+        Some("no_space") if failure.what.contains("the keystore can't be used") => {
+            failure.hint("hereby doctor says what is wrong with the keystore (record.keystore)")
+        }
         Some("no_space") => failure.hint("make room on the disk of the data directory"),
         Some("overloaded" | "stopping") => failure.hint("nothing happened; try again in a moment"),
         _ => failure,
     }
+}
+
+/// The longest reason as it is sent, in bytes: a request's head has 32 KiB, and more in it.
+const WHY_HEADER_BYTES_MAX: usize = 24 << 10;
+
+/// A reason as a header: percent-encoded, most letters that are not ASCII take six bytes.
+fn in_header(why: &Prose) -> Result<String, Failure> {
+    let encoded = percent_encoded(why.as_str());
+    if encoded.len() <= WHY_HEADER_BYTES_MAX {
+        return Ok(encoded);
+    }
+    Err(Failure::usage("the reason is too long to be sent")
+        .because(format!(
+            "percent-encoded in a header it has {} bytes, and there is room for \
+             {WHY_HEADER_BYTES_MAX}",
+            encoded.len()
+        ))
+        .hint("say it shorter, and the rest in a note"))
 }
 
 impl Sending<'_> {
@@ -278,7 +300,7 @@ impl Sending<'_> {
         };
         header("idempotency-key", self.id.as_str())?;
         if let Some(why) = &self.why {
-            header("hereby-why", &percent_encoded(why.as_str()))?;
+            header("hereby-why", &in_header(why)?)?;
         }
         if let Some(person) = &self.on_behalf_of {
             header("hereby-on-behalf-of", person.as_str())?;

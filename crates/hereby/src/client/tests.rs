@@ -196,6 +196,34 @@ async fn a_command_is_sent_as_the_api_says() {
     );
 }
 
+/// A reason may have 16 KiB, which percent-encoded can be 48: more than the server reads of a head.
+#[tokio::test]
+async fn a_reason_that_no_head_has_room_for_is_not_sent() {
+    let say = async |why: String| {
+        let server = Server::start([done("incident.acknowledged/1", SUBJECT)]);
+        let via = Via {
+            waiting: &|_| {},
+            options: Vec::new(),
+        };
+        let sending = Sending {
+            why: Some(why.parse().unwrap()),
+            ..sending()
+        };
+        let outcome = server.client().submit(&sending, &via).await;
+        (outcome, server.requests().len())
+    };
+    let (outcome, requests) = say("ö".repeat(4_096)).await;
+    assert_eq!((outcome.is_ok(), requests), (true, 1));
+    let (outcome, requests) = say("ö".repeat(4_097)).await;
+    let failure = outcome.unwrap_err();
+    assert_eq!((failure.exit, requests), (Exit::Usage, 0));
+    let why = failure.why.unwrap();
+    assert!(
+        why.contains("24582 bytes") && why.contains("24576"),
+        "{why}"
+    );
+}
+
 #[tokio::test]
 async fn a_signature_is_one_over_the_canonical_command() {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
