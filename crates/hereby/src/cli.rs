@@ -227,6 +227,31 @@ pub(crate) fn globals_of_wrong_line(args: &[std::ffi::OsString]) -> Globals {
     globals
 }
 
+/// What to write instead, where all that is wrong with a value is its capital letters.
+pub(crate) fn in_lower_case(error: &clap::Error, args: &[std::ffi::OsString]) -> Option<String> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
+        return None;
+    };
+    let lower = value.to_ascii_lowercase();
+    if error.kind() != ErrorKind::ValueValidation || lower == *value {
+        return None;
+    }
+    let lowered = args.iter().map(|arg| match arg.to_str() {
+        Some(text) if text == value => lower.clone().into(),
+        Some(text) => match text.split_once('=') {
+            Some((option, given)) if given == value && option.starts_with("--") => {
+                format!("{option}={lower}").into()
+            }
+            _ => arg.clone(),
+        },
+        None => arg.clone(),
+    });
+    parse(lowered)
+        .is_ok()
+        .then(|| format!("write it in lower case: {lower}"))
+}
+
 /// Whether the mistake is about which incident: left out, or no incident.
 pub(crate) fn lacks_incident(error: &clap::Error) -> bool {
     use clap::error::{ContextKind, ContextValue, ErrorKind};

@@ -76,10 +76,11 @@ fn wrong_line(error: &clap::Error, args: &[OsString]) -> ExitCode {
     }
     let globals = cli::globals_of_wrong_line(args);
     let out = Out::of_process(globals.color, globals.json, globals.quiet);
-    let hints = match cli::lacks_incident(error) {
+    let mut hints = match cli::lacks_incident(error) {
         true => commands::open_incidents(&globals),
         false => Vec::new(),
     };
+    hints.extend(cli::in_lower_case(error, args));
     if globals.json {
         let mut failure = Failure::usage(error.render().to_string().trim_end());
         failure.hints = hints;

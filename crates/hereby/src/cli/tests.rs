@@ -46,6 +46,23 @@ fn the_definition_is_sound() {
 }
 
 #[test]
+fn a_name_in_capitals_is_refused_with_the_one_that_would_do() {
+    let hint = |line: &str| {
+        let mut args = vec![OsString::from("hereby")];
+        args.extend(words(line));
+        let error = super::parse(args.clone()).unwrap_err();
+        super::in_lower_case(&error, &args)
+    };
+    let said = hint("key enroll T2 --person kim").unwrap();
+    assert_eq!(said, "write it in lower case: t2");
+    let said = hint("assign 1 commander --as=Kim kim").unwrap();
+    assert!(said.ends_with(": kim"), "{said}");
+    // What is wrong in lower case as well is not suggested.
+    assert_eq!(hint("assign 1 commander K!m"), None);
+    assert_eq!(hint("show INC-x"), None);
+}
+
+#[test]
 fn every_subcommand_stands_in_one_group() {
     let command = command();
     let visible: Vec<&str> = command

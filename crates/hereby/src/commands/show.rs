@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Session, alerts, tell, wire};
 use crate::cli::respond::{IncidentsArgs, ShowArgs};
 use crate::exit::Failure;
-use crate::say::{Line, Style, clock, date, duration, hanging, stamp, table};
+use crate::say::{Line, Style, clock, counted, date, duration, hanging, stamp, table};
 
 /// Columns of the names of an incident's properties.
 const NAME_COLUMNS: usize = 16;
@@ -334,7 +334,7 @@ fn status_lines(status: &wire::ServerStatus, now: Timestamp) -> Vec<Line> {
         let seen = match (witness.size, witness.at) {
             (Some(size), Some(at)) => {
                 let ago = duration(now.ms_since(at));
-                format!("{}: {size} entries, {ago} ago", witness.name)
+                format!("{}: {}, {ago} ago", witness.name, counted(size, "entry"))
             }
             _ => format!("{}: has cosigned nothing yet", witness.name),
         };
@@ -363,7 +363,7 @@ fn bytes_text(bytes: u64) -> String {
             let tenths = u128::from(bytes) * 10 / u128::from(*size);
             format!("{}.{} {unit}", tenths / 10, tenths % 10)
         }
-        None => format!("{bytes} bytes"),
+        None => counted(bytes, "byte"),
     }
 }
 

@@ -7,7 +7,7 @@ use record::kinds::alert::Ending;
 use record::kinds::incident::{Audience, Noted, Role, Status};
 use record::sealed::Sealable;
 
-use crate::say::{Style, duration, stamp};
+use crate::say::{Style, counted, duration, stamp};
 
 /// What an act says.
 #[derive(Debug, PartialEq, Eq)]
@@ -253,16 +253,17 @@ fn of_record(act: &Act) -> Option<Told> {
         Body::LogRecovered(body) => Told {
             style: Style::Warning,
             ..plain(format!(
-                "set aside a torn end of {} bytes behind {} entries",
-                body.dropped_bytes, body.size
+                "set aside a torn end of {} behind {}",
+                counted(body.dropped_bytes, "byte"),
+                counted(body.size, "entry")
             ))
         },
         Body::LogKeyRotated(_) => plain("changed the log's key"),
         Body::LogAnchorAccepted(body) => Told {
             style: Style::Bad,
             ..plain(format!(
-                "went on with {} entries against the anchor",
-                body.size
+                "went on with {} against the anchor",
+                counted(body.size, "entry")
             ))
         },
         _ => return None,

@@ -171,7 +171,7 @@ impl Peer {
         }
         if old_size > size {
             return Err(format!(
-                "it has cosigned {old_size} entries of this log and the record has {size}: the \
+                "it has cosigned {old_size} acts of this log and the record has {size}: the \
                  record was rolled back, or the witness was shown another history"
             ));
         }

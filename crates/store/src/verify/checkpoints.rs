@@ -8,7 +8,7 @@ use record::hash::Hash;
 use record::note::{NOTE_BYTES_MAX, Note, Unverified, VerifierKey};
 
 use super::walk::{Walked, next_for_keys};
-use super::{Report, VerifyOptions};
+use super::{Report, VerifyOptions, counted};
 use crate::anchor::{self, SLOT_BYTES, Slot};
 use crate::durable::{self, FileError};
 use crate::layout::Paths;
@@ -122,9 +122,9 @@ pub(super) fn check(
         }
         if is_away(checkpoint, &known.roots, walked) {
             report.notes.push(format!(
-                "{} covers {} entries, and those are not at hand: it was not compared",
+                "{} covers {}, and those are not at hand: it was not compared",
                 path.display(),
-                checkpoint.size()
+                counted(checkpoint.size(), "entry")
             ));
         } else if let Err(what) = agrees(checkpoint, &known.roots, report.entries) {
             report.problem(super::Problem {
@@ -191,20 +191,22 @@ fn agrees(
     entries: u64,
 ) -> Result<(), String> {
     let size = checkpoint.size();
+    let covered = counted(size, "entry");
     if size > entries {
+        let are = if entries == 1 { "is" } else { "are" };
         return Err(format!(
-            "the checkpoint covers {size} entries, and {entries} are whole: entries are missing, \
-             or this is an older copy"
+            "the checkpoint covers {covered}, and {entries} {are} whole: entries are missing, or \
+             this is an older copy"
         ));
     }
     match roots.get(&size).copied().flatten() {
         Some(root) if root == checkpoint.root() => Ok(()),
         Some(root) => Err(format!(
-            "the checkpoint's root over {size} entries is {}, and the entries' is {root}",
+            "the checkpoint's root over {covered} is {}, and the entries' is {root}",
             checkpoint.root()
         )),
         None => Err(format!(
-            "the root over {size} entries is not known: entries are missing"
+            "the root over {covered} is not known: entries are missing"
         )),
     }
 }
@@ -274,10 +276,10 @@ fn check_anchor(
             Slot::Damaged(why) => report.problem(problem(None, format!("slot {at}: {why}"))),
             Slot::Signed { checkpoint, .. } if is_away(checkpoint, roots, walked) => {
                 report.notes.push(format!(
-                    "{}, slot {at} covers {} entries, and those are not at hand: it was not \
+                    "{}, slot {at} covers {}, and those are not at hand: it was not \
                      compared",
                     path.display(),
-                    checkpoint.size()
+                    counted(checkpoint.size(), "entry")
                 ));
             }
             Slot::Signed { checkpoint, .. } => {

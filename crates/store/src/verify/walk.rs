@@ -451,8 +451,8 @@ impl Walk<'_> {
             byte: spot.byte,
             entry: None,
             what: format!(
-                "the log's signature over {} entries is not valid",
-                signed.size
+                "the log's signature over {} is not valid",
+                counted(signed.size, "entry")
             ),
         });
         Ok(())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use record::tile::{ENTRY_BYTES_MAX, TILE_WIDTH, decode_entry_bundle, entries_path};
 
-use super::Report;
+use super::{Report, counted};
 use crate::durable::{self, FileError};
 
 /// The longest bundle.
@@ -85,8 +85,8 @@ impl Witness {
             });
         }
         report.notes.push(format!(
-            "{} entries are the same as the witness's",
-            self.same
+            "{} the same as the witness's",
+            counted(self.same, "entry")
         ));
         Ok(())
     }
