@@ -84,10 +84,11 @@ impl Witness {
                 what: format!("the record ends here, and the witness has entry {size}"),
             });
         }
-        report.notes.push(format!(
-            "{} the same as the witness's",
-            counted(self.same, "entry")
-        ));
+        let are = if self.same == 1 { "is" } else { "are" };
+        let same = counted(self.same, "entry");
+        report
+            .notes
+            .push(format!("{same} {are} the same as the witness's"));
         Ok(())
     }
 
