@@ -1,7 +1,5 @@
 //! Filling ahead: how far, when a spare is worth it, and that it leaves nothing behind.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
