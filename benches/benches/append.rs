@@ -104,6 +104,7 @@ fn measure(number: usize, bytes: usize, raised: bool) -> Result<Round, Failed> {
     let notes = load::notes();
     let note = |rig: &Arc<Rig>, appenders| load::append(rig, appenders, during, &notes);
     let rig = Arc::new(Rig::new(Priority::Raised)?);
+    load::warm(&rig)?;
     // Whoever goes first has the warmer disk, or the colder one: they take turns.
     let (mut raw, mut one) = if number.is_multiple_of(2) {
         let raw = raw_append(&path, bytes, during)?;

@@ -48,6 +48,7 @@ fn main() -> Result<(), Failed> {
 /// Rows a second, acts a second.
 fn measure(postgres: &Postgres, number: usize) -> Result<(f64, f64), Failed> {
     let rig = Arc::new(Rig::new(Priority::Raised)?);
+    load::warm(&rig)?;
     postgres.sql("drop table if exists acts")?;
     postgres.sql("create table acts (id uuid primary key, entry text not null)")?;
     postgres.sql("checkpoint")?;

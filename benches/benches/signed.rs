@@ -41,6 +41,7 @@ fn main() -> Result<(), Failed> {
 /// Signatures that one thread verifies a second, signed acts a second.
 fn measure(number: usize) -> Result<(f64, f64), Failed> {
     let rig = Arc::new(Rig::new(Priority::Raised)?);
+    load::warm(&rig)?;
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).map_err(failed("make a key"))?;
     let name: Name = "sam-laptop".parse().map_err(failed("enroll"))?;
     enroll(&rig, &name, &pair)?;

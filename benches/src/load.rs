@@ -75,6 +75,21 @@ pub fn notes() -> Next {
     Arc::new(|rig, _, _| Some(rig.note()))
 }
 
+/// How long a record is written to before it is measured: by then what is filled ahead is a whole
+/// segment, as it is for a server that has run for a while.
+const WARM: Duration = Duration::from_millis(1_500);
+
+/// Appends until the record is as busy as it will be.
+///
+/// # Errors
+/// As for [`append`].
+pub fn warm(rig: &Arc<Rig>) -> Result<(), Failed> {
+    append(rig, 64, WARM, &notes())?;
+    // Indexes and tiles follow behind.
+    thread::sleep(WARM / 2);
+    Ok(())
+}
+
 /// `appenders` that each send one request after the other, as soon as the last is answered. They
 /// are tasks of a runtime with a thread for each core, as the server's are.
 ///

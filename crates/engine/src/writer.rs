@@ -35,7 +35,7 @@ const LINGER: Duration = Duration::from_micros(60);
 const LULL: Duration = Duration::from_micros(20);
 
 /// The longest time that a batch is held open.
-const GATHER_MAX: Duration = Duration::from_micros(600);
+const GATHER_MAX: Duration = Duration::from_micros(500);
 
 /// How often the writer looks for requests whose signatures are being checked.
 const GATHER_STEP: Duration = Duration::from_micros(100);

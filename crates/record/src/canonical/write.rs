@@ -24,6 +24,16 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical>
     Ok(out.bytes)
 }
 
+/// Bytes of a string that are looked at together.
+const PLAIN_BYTES: usize = 16;
+
+/// Whether none of these bytes is escaped. Without a branch for each of them, so that they are
+/// compared all at once.
+fn is_plain(bytes: &[u8; PLAIN_BYTES]) -> bool {
+    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    !bytes.iter().fold(false, |any, byte| any | special(byte))
+}
+
 struct Out {
     bytes: Vec<u8>,
     depth: usize,
@@ -45,37 +55,49 @@ impl Out {
 
     fn string(&mut self, text: &str) {
         self.bytes.push(b'"');
-        let mut plain = 0;
-        for (at, byte) in text.bytes().enumerate() {
-            let short = match byte {
-                b'"' => b'"',
-                b'\\' => b'\\',
-                8 => b'b',
-                9 => b't',
-                10 => b'n',
-                12 => b'f',
-                13 => b'r',
-                0..=0x1f => b'u',
-                _ => continue,
-            };
-            self.bytes
-                .extend_from_slice(text.as_bytes().get(plain..at).unwrap_or_default());
-            self.bytes.extend_from_slice(&[b'\\', short]);
-            if short == b'u' {
-                let low = byte & 15;
-                let low = if low < 10 {
-                    b'0' + low
-                } else {
-                    b'a' + low - 10
-                };
-                self.bytes
-                    .extend_from_slice(&[b'0', b'0', b'0' + (byte >> 4), low]);
+        let (mut plain, mut at) = (0, 0);
+        while let Some(rest) = text.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
+            if rest.first_chunk().is_some_and(is_plain) {
+                at += PLAIN_BYTES;
+                continue;
             }
-            plain = at + 1;
+            for byte in rest.iter().take(PLAIN_BYTES) {
+                self.escape(text, *byte, at, &mut plain);
+                at += 1;
+            }
         }
         self.bytes
             .extend_from_slice(text.as_bytes().get(plain..).unwrap_or_default());
         self.bytes.push(b'"');
+    }
+
+    /// Writes the byte at `at` escaped if it must be, behind what is plain before it.
+    fn escape(&mut self, text: &str, byte: u8, at: usize, plain: &mut usize) {
+        let short = match byte {
+            b'"' => b'"',
+            b'\\' => b'\\',
+            8 => b'b',
+            9 => b't',
+            10 => b'n',
+            12 => b'f',
+            13 => b'r',
+            0..=0x1f => b'u',
+            _ => return,
+        };
+        self.bytes
+            .extend_from_slice(text.as_bytes().get(*plain..at).unwrap_or_default());
+        self.bytes.extend_from_slice(&[b'\\', short]);
+        if short == b'u' {
+            let low = byte & 15;
+            let low = if low < 10 {
+                b'0' + low
+            } else {
+                b'a' + low - 10
+            };
+            self.bytes
+                .extend_from_slice(&[b'0', b'0', b'0' + (byte >> 4), low]);
+        }
+        *plain = at + 1;
     }
 
     fn integer(&mut self, value: i64) -> Result<(), NotCanonical> {
