@@ -52,6 +52,8 @@ struct Inner {
     next_key: Option<u8>,
     heads: Vec<SignedHead>,
     leaves: Vec<Hash>,
+    /// The entry that can't be read.
+    unreadable: Option<u64>,
 }
 
 fn key(number: u8) -> SignerKey {
@@ -96,6 +98,11 @@ impl Disk {
     /// Leaves that were published.
     pub(super) fn leaves(&self) -> Vec<Hash> {
         self.inner().leaves.clone()
+    }
+
+    /// From now on this entry, and no other, can't be read by itself.
+    pub(super) fn hide(&self, index: Option<u64>) {
+        self.inner().unreadable = index;
     }
 
     /// Writes an entry past the engine, as a disk that rots would.
@@ -241,6 +248,9 @@ impl Log for MemoryLog {
 impl Entries for Disk {
     fn entry(&self, index: u64) -> Result<Option<Entry>, ReadError> {
         let inner = self.inner();
+        if inner.unreadable == Some(index) {
+            return Err(ReadError::Damaged(format!("entry {index} is hidden")));
+        }
         let at = usize::try_from(index).unwrap();
         Ok(inner
             .entries

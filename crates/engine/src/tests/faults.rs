@@ -1,6 +1,6 @@
 //! What happens when the disk is full, and when it fails.
 
-use record::command::{ExpectHeartbeat, Silence};
+use record::command::{ExpectHeartbeat, Resolve, Silence};
 
 use super::disk::Fault;
 use super::*;
@@ -163,4 +163,45 @@ fn a_heartbeat_is_lost_on_nobody_when_the_disk_is_full() {
     assert_eq!(house.acts().len(), 2, "the sign of life counted");
     let heard = house.driver().view().last_beat(&word("backup"));
     assert_eq!(heard, Some(house.now().plus_ms(-59 * SECOND)));
+}
+
+/// Of an incident that was closed long ago only a summary is in memory.
+#[test]
+fn what_happened_in_a_closed_incident_and_cannot_be_read_is_not_made_up() {
+    let mut house = House::new();
+    house.done("d-1", declare("Checkout is down"));
+    let noted = house.done("n-1", note(1, "It is the queue"))[0].index;
+    for number in 1..=80 {
+        if number > 1 {
+            house.done(&format!("d-{number}"), declare("Search is down"));
+        }
+        let resolve = Resolve {
+            incident: inc(number),
+            summary: None,
+        };
+        house.done(&format!("r-{number}"), resolve);
+    }
+    assert!(
+        house
+            .driver()
+            .state()
+            .incidents
+            .closed
+            .contains_key(&inc(1))
+    );
+    let before = house.driver().state().clone();
+    house.disk.hide(Some(noted));
+    let outcome = house.ask("n-2", note(1, "It was the queue"));
+    assert_eq!(reason(&outcome), Reason::Overloaded);
+    assert_eq!(house.driver().state(), &before, "nothing changed");
+    house.disk.hide(None);
+    house.done("n-2", note(1, "It was the queue"));
+    house.agrees();
+    // Nor does a start make it up.
+    house.disk.hide(Some(noted));
+    let error = house.try_start().unwrap_err().to_string();
+    assert!(error.contains("is hidden"), "{error}");
+    house.disk.hide(None);
+    house.start();
+    house.agrees();
 }
