@@ -8,7 +8,7 @@ use record::hash::Hash;
 use crate::ports::{Publisher, SignedHead};
 
 /// The tree is published at most this often.
-const PUBLISH_EVERY: Duration = Duration::from_millis(20);
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// The disk is left to the writer for so many times as long as publishing took: the file system's
 /// journal is shared.
