@@ -74,6 +74,11 @@ impl Filled {
         })
     }
 
+    /// It was written up to `written`, which may be behind what was filled.
+    pub(crate) fn reached(&mut self, written: u64) {
+        self.end = self.end.max(written);
+    }
+
     /// The file can't be filled: what comes goes behind its end.
     pub(crate) fn stop(&mut self) {
         self.step = 0;

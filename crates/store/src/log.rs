@@ -210,8 +210,7 @@ impl Log {
         let written = write_whole(&self.segment.file, &self.buffer, at);
         self.buffer.truncate(length);
         let Err(error) = written else {
-            let end = at + length as u64;
-            self.segment.filled.end = self.segment.filled.end.max(end);
+            self.segment.filled.reached(at + length as u64);
             return Ok(Written::Whole);
         };
         if !matches!(error, Errno::NOSPC | Errno::DQUOT | Errno::FBIG) {
@@ -337,7 +336,7 @@ impl Log {
             match write_whole(&self.segment.file, line.as_bytes(), self.segment.length) {
                 Ok(()) => {
                     self.segment.length += line.len() as u64;
-                    self.segment.filled.end = self.segment.filled.end.max(self.segment.length);
+                    self.segment.filled.reached(self.segment.length);
                     return Ok(());
                 }
                 // What was written of it is overwritten by the next try.
