@@ -4,6 +4,8 @@
 //! Reading takes no lock: the writer only ever appends.
 
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use base::ActId;
 use engine::ports::Entries as _;
@@ -29,6 +31,13 @@ pub(crate) use doctor::doctor;
 pub(crate) use rebuild::rebuild;
 pub(crate) use tend::record;
 pub(crate) use verify::verify;
+
+/// A running hereby publishes what it has answered for within half a second, unless its disk is
+/// slow.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether it has.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A record's files, open for reading.
 pub(crate) struct Files {
@@ -74,6 +83,27 @@ impl Files {
         entry.ok_or_else(|| Failure::new(Exit::Refused, format!("there is no entry {index}")))
     }
 
+    /// The published tree once its checkpoint covers so many entries. A running hereby publishes
+    /// a moment after it has answered, so this waits a little.
+    fn published_through(&self, size: u64) -> Result<(Published, u64, String), Failure> {
+        let end = Instant::now() + PUBLISHED_WITHIN;
+        loop {
+            let published = self.published();
+            let covered = published.as_ref().map_or(0, |(_, covered, _)| *covered);
+            if covered >= size {
+                return published;
+            }
+            if Instant::now() >= end {
+                return Err(Failure::new(
+                    Exit::Refused,
+                    format!("the published checkpoint covers {covered} acts of {size}"),
+                )
+                .hint("try again in a second; if hereby is stopped, start it once"));
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
     /// The published tree, with its checkpoint.
     pub(crate) fn published(&self) -> Result<(Published, u64, String), Failure> {
         let published = Published::open(&self.paths).map_err(|error| {
@@ -97,14 +127,7 @@ pub(crate) fn prove(args: ProveArgs, globals: &Globals, out: &Out) -> Result<(),
             let files = Files::open(globals)?;
             let index = files.index_of(&args.act)?;
             let entry = files.entry(index)?;
-            let (published, size, note) = files.published()?;
-            if index >= size {
-                return Err(Failure::new(
-                    Exit::Refused,
-                    format!("act {index} is newer than the published checkpoint of size {size}"),
-                )
-                .hint("try again in a second; if hereby is stopped, start it once"));
-            }
+            let (published, size, note) = files.published_through(index + 1)?;
             let hashes = published.inclusion_proof(index, size).map_err(|error| {
                 Failure::new(Exit::Internal, "the tiles can't be read").because(error)
             })?;
@@ -153,7 +176,7 @@ pub(crate) fn export(args: ExportArgs, globals: &Globals, out: &Out) -> Result<(
             let config = Config::find(&args.settings, &globals.data_dir()?)?;
             let files = Files::open(globals)?;
             let keystore = keystore(&config, &files.paths);
-            let (published, size, note) = files.published()?;
+            let (published, size, note) = files.published_through(files.reader.size())?;
             let source = bundle::Source {
                 entries: &files.reader,
                 tiles: &published,

@@ -10,6 +10,7 @@ use super::acts::{PAGE_BYTES_MAX, placed};
 use super::{AFTER, LIMIT, Page, get, optional, part};
 use crate::call::Call;
 use crate::problem::Problem;
+use crate::prove;
 use crate::render;
 use crate::reply::{self, Answer, JSON, Keep, with_type};
 use crate::route::{Form, Gives, Parameter, Route};
@@ -198,6 +199,14 @@ async fn export(call: Call) -> Answer {
     let keys = call.query_flag("keys")?;
     if keys {
         call.caller.require(&[Scope::Admin])?;
+    }
+    // All that was answered for before this request is in the bundle.
+    let newest = call.site.engine().view().head().size.checked_sub(1);
+    if let Some(newest) = newest
+        && !prove::published(&call.site, newest).await
+    {
+        let behind = "no published checkpoint covers this incident's newest acts yet";
+        return Err(Problem::overloaded(behind, 1));
     }
     let bundle = call.site.blocking(move |site| {
         let bundle = site.backstage().export(id, keys);
