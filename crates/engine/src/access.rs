@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::{Actor, Name, PersonName, Timestamp, TokenId};
 use incident::{Draft, Reason, Refusal};
 use record::act::{Act, Subject};
+use record::author::is_sound_key;
 use record::command::{EnrollKey, IssueToken, Verb};
 use record::hash::Hash;
 use record::kinds::Body;
@@ -185,14 +186,14 @@ impl Access {
             ));
         }
         let valid = enroll.vkey.len() <= 300
-            && enroll
-                .vkey
-                .parse::<VerifierKey>()
-                .is_ok_and(|key| key.algorithm() == Algorithm::Ed25519);
+            && enroll.vkey.parse::<VerifierKey>().is_ok_and(|key| {
+                key.algorithm() == Algorithm::Ed25519 && is_sound_key(key.public_key())
+            });
         if !valid {
             return Err(Refusal::new(
                 Reason::OutOfRange,
-                "vkey is not an Ed25519 verifier key (C2SP signed-note: NAME+HASH+KEY)",
+                "vkey is not an Ed25519 verifier key (C2SP signed-note: NAME+HASH+KEY) of which a \
+                 signature fits one message alone",
             ));
         }
         let body = KeyEnrolled {

@@ -14,7 +14,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use crate::follower::{self, View};
 use crate::handle::{CannotStart, Options, Parts, unreadable};
 use crate::ports::{AppendError, Snapshots};
-use crate::prepare::Front;
+use crate::prepare::{Front, Unchecked};
 pub use crate::request::Answer;
 use crate::request::{Input, Outcome, Request, Transport};
 use crate::state::State;
@@ -86,7 +86,7 @@ impl Driver {
 
     /// Hands in a command; it is decided on at the next [`Driver::serve`].
     pub fn submit(&self, request: Request) -> Pending {
-        match self.front.prepare(request) {
+        match self.front.prepare(request).and_then(Unchecked::alone) {
             Ok(prepared) => self.ask(Input::Command(Box::new(prepared))),
             Err(refusal) => Pending(Asked::Refused(refusal)),
         }

@@ -1,6 +1,5 @@
 //! The engine as everyone else sees it: start it, ask it, stop it.
 
-use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -19,6 +18,7 @@ use crate::outlet::{Inlet, Outlet};
 use crate::ports::{AppendError, Clock, Entries, Keystore, Log, Publisher, ReadError, Snapshots};
 use crate::prepare::Front;
 use crate::request::{Answer, Input, Outcome, Request, SignalReport, Transport};
+use crate::signatures::Signatures;
 use crate::state::State;
 use crate::writer::{Deliver, Fatal, Job, Writer};
 
@@ -134,7 +134,7 @@ impl Parts {
             options.entries.clone(),
             now,
         );
-        let checking = Arc::new(AtomicUsize::new(0));
+        let signatures = Signatures::default();
         let writer = Writer {
             decider,
             log: options.log,
@@ -146,7 +146,7 @@ impl Parts {
             deliver: Box::new(|_| Ok(())),
             tight: false,
             owed: None,
-            checking: checking.clone(),
+            checking: signatures.checking.clone(),
             expected: 0,
         };
         Ok(Parts {
@@ -155,7 +155,7 @@ impl Parts {
                 entries: options.entries,
                 clock: options.clock,
                 digest_key,
-                checking,
+                signatures,
             },
             writer,
             boot: options.boot,
@@ -245,6 +245,10 @@ impl Engine {
     /// Asks for acts, and waits until they are durable and readers see them.
     pub async fn submit(&self, request: Request) -> Outcome {
         let prepared = match self.front.prepare(request) {
+            Ok(unchecked) => unchecked.together(&self.front.signatures).await,
+            Err(refusal) => Err(refusal),
+        };
+        let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(refusal) => return Outcome::Refused(refusal),
         };

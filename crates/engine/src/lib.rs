@@ -20,6 +20,7 @@ mod recent;
 mod request;
 mod sealing;
 mod settled;
+mod signatures;
 mod state;
 mod writer;
 

@@ -3,10 +3,10 @@
 //! may have changed in between.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use base::Actor;
+use base::{Actor, Name};
 use incident::{Reason, Refusal};
+use record::author::AuthorSignature;
 use record::command::{self, DigestKey, signed_bytes};
 use record::note::VerifierKey;
 
@@ -14,6 +14,7 @@ use crate::follower::View;
 use crate::lookup::find_command;
 use crate::ports::{Clock, Entries};
 use crate::request::{Prepared, Request, Signature, SignedCommand, Transport, actor_of};
+use crate::signatures::Signatures;
 
 /// What callers' threads share.
 pub(crate) struct Front {
@@ -21,29 +22,48 @@ pub(crate) struct Front {
     pub(crate) entries: Arc<dyn Entries>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) digest_key: Arc<DigestKey>,
-    /// How many signatures are being checked at this moment.
-    pub(crate) checking: Arc<AtomicUsize>,
+    /// What is being checked at this moment.
+    pub(crate) signatures: Signatures,
 }
 
-/// One signature that is being checked, while it lives.
-struct Checking<'a>(&'a AtomicUsize);
+/// A request whose author's signature has yet to be checked, if it has one.
+pub(crate) struct Unchecked {
+    prepared: Prepared,
+    signature: Option<AuthorSignature>,
+}
 
-impl Checking<'_> {
-    fn begin(count: &AtomicUsize) -> Checking<'_> {
-        count.fetch_add(1, Ordering::Relaxed);
-        Checking(count)
+impl Unchecked {
+    /// Checks it here and now.
+    pub(crate) fn alone(self) -> Result<Prepared, Refusal> {
+        let valid = self.signature.is_none_or(AuthorSignature::is_valid);
+        checked(self.prepared, valid)
+    }
+
+    /// Checks it with those of others.
+    pub(crate) async fn together(self, signatures: &Signatures) -> Result<Prepared, Refusal> {
+        let valid = match self.signature {
+            None => true,
+            Some(signature) => signatures.is_valid(signature).await,
+        };
+        checked(self.prepared, valid)
     }
 }
 
-impl Drop for Checking<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+fn checked(prepared: Prepared, valid: bool) -> Result<Prepared, Refusal> {
+    match &prepared.signed {
+        Some(signed) if !valid => Err(not_by(&signed.key)),
+        _ => Ok(prepared),
     }
+}
+
+fn not_by(key: &Name) -> Refusal {
+    let detail = format!("the signature is not one by key {key} over this command");
+    Refusal::new(Reason::Forbidden, detail)
 }
 
 impl Front {
-    /// Everything that needs no writer.
-    pub(crate) fn prepare(&self, request: Request) -> Result<Prepared, Refusal> {
+    /// Everything that needs no writer, but for the check of a signature.
+    pub(crate) fn prepare(&self, request: Request) -> Result<Unchecked, Refusal> {
         let bad = |error: &dyn std::fmt::Display| {
             Refusal::new(Reason::OutOfRange, format!("not a command: {error}"))
         };
@@ -60,9 +80,12 @@ impl Front {
             // Seen, or not readable: the writer looks again.
             Ok(Some(_)) | Err(_) => 0,
         };
-        let signed = match signature {
-            None => None,
-            Some(signature) => Some(self.signed(&signature, &canonical)?),
+        let (signed, signature) = match signature {
+            None => (None, None),
+            Some(signature) => {
+                let (signed, signature) = self.signed(&signature, &canonical)?;
+                (Some(signed), Some(signature))
+            }
         };
         let holder = match &transport {
             Transport::LocalUid(_) => None,
@@ -71,12 +94,16 @@ impl Front {
         let behalf = command.on_behalf_of.as_ref();
         let (actor, _) = actor_of(&transport, behalf, signed.as_ref(), holder.as_ref());
         let digest = command::digest(&self.digest_key, &actor, &canonical);
-        Ok(Prepared {
+        let prepared = Prepared {
             transport,
             command,
             digest,
             signed,
             unseen_before,
+        };
+        Ok(Unchecked {
+            prepared,
+            signature,
         })
     }
 
@@ -90,9 +117,12 @@ impl Front {
         })
     }
 
-    /// Checks an author's signature against the enrolled key.
-    fn signed(&self, signature: &Signature, canonical: &[u8]) -> Result<SignedCommand, Refusal> {
-        let _checking = Checking::begin(&self.checking);
+    /// Who signed by the enrolled key, and what is to be checked.
+    fn signed(
+        &self,
+        signature: &Signature,
+        canonical: &[u8],
+    ) -> Result<(SignedCommand, AuthorSignature), Refusal> {
         let forbidden = |detail: String| Refusal::new(Reason::Forbidden, detail);
         let key = self
             .view
@@ -107,26 +137,19 @@ impl Front {
             .vkey
             .parse()
             .map_err(|_| forbidden("the enrolled key can't be read".to_owned()))?;
-        let valid = aws_lc_rs::signature::UnparsedPublicKey::new(
-            &aws_lc_rs::signature::ED25519,
-            vkey.public_key(),
-        )
-        .verify(&signed_bytes(canonical), &signature.bytes);
-        if valid.is_err() {
-            return Err(forbidden(format!(
-                "the signature is not one by key {} over this command",
-                signature.key
-            )));
-        }
+        let message = signed_bytes(canonical);
+        let to_check = AuthorSignature::new(vkey.public_key(), &signature.bytes, &message)
+            .ok_or_else(|| not_by(&signature.key))?;
         let canonical = String::from_utf8(canonical.to_vec())
             .map_err(|_| forbidden("the command is not text".to_owned()))?;
-        Ok(SignedCommand {
+        let signed = SignedCommand {
             key: signature.key.clone(),
             person: key.person,
             vkey: key.vkey,
             signature: base64(&signature.bytes).into(),
             canonical,
-        })
+        };
+        Ok((signed, to_check))
     }
 }
 

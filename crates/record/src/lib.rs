@@ -4,6 +4,7 @@
 //! which acts are written, and anyone may verify with nothing but this crate.
 
 pub mod act;
+pub mod author;
 pub mod canonical;
 pub mod checkpoint;
 pub mod command;

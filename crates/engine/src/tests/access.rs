@@ -7,7 +7,7 @@ use base::{Actor, TokenId};
 use record::command::{EnrollKey, IssueToken, RevokeKey, RevokeToken, RotateLogKey, signed_bytes};
 use record::hash;
 use record::kinds::access::Scope;
-use record::note::{Algorithm, SignerKey};
+use record::note::{Algorithm, SignerKey, VerifierKey};
 
 use super::*;
 
@@ -410,6 +410,15 @@ fn what_is_no_key_is_not_enrolled() {
         };
         assert_eq!(reason(&house.ask("e-1", bad)), Reason::OutOfRange);
     }
+    // The neutral point: a signature by it fits every message.
+    let mut fits_all = [0; 32];
+    fits_all[0] = 1;
+    let fits_all = VerifierKey::new("example.org/kim", Algorithm::Ed25519, fits_all).unwrap();
+    let bad = EnrollKey {
+        vkey: fits_all.to_string().into(),
+        ..enroll("k", "kim", 1)
+    };
+    assert_eq!(reason(&house.ask("e-1", bad)), Reason::OutOfRange);
     house.done("e-1", enroll("k", "kim", 1));
     assert_eq!(
         reason(&house.ask("e-2", enroll("k", "kim", 2))),

@@ -16,7 +16,7 @@ use record::sealed::Sealable;
 
 use super::blobs::Cited;
 use super::seals::Seals;
-use super::signatures::{Checker, Job};
+use super::signatures::{By, Checker, Job};
 use super::unique::Ids;
 
 /// Where an entry stands.
@@ -378,7 +378,7 @@ fn job(
 ) -> Result<Job, String> {
     let signature = STANDARD.decode(signed.signature.as_bytes());
     Ok(Job {
-        public: *key.public_key(),
+        by: By::Author(key.clone()),
         message: signed_bytes(command.as_bytes()),
         signature: signature.map_err(|_| "its signature is not base64".to_owned())?,
         path: spot.path.to_owned(),

@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use record::author::AuthorSignature;
+use record::note::VerifierKey;
 
 use super::Problem;
 
@@ -19,9 +21,29 @@ const WAITING_MAX: usize = 32;
 /// More threads than this do not help: one thread can't read faster.
 const THREADS_MAX: usize = 8;
 
+/// Whose signature it is, which says by whose rules it is checked.
+pub(super) enum By {
+    /// The log's, over a checkpoint, as others' tools check it.
+    Log(VerifierKey),
+    /// An author's, over a command.
+    Author(VerifierKey),
+}
+
+impl By {
+    fn is_valid(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            By::Log(key) => UnparsedPublicKey::new(&ED25519, key.public_key())
+                .verify(message, signature)
+                .is_ok(),
+            By::Author(key) => AuthorSignature::new(key.public_key(), signature, message)
+                .is_some_and(AuthorSignature::is_valid),
+        }
+    }
+}
+
 /// One signature to check.
 pub(super) struct Job {
-    pub(super) public: [u8; 32],
+    pub(super) by: By,
     pub(super) message: Vec<u8>,
     pub(super) signature: Vec<u8>,
     pub(super) path: PathBuf,
@@ -88,8 +110,7 @@ fn serve(work: &Mutex<Receiver<Vec<Job>>>, problems: &Mutex<Vec<Problem>>) {
         let bundle = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(bundle) = bundle else { return };
         for job in bundle {
-            let key = UnparsedPublicKey::new(&ED25519, &job.public);
-            if key.verify(&job.message, &job.signature).is_err() {
+            if !job.by.is_valid(&job.message, &job.signature) {
                 problems
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)

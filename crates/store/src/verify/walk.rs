@@ -9,7 +9,7 @@ use super::acts::{Acts, LogKeys, Signer, Spot};
 use super::blobs::Cited;
 use super::checkpoints::Known;
 use super::seals::Seals;
-use super::signatures::{Checker, Job, with_checker};
+use super::signatures::{By, Checker, Job, with_checker};
 use super::tiles::Tiles;
 use super::witness::Witness;
 use super::{Problem, Progress, Report, VerifyOptions, counted};
@@ -443,7 +443,7 @@ impl Walk<'_> {
         };
         self.report.signatures += 1;
         self.checker.check(Job {
-            public: *key.public_key(),
+            by: By::Log(key.clone()),
             message: text.into_bytes(),
             signature: signed.signature.to_vec(),
             path: spot.path.to_owned(),
