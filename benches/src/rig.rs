@@ -17,7 +17,7 @@ use incident::{DEED_ID_PREFIX, Deed, Draft};
 use record::act::Subject;
 use record::command::{Command, Declare, Note, Verb};
 use record::kinds::log::Opened as LogOpened;
-use store::{AnchorSync, DataDir, Keystore, Log, Reader, Snapshots, TilePublisher};
+use store::{AnchorSync, DataDir, Keystore, Log, Rank, Reader, Snapshots, TilePublisher};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -40,7 +40,7 @@ pub const ORIGIN: &str = "bench.example/log";
 pub enum Priority {
     /// That of everything else.
     Normal,
-    /// Nice -15, when the process may.
+    /// In front of everything else, when the process may.
     Raised,
 }
 
@@ -170,10 +170,10 @@ pub fn options(data: &Path, priority: Priority) -> Result<(engine::Options, Besi
         on_thread_start: Arc::new(move |duty| {
             if priority == Priority::Raised {
                 // As `hereby serve`. Whether it may be raised is asked before by `may_raise`.
-                let _ = raise(match duty {
-                    Duty::Writes | Duty::Follows => -15,
-                    Duty::Publishes => 5,
-                });
+                let _ = match duty {
+                    Duty::Writes | Duty::Follows => Rank::Commits.take(),
+                    Duty::Publishes => Rank::Behind.take(),
+                };
             }
         }),
         on_fatal: Box::new(fatal),
@@ -204,25 +204,20 @@ fn opening(vkey: &str) -> Result<Deed, Failed> {
     })
 }
 
-/// A runtime as the server's: a thread for each core, raised as the writer's is but not as far.
+/// A runtime as the server's: a thread for each core, in front but behind the writer's.
 fn runtime(priority: Priority) -> Result<Runtime, Failed> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if priority == Priority::Raised {
         builder.on_thread_start(|| {
-            let _ = raise(-10);
+            let _ = Rank::Answers.take();
         });
     }
     builder.build().map_err(failed("start a runtime"))
 }
 
-/// Raises the calling thread's priority. On Linux a thread has one of its own.
-fn raise(nice: i32) -> rustix::io::Result<()> {
-    rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice)
-}
-
 /// Whether this process may raise a thread's priority.
 pub fn may_raise() -> bool {
-    std::thread::spawn(|| raise(-15).is_ok())
+    std::thread::spawn(|| Rank::Commits.take().is_ok())
         .join()
         .unwrap_or(false)
 }

@@ -7,9 +7,11 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use engine::ports::{AppendError, Clock as _};
+use store::Rank;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use web::Listener;
@@ -21,7 +23,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::rehearse;
 use crate::say::{Line, Out, Style, counted};
-use crate::station::{ANSWERING, Opening, Station, SystemClock, set_priority, short};
+use crate::station::{Opening, Station, SystemClock, short};
 
 mod backstage;
 mod formats;
@@ -93,10 +95,7 @@ fn run_station(run: Run<'_>, globals: &Globals, out: &Out) -> Result<(), Failure
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
-        .on_thread_start(|| {
-            // The writer says so when it may not.
-            let _ = set_priority(ANSWERING);
-        })
+        .on_thread_start(goes_first(workers()))
         .max_blocking_threads(32)
         .enable_all()
         .build()
@@ -113,6 +112,20 @@ fn run_station(run: Run<'_>, globals: &Globals, out: &Out) -> Result<(), Failure
         out.talk("Stopped. Everything that was acknowledged is on the disk.");
     }
     outcome
+}
+
+/// The first so many threads are the workers, which a runtime starts before it can be asked for
+/// anything; those that block, which come later, are as every other program.
+fn goes_first(workers: usize) -> impl Fn() + Send + Sync + 'static {
+    let started = AtomicUsize::new(0);
+    move || {
+        let rank = match started.fetch_add(1, Ordering::Relaxed) < workers {
+            true => Rank::Answers,
+            false => Rank::Ordinary,
+        };
+        // The writer says so when it may not.
+        let _ = rank.take();
+    }
 }
 
 /// A thread for each core: authors' signatures are checked on them.

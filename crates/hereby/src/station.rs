@@ -12,7 +12,7 @@ use engine::{CannotStart, Duty, Engine, Growth, Options};
 use incident::{Deed, Draft};
 use record::act::Subject;
 use record::kinds::log::{AnchorAccepted, Opened, Recovered};
-use store::{CannotLock, CannotOpen, DataDir, Log, Paths, Reader, Standing};
+use store::{CannotLock, CannotOpen, DataDir, Log, Paths, Rank, Reader, Standing};
 
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
@@ -263,25 +263,18 @@ fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec
 /// Incidents are when machines are overloaded: the thread that commits goes first, if it may, then
 /// those that ask and answer; what nobody waits for goes last.
 fn prioritize(duty: Duty) {
-    let nice = match duty {
-        Duty::Writes | Duty::Follows => -15,
-        Duty::Publishes => 5,
+    let rank = match duty {
+        Duty::Writes | Duty::Follows => Rank::Commits,
+        Duty::Publishes => Rank::Behind,
     };
-    if let (Err(error), Duty::Writes) = (set_priority(nice), duty) {
-        tracing::info!(
+    match (rank.take(), duty) {
+        (Err(error), Duty::Writes) => tracing::info!(
             %error,
             "threads keep their ordinary priority; grant CAP_SYS_NICE to raise it"
-        );
+        ),
+        (Ok(realtime), Duty::Writes) => tracing::debug!(realtime, "threads go first"),
+        _ => {}
     }
-}
-
-/// The priority of threads that ask and answer (setpriority(2): -20 is first, 19 last).
-pub(crate) const ANSWERING: i32 = -10;
-
-/// Sets the priority of the calling thread: on Linux each has its own.
-pub(crate) fn set_priority(nice: i32) -> rustix::io::Result<()> {
-    // Process id 0 means the calling thread.
-    rustix::process::setpriority_process(None, nice)
 }
 
 fn locked(error: CannotLock) -> Failure {

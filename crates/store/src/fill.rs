@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::FallocateFlags;
 
 use crate::durable::{self, FileError, write_whole};
+use crate::rank::Rank;
 
 /// A segment is filled ahead by this much at a time.
 const STEP_BYTES: u64 = 1 << 20;
@@ -29,9 +30,6 @@ const ALIGN: usize = 4_096;
 
 /// After a piece the disk is left to others for so many times as long as the piece took.
 const REST: u32 = 2;
-
-/// The priority of the thread that makes a spare (setpriority(2)).
-const NICE: i32 = 5;
 
 /// Whoever writes this much in a second gets a spare.
 const QUICK_BYTES_PER_S: u64 = 1 << 20;
@@ -174,8 +172,8 @@ impl Spare {
 }
 
 fn make(path: &std::path::Path, bytes: u64, stop: &AtomicBool) -> Result<File, FileError> {
-    // Nobody waits for it. Process id 0 means the calling thread.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    // Nobody waits for it. Where that is not to be had, it is only in the way.
+    let _ = Rank::Behind.take();
     let file = durable::create(path)?;
     // Without it, it only takes longer.
     let _ = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes);
