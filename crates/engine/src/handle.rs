@@ -8,8 +8,10 @@ use base::{Name, Timestamp};
 use incident::{AlertSignal, Deed, Reason, Refusal, Rules};
 use record::act::Act;
 use record::command::DigestKey;
+use tokio::sync::oneshot;
 
 use crate::answers::Committed;
+use crate::asking::Asking;
 use crate::decider::Decider;
 use crate::follower::{self, View};
 use crate::growth::Growth;
@@ -96,6 +98,7 @@ pub enum CannotStart {
 /// A running engine. Dropping it stops it; [`Engine::stop`] waits for the end.
 pub struct Engine {
     front: Front,
+    asking: Asking,
     jobs: Mutex<Option<SyncSender<Job>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -222,6 +225,7 @@ impl Engine {
         })?);
         Ok(Engine {
             front,
+            asking: Asking::new(),
             jobs: Mutex::new(Some(jobs)),
             threads: Mutex::new(threads),
         })
@@ -252,11 +256,9 @@ impl Engine {
             Ok(prepared) => prepared,
             Err(refusal) => return Outcome::Refused(refusal),
         };
-        match self.ask(Input::Command(Box::new(prepared))) {
-            Ok(answer) => match answer.await {
-                Ok(Answer::Command(outcome)) => outcome,
-                Ok(_) | Err(_) => Outcome::Unknown,
-            },
+        match self.ask(Input::Command(Box::new(prepared))).await {
+            Ok(Some(Answer::Command(outcome))) => outcome,
+            Ok(_) => Outcome::Unknown,
             Err(refusal) => Outcome::Refused(refusal),
         }
     }
@@ -271,13 +273,12 @@ impl Engine {
             refused: Some(refusal),
             ..SignalReport::default()
         };
-        match self.ask(Input::Signals { transport, signals }) {
-            Ok(answer) => match answer.await.ok()? {
-                Answer::Signals(report) => Some(report),
-                Answer::Command(Outcome::Refused(refusal)) => Some(refused(refusal)),
-                _ => None,
-            },
-            Err(refusal) => Some(refused(refusal)),
+        match self.ask(Input::Signals { transport, signals }).await {
+            Ok(Some(Answer::Signals(report))) => Some(report),
+            Ok(Some(Answer::Command(Outcome::Refused(refusal)))) | Err(refusal) => {
+                Some(refused(refusal))
+            }
+            Ok(_) => None,
         }
     }
 
@@ -287,15 +288,13 @@ impl Engine {
     /// A refusal when the sender may not, or the writer is gone.
     pub async fn beat(&self, transport: Transport, heartbeat: Name) -> Result<bool, Refusal> {
         let gone = || Refusal::new(Reason::Stopping, "hereby is stopping");
-        match self
-            .ask(Input::Beat {
-                transport,
-                heartbeat,
-            })?
-            .await
-        {
-            Ok(Answer::Beat(expected)) => expected,
-            Ok(Answer::Command(Outcome::Refused(refusal))) => Err(refusal),
+        let beat = Input::Beat {
+            transport,
+            heartbeat,
+        };
+        match self.ask(beat).await? {
+            Some(Answer::Beat(expected)) => expected,
+            Some(Answer::Command(Outcome::Refused(refusal))) => Err(refusal),
             _ => Err(gone()),
         }
     }
@@ -316,9 +315,15 @@ impl Engine {
         }
     }
 
-    fn ask(&self, input: Input) -> Result<tokio::sync::oneshot::Receiver<Answer>, Refusal> {
+    /// The writer's answer; `None` when nobody can say what became of it.
+    async fn ask(&self, input: Input) -> Result<Option<Answer>, Refusal> {
+        let answer = self.hand_in(input)?;
+        Ok(self.asking.wait(answer).await)
+    }
+
+    fn hand_in(&self, input: Input) -> Result<oneshot::Receiver<Answer>, Refusal> {
         let stopping = || Refusal::new(Reason::Stopping, "hereby is stopping; send it again later");
-        let (answer, receiver) = tokio::sync::oneshot::channel();
+        let (answer, receiver) = oneshot::channel();
         let jobs = self
             .jobs
             .lock()

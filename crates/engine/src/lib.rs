@@ -7,6 +7,7 @@
 
 mod access;
 mod answers;
+mod asking;
 mod decider;
 pub mod drive;
 mod follower;
