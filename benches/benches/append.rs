@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use benches::load::{self, Busy, raw_append};
 use benches::quiet::undisturbed;
-use benches::rig::{Failed, Priority, Rig, failed, may_raise, scratch};
+use benches::rig::{Failed, Priority, Rig, failed, may_raise};
+use benches::scratch::scratch;
 use benches::{Goal, median, report, rounds, say};
 
 const APPENDERS: usize = 64;

@@ -5,7 +5,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use benches::generated::million_acts;
-use benches::rig::{Failed, ORIGIN, failed, scratch};
+use benches::rig::{Failed, ORIGIN, failed};
+use benches::scratch::scratch;
 use benches::server::{self, Server};
 use benches::{Goal, report, rounds, say};
 

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use benches::quiet::undisturbed;
-use benches::rig::{Failed, failed, scratch};
+use benches::rig::{Failed, failed};
+use benches::scratch::scratch;
 use benches::server::{self, Connection, Server};
 use benches::{Goal, quantile, report, rounds, say};
 

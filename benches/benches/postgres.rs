@@ -5,7 +5,8 @@ use std::sync::Arc;
 use benches::load;
 use benches::postgres::{Postgres, programs};
 use benches::quiet::undisturbed;
-use benches::rig::{ENTRY_BYTES, Failed, Priority, Rig, failed, scratch};
+use benches::rig::{ENTRY_BYTES, Failed, Priority, Rig, failed};
+use benches::scratch::scratch;
 use benches::{Goal, median, report, rounds, say};
 
 const APPENDERS: usize = 64;

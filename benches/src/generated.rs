@@ -50,7 +50,7 @@ impl Clock for SetClock {
 /// # Errors
 /// When it can't be made.
 pub fn million_acts() -> Result<PathBuf, Failed> {
-    let kept = rig::target_dir().join("bench-data");
+    let kept = crate::scratch::target_dir().join("bench-data");
     let stamp = kept.join("stamp");
     let data = kept.join("data");
     let wanted = format!("{STAMP} {ACTS}");

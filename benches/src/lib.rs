@@ -12,6 +12,7 @@ pub mod load;
 pub mod postgres;
 pub mod quiet;
 pub mod rig;
+pub mod scratch;
 pub mod server;
 
 /// The middle value. Of an even number of values the lower middle one.

@@ -1,8 +1,6 @@
-//! An engine on the embedded storage, as `hereby serve` puts it together, in a directory of its own
-//! on the disk that `target/` is on. A `/tmp` in memory would make every sync free.
+//! An engine on the embedded storage, as `hereby serve` puts it together, in a directory of its own.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::abort;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +20,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::say;
+use crate::scratch::scratch;
 
 /// The kernel's user id that commands come from.
 const UID: u32 = 1_000;
@@ -65,7 +64,6 @@ pub struct Rig {
     reader: Reader,
     next: AtomicU64,
     text: Prose,
-    // Last: the directory goes when nothing writes in it any more.
     directory: TempDir,
 }
 
@@ -99,26 +97,6 @@ impl Drop for EverySecond {
             let _ = thread.join();
         }
     }
-}
-
-/// The build's own directory, `target/`.
-pub fn target_dir() -> PathBuf {
-    // target/release/deps/append-0123456789abcdef
-    let exe = std::env::current_exe().expect("a program knows where it is");
-    exe.ancestors()
-        .nth(3)
-        .expect("cargo puts programs three directories deep")
-        .to_owned()
-}
-
-/// A directory on the build's disk that goes when it is dropped.
-///
-/// # Errors
-/// When it can't be made.
-pub fn scratch() -> io::Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("bench-")
-        .tempdir_in(target_dir())
 }
 
 /// What is beside the engine.

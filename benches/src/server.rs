@@ -10,7 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::rig::{Failed, failed, target_dir};
+use crate::rig::{Failed, failed};
+use crate::scratch::target_dir;
 
 /// How long a start may take.
 const START_MAX: Duration = Duration::from_secs(60);
