@@ -40,7 +40,7 @@ pub(crate) fn sealing_key(
     }
     let unreadable = |error: std::io::Error| {
         Refusal::new(
-            Reason::NoSpace,
+            Reason::Keystore,
             format!("the keystore can't be used: {error}"),
         )
     };

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use crate::cli::machine::SettingsArgs;
 use crate::exit::Failure;
 
-/// The most acts that one alert leads to: it fires, declares an incident, is attached to it.
-const ACTS_OF_ONE_ALERT_MAX: u32 = 3;
+/// The most acts that one alert leads to: it fires, declares an incident, is attached to it, ends.
+const ACTS_OF_ONE_ALERT_MAX: u32 = 4;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -309,10 +309,10 @@ impl Config {
             return Err("a time-out of 0 seconds would end everything at once".to_owned());
         }
         if alerts.acts_per_second == 0 || alerts.acts_burst < ACTS_OF_ONE_ALERT_MAX {
-            // With less the first alert of an incident would be put off for ever.
+            // With less the first alert of an incident would wait until nothing else had come.
             return Err(format!(
                 "alerts.acts_per_second is at least 1 and alerts.acts_burst at least \
-                 {ACTS_OF_ONE_ALERT_MAX}: one alert can fire, declare and be attached"
+                 {ACTS_OF_ONE_ALERT_MAX}: one alert can fire, declare, be attached and end"
             ));
         }
         for rule in &self.alerts.rule {

@@ -21,6 +21,8 @@ pub enum Reason {
     TooMany,
     /// The record takes nothing now: the disk is full.
     NoSpace,
+    /// The keystore can't be used: sealed text can't be written.
+    Keystore,
     /// More is asked than can be done; try again later.
     Overloaded,
     /// hereby is stopping.
@@ -29,7 +31,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for documents and tests.
-    pub const ALL: [Reason; 10] = [
+    pub const ALL: [Reason; 11] = [
         Reason::NotFound,
         Reason::WrongState,
         Reason::RoleConflict,
@@ -38,6 +40,7 @@ impl Reason {
         Reason::IdReused,
         Reason::TooMany,
         Reason::NoSpace,
+        Reason::Keystore,
         Reason::Overloaded,
         Reason::Stopping,
     ];
@@ -53,6 +56,7 @@ impl Reason {
             Reason::IdReused => "id_reused",
             Reason::TooMany => "too_many",
             Reason::NoSpace => "no_space",
+            Reason::Keystore => "keystore",
             Reason::Overloaded => "overloaded",
             Reason::Stopping => "stopping",
         }

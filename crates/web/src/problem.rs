@@ -52,7 +52,7 @@ pub(crate) fn status_of(reason: Reason) -> u16 {
         Reason::Forbidden => 403,
         Reason::OutOfRange => 422,
         Reason::NoSpace => 507,
-        Reason::Overloaded | Reason::Stopping => 503,
+        Reason::Keystore | Reason::Overloaded | Reason::Stopping => 503,
     }
 }
 
@@ -66,6 +66,7 @@ fn title_of(reason: Reason) -> &'static str {
         Reason::IdReused => "This id came before with something else",
         Reason::TooMany => "There are as many as there may be",
         Reason::NoSpace => "The disk is full",
+        Reason::Keystore => "The keystore can't be used",
         Reason::Overloaded => "More is asked than can be done now",
         Reason::Stopping => "hereby is stopping",
     }

@@ -132,9 +132,10 @@ impl Verdict {
             Verdict::Refused {
                 status,
                 retry_after,
-                ..
+                problem,
             } => {
-                let passing = *status == StatusCode::SERVICE_UNAVAILABLE;
+                let for_a_person = problem.reason.as_deref() == Some("keystore");
+                let passing = *status == StatusCode::SERVICE_UNAVAILABLE && !for_a_person;
                 passing.then(|| retry_after.unwrap_or_default().max(usual))
             }
             Verdict::Done(_) => None,
@@ -240,8 +241,7 @@ fn refused(status: StatusCode, problem: &Problem) -> Failure {
     let failure = with_hint_for(status, failure);
     match problem.reason.as_deref() {
         Some("id_reused") => failure.hint("take another --id, or none"),
-        // The API has one word for whatever keeps an act from becoming durable.
-        Some("no_space") if failure.what.contains("the keystore can't be used") => {
+        Some("keystore") => {
             failure.hint("hereby doctor says what is wrong with the keystore (record.keystore)")
         }
         Some("no_space") => failure.hint("make room on the disk of the data directory"),

@@ -310,6 +310,7 @@ async fn a_refusal_is_final_and_sent_once() {
         (404, "not_found", Exit::Refused),
         (422, "out_of_range", Exit::Refused),
         (507, "no_space", Exit::Refused),
+        (503, "keystore", Exit::Refused),
         (401, "forbidden", Exit::Unauthorised),
         (403, "forbidden", Exit::Unauthorised),
     ] {

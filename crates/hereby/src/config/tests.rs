@@ -37,7 +37,7 @@ fn mistakes_are_named_with_their_place() {
         ("[listen]\nhttp = \"0.0.0.0:7700\"", "loopback"),
         ("[alerts]\nresolve_timeout_s = -1", "line 2"),
         ("[alerts]\nresolve_timeout_s = 0", "0 seconds"),
-        ("[alerts]\nacts_burst = 2", "at least 3"),
+        ("[alerts]\nacts_burst = 3", "at least 4"),
         (
             "[[alerts.rule]]\nname = \"a\"\naction = \"declare\"",
             "severity",
