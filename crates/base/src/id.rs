@@ -195,6 +195,10 @@ word_id!(
     is_name
 );
 word_id!(
+    /// People who look after services together: `payments`.
+    TeamName, 64, "a team's name (1 to 64 lower-case letters, digits, `.`, `_` or `-`)", is_name
+);
+word_id!(
     /// Whose traffic it is.
     Tenant, 64, "a tenant (1 to 64 lower-case letters, digits, `.`, `_` or `-`)", is_name
 );

@@ -11,7 +11,7 @@ mod time;
 pub use actor::{Actor, Proof};
 pub use id::{
     ActId, AlertId, BadId, CommandDigest, CommandId, IncidentId, KeyRef, Name, PersonName,
-    ServiceName, Severity, Tenant, TokenId,
+    ServiceName, Severity, TeamName, Tenant, TokenId,
 };
 pub use text::{BadText, Line, Prose, Text};
 pub use time::{BadTimestamp, Timestamp};

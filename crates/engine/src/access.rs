@@ -55,6 +55,14 @@ pub fn scope_for(verb: &Verb) -> Scope {
         | Verb::RevokeToken(_)
         | Verb::EnrollKey(_)
         | Verb::RevokeKey(_)
+        | Verb::RegisterPerson(_)
+        | Verb::RemovePerson(_)
+        | Verb::GrantPermission(_)
+        | Verb::WithdrawPermission(_)
+        | Verb::RegisterTeam(_)
+        | Verb::RemoveTeam(_)
+        | Verb::RegisterService(_)
+        | Verb::RemoveService(_)
         | Verb::RotateLogKey(_) => Scope::Admin,
         _ => Scope::Respond,
     }

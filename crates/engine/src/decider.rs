@@ -210,6 +210,7 @@ impl Decider {
                 ),
             ));
         }
+        self.state.incidents.permit(&actor, &command.verb)?;
         let drafts = self.decide(command, &actor, now)?;
         let rotates = matches!(command.verb, Verb::RotateLogKey(_));
         if drafts.is_empty() && !rotates {

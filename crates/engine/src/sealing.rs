@@ -1,6 +1,6 @@
 //! Which key seals an act's text, before it is written.
 
-use base::KeyRef;
+use base::{KeyRef, PersonName};
 use incident::{Reason, Refusal};
 use record::act::{Act, Subject};
 use record::kinds::Body;
@@ -19,8 +19,10 @@ pub(crate) fn sealing_key(
     keystore: &dyn Keystore,
     act: &Act,
 ) -> Result<Option<(SubjectKey, KeyRef)>, Refusal> {
-    let Subject::Incident(id) = act.subject else {
-        return Ok(None);
+    let id = match &act.subject {
+        Subject::Incident(id) => *id,
+        Subject::Person(person) => return of_person(person, keystore, act),
+        _ => return Ok(None),
     };
     let declares = match &act.body {
         Body::IncidentDeclared(declared) => Some(declared.private),
@@ -38,12 +40,6 @@ pub(crate) fn sealing_key(
     if !has_text_to_seal(act, &name) {
         return Ok(None);
     }
-    let unreadable = |error: std::io::Error| {
-        Refusal::new(
-            Reason::Keystore,
-            format!("the keystore can't be used: {error}"),
-        )
-    };
     let key = if declares.is_some() {
         Some(keystore.ensure(&name).map_err(unreadable)?)
     } else {
@@ -59,6 +55,30 @@ pub(crate) fn sealing_key(
             ),
         )),
     }
+}
+
+/// What is personal is sealed under that person's own key.
+fn of_person(
+    person: &PersonName,
+    keystore: &dyn Keystore,
+    act: &Act,
+) -> Result<Option<(SubjectKey, KeyRef)>, Refusal> {
+    let name: KeyRef = format!("person/{person}")
+        .parse()
+        .map_err(|bad| Refusal::new(Reason::OutOfRange, format!("no key name: {bad}")))?;
+    // Permissions are no secret, and must be withdrawn whatever becomes of keys.
+    if !matches!(act.body, Body::PersonRegistered(_)) || !has_text_to_seal(act, &name) {
+        return Ok(None);
+    }
+    let key = keystore.ensure(&name).map_err(unreadable)?;
+    Ok(Some((key, name)))
+}
+
+fn unreadable(error: std::io::Error) -> Refusal {
+    Refusal::new(
+        Reason::Keystore,
+        format!("the keystore can't be used: {error}"),
+    )
 }
 
 /// Whether any text of the act would stand sealed on the record.

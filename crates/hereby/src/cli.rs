@@ -14,6 +14,7 @@ use crate::client::Pin;
 use crate::say::Color;
 
 pub(crate) mod access;
+pub(crate) mod directory;
 pub(crate) mod groups;
 pub(crate) mod listen;
 pub(crate) mod machine;
@@ -145,6 +146,13 @@ pub(crate) enum Task {
     Silences(listen::SilencesArgs),
     Maintenance(listen::MaintenanceArgs),
     Heartbeat(listen::HeartbeatArgs),
+
+    Person(directory::PersonArgs),
+    Team(directory::TeamArgs),
+    Service(directory::ServiceArgs),
+    Grant(directory::GrantArgs),
+    Withdraw(directory::WithdrawArgs),
+    Policy(directory::PolicyArgs),
 
     Verify(machine::VerifyArgs),
     Prove(machine::ProveArgs),

@@ -18,6 +18,7 @@ use crate::say::{Line, Out, Style};
 
 mod access;
 mod alerts;
+mod directory;
 mod keyfile;
 mod quiet;
 mod respond;
@@ -27,6 +28,8 @@ mod tell;
 mod text;
 mod watch;
 mod wire;
+
+pub(crate) use directory::policy;
 
 /// The most items that a list prints; what is left out is said.
 const LIST_MAX: usize = 10_000;
@@ -140,6 +143,11 @@ impl Session<'_> {
             Task::Silences(args) => self.silences(args).await,
             Task::Maintenance(args) => self.maintenance(args).await,
             Task::Heartbeat(args) => self.heartbeat(args).await,
+            Task::Person(args) => self.person(args).await,
+            Task::Team(args) => self.team(args).await,
+            Task::Service(args) => self.service(args).await,
+            Task::Grant(args) => self.grant(args).await,
+            Task::Withdraw(args) => self.withdraw(args).await,
             Task::Token(args) => self.token(args).await,
             Task::Key(args) => self.key(args).await,
             Task::Send(args) => self.send_any(args).await,
@@ -152,6 +160,7 @@ impl Session<'_> {
             | Task::Rebuild(_)
             | Task::Record(_)
             | Task::Doctor(_)
+            | Task::Policy(_)
             | Task::Completions(_)
             | Task::Man(_)
             | Task::Reference => Err(Failure::new(

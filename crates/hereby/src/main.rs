@@ -50,6 +50,7 @@ fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failure> {
         Task::Rebuild(args) => offline::rebuild(args, globals, out),
         Task::Record(args) => offline::record(args, globals, out),
         Task::Doctor(args) => offline::doctor(args, globals, out),
+        Task::Policy(_) => commands::policy(out),
         Task::Completions(args) => commands::shell::completions(&args, out),
         Task::Man(args) => commands::shell::man(&args, out),
         Task::Reference => commands::shell::reference(out),

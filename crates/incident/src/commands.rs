@@ -37,8 +37,8 @@ const HEARTBEAT_MAX_MS: u64 = 7 * 86_400_000;
 
 type Decision = Result<Vec<Draft>, Refusal>;
 
-/// Decides on a command about incidents, alerts or heartbeats; `None` for those about anything
-/// else.
+/// Decides on a command about incidents, alerts, heartbeats, or who and what there is; `None` for
+/// those about anything else.
 pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decision> {
     Some(match verb {
         Verb::Declare(declare) => declare_incident(state, declare, context),
@@ -103,11 +103,7 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
             listed(&state.heartbeats, &verb.heartbeat, "heartbeat")
                 .map(|()| vec![Draft::new(subject, HeartbeatForgotten {})])
         }
-        Verb::IssueToken(_)
-        | Verb::RevokeToken(_)
-        | Verb::EnrollKey(_)
-        | Verb::RevokeKey(_)
-        | Verb::RotateLogKey(_) => return None,
+        _ => return state.directory.decide(verb),
     })
 }
 

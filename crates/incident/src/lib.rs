@@ -7,10 +7,12 @@
 
 mod alerts;
 mod commands;
+mod directory;
 mod groups;
 mod hear;
 mod homes;
 mod incidents;
+mod permissions;
 mod refusal;
 mod rules;
 mod signal;
@@ -19,8 +21,10 @@ mod tick;
 
 pub use alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 pub use commands::decide;
+pub use directory::{Directory, Grant, Person, Service, Team};
 pub use hear::{DEED_ID_PREFIX, Heard, alert_id, hear};
 pub use incidents::{Incident, Summary};
+pub use permissions::POLICY;
 pub use refusal::{Reason, Refusal};
 pub use rules::{Action, AlertRule, Rules};
 pub use signal::{

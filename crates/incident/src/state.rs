@@ -8,6 +8,7 @@ use record::kinds::Body;
 use record::kinds::alert::Fired;
 use serde::{Deserialize, Serialize};
 
+use crate::Directory;
 use crate::Rules;
 use crate::alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 use crate::groups::Groups;
@@ -37,6 +38,8 @@ pub struct State {
     pub maintenances: BTreeMap<Name, Maintenance>,
     /// Expected heartbeats.
     pub heartbeats: BTreeMap<Name, Heartbeat>,
+    /// Who and what there is.
+    pub directory: Directory,
     /// How many incidents were ever declared.
     pub incidents_declared: u32,
     /// How many silences were ever created.
@@ -81,6 +84,9 @@ impl State {
             Subject::Silence(name) => self.apply_to_silence(name, act),
             Subject::Maintenance(name) => self.apply_to_maintenance(name, act),
             Subject::Heartbeat(name) => self.apply_to_heartbeat(name, act),
+            Subject::Person(_) | Subject::Team(_) | Subject::Service(_) => {
+                self.directory.apply(act);
+            }
             Subject::Token(_) | Subject::Key(_) | Subject::Record => {}
         }
     }

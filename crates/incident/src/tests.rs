@@ -5,6 +5,7 @@
 
 mod alerts;
 mod bounds;
+mod directory;
 mod heartbeats;
 mod laws;
 mod refusals;

@@ -1,8 +1,8 @@
 //! An act: a critical action that was taken, in the one form it has on the record.
 
 use base::{
-    ActId, Actor, AlertId, BadId, CommandDigest, CommandId, IncidentId, KeyRef, Name, Proof, Prose,
-    Tenant, Timestamp, TokenId,
+    ActId, Actor, AlertId, BadId, CommandDigest, CommandId, IncidentId, KeyRef, Name, PersonName,
+    Proof, Prose, ServiceName, TeamName, Tenant, Timestamp, TokenId,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -81,6 +81,12 @@ pub enum Subject {
     Token(TokenId),
     /// A person's key.
     Key(Name),
+    /// A person.
+    Person(PersonName),
+    /// A team.
+    Team(TeamName),
+    /// A service.
+    Service(ServiceName),
     /// The record itself.
     Record,
 }
@@ -464,6 +470,9 @@ impl Subject {
             Subject::Heartbeat(_) => "heartbeat",
             Subject::Token(_) => "token",
             Subject::Key(_) => "key",
+            Subject::Person(_) => "person",
+            Subject::Team(_) => "team",
+            Subject::Service(_) => "service",
             Subject::Record => "record",
         }
     }
@@ -478,6 +487,9 @@ impl Subject {
             | Subject::Maintenance(id)
             | Subject::Heartbeat(id)
             | Subject::Key(id) => id.to_string(),
+            Subject::Person(id) => id.to_string(),
+            Subject::Team(id) => id.to_string(),
+            Subject::Service(id) => id.to_string(),
             Subject::Record => "record".to_owned(),
         }
     }
@@ -495,6 +507,9 @@ impl Subject {
             "heartbeat" => id.parse().map(Subject::Heartbeat),
             "token" => id.parse().map(Subject::Token),
             "key" => id.parse().map(Subject::Key),
+            "person" => id.parse().map(Subject::Person),
+            "team" => id.parse().map(Subject::Team),
+            "service" => id.parse().map(Subject::Service),
             "record" if id == "record" => Ok(Subject::Record),
             _ => Err(BadId {
                 text: type_name.chars().take(80).collect(),

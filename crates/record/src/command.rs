@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_lc_rs::hmac;
 use base::{
     Actor, AlertId, CommandDigest, CommandId, IncidentId, Line, Name, PersonName, Prose,
-    ServiceName, Severity, Timestamp, TokenId,
+    ServiceName, Severity, TeamName, Timestamp, TokenId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use crate::canonical::{self, NotCanonical};
 use crate::hash::Hash;
 use crate::kinds::access::Scope;
+use crate::kinds::directory::{Dependency, Permission, PlaceKind};
 use crate::kinds::incident::{Audience, BlobRef, Role, Status};
 
 /// The longest command, in bytes of canonical JSON.
@@ -292,9 +293,89 @@ verbs! {
         /// Which.
         key: Name,
     }
+    /// Makes somebody known, or changes what is known of them.
+    RegisterPerson = "person.register" {
+        /// What they are called.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        full_name: Option<Line>,
+        /// Who.
+        person: PersonName,
+        /// Where they are reached, the quickest first; at most 8.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        places: Vec<Address>,
+    }
+    /// Makes a team known, or changes what is known of it.
+    RegisterTeam = "team.register" {
+        /// What they do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about: Option<Line>,
+        /// What it is called.
+        team: TeamName,
+    }
+    /// Makes a service known, or changes what is known of it.
+    RegisterService = "service.register" {
+        /// What it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about: Option<Line>,
+        /// What it needs; at most 64.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        dependencies: Vec<Dependency>,
+        /// Who looks after it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<TeamName>,
+        /// What it is called.
+        service: ServiceName,
+        /// How much depends on it: 1 (everything) to 4.
+        tier: u8,
+    }
+    /// Lets somebody ask for more.
+    GrantPermission = "permission.grant" {
+        /// What.
+        permission: Permission,
+        /// Who.
+        person: PersonName,
+        /// For what this team looks after; for everything without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        team: Option<TeamName>,
+    }
+    /// Lets somebody ask for less.
+    WithdrawPermission = "permission.withdraw" {
+        /// What.
+        permission: Permission,
+        /// Who.
+        person: PersonName,
+        /// In this team; everywhere without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        team: Option<TeamName>,
+    }
+    /// Forgets a service.
+    RemoveService = "service.remove" {
+        /// Which.
+        service: ServiceName,
+    }
+    /// Forgets a team, with the permissions in it.
+    RemoveTeam = "team.remove" {
+        /// Which.
+        team: TeamName,
+    }
+    /// Forgets somebody, with their permissions.
+    RemovePerson = "person.remove" {
+        /// Who.
+        person: PersonName,
+    }
     /// Makes a new key for the log and signs with it from the next checkpoint on.
     RotateLogKey = "record.rotate_key" {
     }
+}
+
+/// Where somebody is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// The address, as that kind of place writes it.
+    pub address: Line,
+    /// What kind of place it is.
+    pub kind: PlaceKind,
 }
 
 #[derive(Serialize)]

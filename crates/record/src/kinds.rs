@@ -11,6 +11,7 @@ use crate::sealed::Sealable;
 
 pub mod access;
 pub mod alert;
+pub mod directory;
 pub mod incident;
 pub mod log;
 pub mod upcast;
@@ -144,6 +145,14 @@ kinds! {
     TokenRevoked: "token.revoked/1" => access::TokenRevoked,
     KeyEnrolled: "key.enrolled/1" => access::KeyEnrolled,
     KeyRevoked: "key.revoked/1" => access::KeyRevoked,
+    PersonRegistered: "person.registered/1" => directory::PersonRegistered,
+    PersonRemoved: "person.removed/1" => directory::PersonRemoved,
+    PermissionGranted: "permission.granted/1" => directory::PermissionGranted,
+    PermissionWithdrawn: "permission.withdrawn/1" => directory::PermissionWithdrawn,
+    TeamRegistered: "team.registered/1" => directory::TeamRegistered,
+    TeamRemoved: "team.removed/1" => directory::TeamRemoved,
+    ServiceRegistered: "service.registered/1" => directory::ServiceRegistered,
+    ServiceRemoved: "service.removed/1" => directory::ServiceRemoved,
     LogOpened: "record.opened/1" => log::Opened,
     LogRecovered: "record.recovered/1" => log::Recovered,
     LogKeyRotated: "record.key_rotated/1" => log::KeyRotated,

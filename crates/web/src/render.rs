@@ -1,9 +1,9 @@
 //! What is shown of incidents, alerts and acts: the one file in which the domain's types become
 //! the API's JSON.
 
-use base::{Name, Timestamp, TokenId};
+use base::{ActId, Name, PersonName, ServiceName, TeamName, Timestamp, TokenId};
 use engine::{Key, Token};
-use incident::{Alert, Heartbeat, Incident, Maintenance, Silence, Summary};
+use incident::{Alert, Heartbeat, Incident, Maintenance, Person, Service, Silence, Summary, Team};
 use record::act::Act;
 use record::kinds::Body;
 use record::kinds::incident::Role;
@@ -69,16 +69,10 @@ fn title(site: &Site, summary: &Summary, open: bool) -> Result<Value, Problem> {
     if summary.title.readable().is_some() || !open {
         return Ok(json!(summary.title));
     }
-    let entries = site.engine().entries();
-    let declared = match entries.find_act(&summary.declared_act)? {
-        Some(index) => entries.entry(index)?,
-        None => None,
-    };
-    if let Some(mut act) = declared.and_then(|entry| Act::decode(&entry).ok()) {
-        opened(site, &mut act)?;
-        if let Body::IncidentDeclared(declared) = &act.body {
-            return Ok(json!(declared.title));
-        }
+    if let Some(act) = opened_act(site, &summary.declared_act)?
+        && let Body::IncidentDeclared(declared) = &act.body
+    {
+        return Ok(json!(declared.title));
     }
     Ok(json!(summary.title))
 }
@@ -164,6 +158,60 @@ pub(crate) fn token(id: &TokenId, token: &Token, now: Timestamp) -> Value {
 /// A person's key.
 pub(crate) fn key(name: &Name, key: &Key) -> Value {
     json!({"key": name, "person": key.person, "vkey": key.vkey})
+}
+
+/// Somebody, by way of the act that made them known; what is personal only if `open`.
+pub(crate) fn person(
+    site: &Site,
+    name: &PersonName,
+    person: &Person,
+    open: bool,
+) -> Result<Value, Problem> {
+    let act = match open {
+        true => opened_act(site, &person.registered_act)?,
+        false => None,
+    };
+    let (full_name, places) = match act.map(|act| act.body) {
+        Some(Body::PersonRegistered(registered)) => (registered.full_name, registered.places),
+        _ => (None, Vec::new()),
+    };
+    Ok(json!({
+        "person": name,
+        "full_name": full_name,
+        "places": places,
+        "permissions": person.grants,
+        "registered_act": person.registered_act,
+    }))
+}
+
+/// A team.
+pub(crate) fn team(name: &TeamName, team: &Team) -> Value {
+    json!({"team": name, "about": team.about})
+}
+
+/// A service.
+pub(crate) fn service(name: &ServiceName, service: &Service) -> Value {
+    json!({
+        "service": name,
+        "about": service.about,
+        "owner": service.owner,
+        "tier": service.tier,
+        "dependencies": service.dependencies,
+    })
+}
+
+/// An act on the record, opened as far as its keys are there.
+fn opened_act(site: &Site, id: &ActId) -> Result<Option<Act>, Problem> {
+    let entries = site.engine().entries();
+    let entry = match entries.find_act(id)? {
+        Some(index) => entries.entry(index)?,
+        None => None,
+    };
+    let mut act = entry.and_then(|entry| Act::decode(&entry).ok());
+    if let Some(act) = &mut act {
+        opened(site, act)?;
+    }
+    Ok(act)
 }
 
 /// An act as it stands on the record, with sealed text opened if whoever asks may see it.

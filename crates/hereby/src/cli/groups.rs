@@ -27,6 +27,10 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         &["attach", "silence", "silences", "maintenance", "heartbeat"],
     ),
     (
+        "Say who and what there is",
+        &["person", "team", "service", "grant", "withdraw", "policy"],
+    ),
+    (
         "Check the record",
         &["verify", "prove", "export", "record", "rebuild", "witness"],
     ),

@@ -1,9 +1,10 @@
 //! An act in words: who did what, in a clause that follows the name.
 
-use base::{AlertId, Timestamp};
+use base::{AlertId, TeamName, Timestamp};
 use record::act::{Act, Subject};
 use record::kinds::Body;
 use record::kinds::alert::Ending;
+use record::kinds::directory::{Dependency, DependencyKind, FailureMode, Permission};
 use record::kinds::incident::{Audience, Noted, Role, Status};
 use record::sealed::Sealable;
 
@@ -60,6 +61,8 @@ pub(super) fn subject(act: &Act) -> String {
         Subject::Alert(id) => format!("alert {}", short(*id)),
         Subject::Heartbeat(name) => format!("heartbeat {name}"),
         Subject::Key(name) => format!("key {name}"),
+        Subject::Team(name) => format!("team {name}"),
+        Subject::Service(name) => format!("service {name}"),
         other => other.id(),
     }
 }
@@ -249,6 +252,18 @@ fn of_record(act: &Act) -> Option<Told> {
         Body::TokenRevoked(_) => plain("revoked the token"),
         Body::KeyEnrolled(body) => plain(format!("enrolled the key for {}", body.person)),
         Body::KeyRevoked(_) => plain("revoked the key"),
+        Body::PersonRegistered(_) => plain("is known from now on"),
+        Body::PersonRemoved(_) => plain("is forgotten"),
+        Body::PermissionGranted(body) => plain(format!(
+            "may {}",
+            permission(body.permission, body.team.as_ref())
+        )),
+        Body::PermissionWithdrawn(body) => plain(format!(
+            "may no more {}",
+            permission(body.permission, body.team.as_ref())
+        )),
+        Body::TeamRegistered(_) | Body::ServiceRegistered(_) => plain("is known from now on"),
+        Body::TeamRemoved(_) | Body::ServiceRemoved(_) => plain("is forgotten"),
         Body::LogOpened(body) => plain(format!("opened the record {}", body.origin)),
         Body::LogRecovered(body) => Told {
             style: Style::Warning,
@@ -268,6 +283,31 @@ fn of_record(act: &Act) -> Option<Told> {
         },
         _ => return None,
     })
+}
+
+/// `act as responder for payments`
+pub(super) fn permission(permission: Permission, team: Option<&TeamName>) -> String {
+    let reach = team.map_or_else(|| "for everything".to_owned(), |team| format!("for {team}"));
+    format!("act as {} {reach}", permission.as_str())
+}
+
+/// `dns:example.org:closed`, as it is given
+pub(super) fn dependency(dependency: &Dependency) -> String {
+    let kind = match dependency.kind {
+        DependencyKind::Certificate => "certificate",
+        DependencyKind::Clock => "clock",
+        DependencyKind::Dns => "dns",
+        DependencyKind::Identity => "identity",
+        DependencyKind::Route => "route",
+        DependencyKind::Service => "service",
+        DependencyKind::Vendor => "vendor",
+    };
+    let mode = match dependency.when_fails {
+        FailureMode::Closed => "closed",
+        FailureMode::Degraded => "degraded",
+        FailureMode::Open => "open",
+    };
+    format!("{kind}:{}:{mode}", dependency.name)
 }
 
 /// `alertname=HighLatency service=checkout`

@@ -5,11 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{
-    Actor, AlertId, IncidentId, Line, Name, PersonName, ServiceName, Severity, Timestamp, TokenId,
+    Actor, AlertId, IncidentId, Line, Name, PersonName, ServiceName, Severity, TeamName, Timestamp,
+    TokenId,
 };
 use record::act::Act;
 use record::kinds::access::Scope;
 use record::kinds::alert::Ending;
+use record::kinds::directory::{Dependency, Permission, Place};
 use record::kinds::incident::{Role, Status};
 use record::sealed::Sealable;
 use serde::de::DeserializeOwned;
@@ -146,6 +148,44 @@ pub(super) struct Key {
     pub(super) key: Name,
     pub(super) person: PersonName,
     pub(super) vkey: String,
+}
+
+/// Somebody.
+#[derive(Debug, Deserialize)]
+pub(super) struct Person {
+    pub(super) person: PersonName,
+    #[serde(default)]
+    pub(super) full_name: Option<Sealable<Line>>,
+    pub(super) places: Vec<Place>,
+    pub(super) permissions: Vec<Grant>,
+}
+
+/// A permission and how far it reaches.
+#[derive(Debug, Deserialize)]
+pub(super) struct Grant {
+    pub(super) permission: Permission,
+    #[serde(default)]
+    pub(super) team: Option<TeamName>,
+}
+
+/// A team.
+#[derive(Debug, Deserialize)]
+pub(super) struct Team {
+    pub(super) team: TeamName,
+    #[serde(default)]
+    pub(super) about: Option<Line>,
+}
+
+/// A service.
+#[derive(Debug, Deserialize)]
+pub(super) struct Service {
+    pub(super) service: ServiceName,
+    #[serde(default)]
+    pub(super) about: Option<Line>,
+    #[serde(default)]
+    pub(super) owner: Option<TeamName>,
+    pub(super) tier: u8,
+    pub(super) dependencies: Vec<Dependency>,
 }
 
 /// `GET /api/v1/status`

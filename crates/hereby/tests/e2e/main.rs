@@ -12,6 +12,7 @@
 
 mod alertmanager;
 mod archive;
+mod directory;
 mod faults;
 mod forge;
 mod go_verifier;

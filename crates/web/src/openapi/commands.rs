@@ -24,9 +24,11 @@ type Argument = (&'static str, Value, bool);
 pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
     let (summary, arguments, example) = incident(name)
         .or_else(|| quiet(name))
-        .or_else(|| access(name))?;
+        .or_else(|| access(name))
+        .or_else(|| directory(name))?;
     let scopes = match name {
         "token.issue" | "token.revoke" | "key.enroll" | "key.revoke" | "record.rotate_key" => ADMIN,
+        _ if directory(name).is_some() => ADMIN,
         _ => RESPOND,
     };
     let required: Vec<&str> = arguments
@@ -64,6 +66,11 @@ fn may(name: &'static str, schema: &str) -> Argument {
         json!({"anyOf": [reference(schema), {"type": "null"}]}),
         false,
     )
+}
+
+fn list(name: &'static str, schema: &str, max: u32) -> Argument {
+    let schema = json!({"type": "array", "items": reference(schema), "maxItems": max});
+    (name, schema, false)
 }
 
 fn flag(name: &'static str) -> Argument {
@@ -210,6 +217,86 @@ fn quiet(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             "Expects no sign of life any more",
             vec![must("heartbeat", "Name")],
             json!({"heartbeat": "backup"}),
+        ),
+        _ => return None,
+    })
+}
+
+/// People, teams, services, permissions.
+fn directory(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    let permission = || {
+        vec![
+            must("permission", "Permission"),
+            must("person", "PersonName"),
+            may("team", "TeamName"),
+        ]
+    };
+    Some(match name {
+        "person.register" => (
+            "Makes somebody known, or changes what is known of them",
+            vec![
+                may("full_name", "Line"),
+                must("person", "PersonName"),
+                list("places", "Address", 8),
+            ],
+            json!({
+                "person": "sam",
+                "full_name": "Sam Sample",
+                "places": [{"kind": "mail", "address": "sam@example.org"}],
+            }),
+        ),
+        "person.remove" => (
+            "Forgets somebody, with their permissions",
+            vec![must("person", "PersonName")],
+            json!({"person": "sam"}),
+        ),
+        "permission.grant" => (
+            "Lets somebody ask for more",
+            permission(),
+            json!({"person": "sam", "permission": "responder", "team": "payments"}),
+        ),
+        "permission.withdraw" => (
+            "Lets somebody ask for less",
+            permission(),
+            json!({"person": "sam", "permission": "responder", "team": "payments"}),
+        ),
+        _ => return services(name),
+    })
+}
+
+/// Teams and what they look after.
+fn services(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    Some(match name {
+        "team.register" => (
+            "Makes a team known, or changes what is known of it",
+            vec![may("about", "Line"), must("team", "TeamName")],
+            json!({"team": "payments", "about": "Carts, cards and refunds"}),
+        ),
+        "team.remove" => (
+            "Forgets a team, with the permissions in it",
+            vec![must("team", "TeamName")],
+            json!({"team": "payments"}),
+        ),
+        "service.register" => (
+            "Makes a service known, or changes what is known of it",
+            vec![
+                may("about", "Line"),
+                list("dependencies", "Dependency", 64),
+                may("owner", "TeamName"),
+                must("service", "ServiceName"),
+                must("tier", "Tier"),
+            ],
+            json!({
+                "service": "checkout",
+                "tier": 1,
+                "owner": "payments",
+                "dependencies": [{"kind": "dns", "name": "example.org", "when_fails": "closed"}],
+            }),
+        ),
+        "service.remove" => (
+            "Forgets a service",
+            vec![must("service", "ServiceName")],
+            json!({"service": "checkout"}),
         ),
         _ => return None,
     })

@@ -50,6 +50,7 @@ fn words() -> Value {
         "Name": matching(name),
         "PersonName": matching(name),
         "ServiceName": matching(name),
+        "TeamName": matching(name),
         "Severity": {"type": "integer", "minimum": 1, "maximum": 5},
         "Role": {"enum": ["commander", "operations", "communications", "planning"]},
         "Audience": {"enum": ["insiders", "public"]},
@@ -300,6 +301,52 @@ fn access() -> Value {
             "expires_at": reference("Timestamp"),
             "expired": {"type": "boolean"},
         })),
+        "Person": object(json!({
+            "person": reference("PersonName"),
+            "full_name": {"description": "Text, sealed, or `null`: none was given, or you may not see it"},
+            "places": {"type": "array", "items": {"type": "object"}},
+            "permissions": {"type": "array", "items": object(json!({
+                "permission": reference("Permission"),
+                "team": maybe("TeamName"),
+            }))},
+            "registered_act": reference("ActId"),
+        })),
+        "Team": object(json!({
+            "team": reference("TeamName"),
+            "about": maybe("Line"),
+        })),
+        "Service": object(json!({
+            "service": reference("ServiceName"),
+            "about": maybe("Line"),
+            "owner": maybe("TeamName"),
+            "tier": reference("Tier"),
+            "dependencies": {"type": "array", "items": reference("Dependency")},
+        })),
+        "Address": {
+            "type": "object",
+            "required": ["address", "kind"],
+            "properties": {
+                "address": reference("Line"),
+                "kind": {"enum": ["mail", "matrix", "phone", "slack"]},
+            },
+            "additionalProperties": false,
+        },
+        "Dependency": {
+            "type": "object",
+            "required": ["kind", "name", "when_fails"],
+            "properties": {
+                "kind": {"enum": [
+                    "certificate", "clock", "dns", "identity", "route", "service", "vendor"
+                ]},
+                "name": reference("Name"),
+                "when_fails": {"enum": ["closed", "degraded", "open"]},
+            },
+            "additionalProperties": false,
+        },
+        "Permission": {"enum": [
+            "viewer", "reporter", "responder", "commander", "publisher", "operator", "admin"
+        ]},
+        "Tier": {"type": "integer", "minimum": 1, "maximum": 4},
         "Key": object(json!({
             "key": reference("Name"),
             "person": reference("PersonName"),

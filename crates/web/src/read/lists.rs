@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use base::{AlertId, Timestamp};
+use base::{AlertId, PersonName, Timestamp};
 use engine::State;
-use incident::Alert;
+use incident::{Alert, Person};
 use serde_json::{Value, json};
 
 use super::{LIMIT, Page, get, optional};
 use crate::call::Call;
+use crate::problem::Problem;
 use crate::render;
 use crate::reply::{self, Answer};
 use crate::route::{Form, Gives, Handler, Parameter, Route};
@@ -60,6 +61,21 @@ pub(super) fn routes() -> Vec<Route> {
                 |name, key, _| render::key(name, key),
             ))
         }),
+        named("teams", "Team", |call| {
+            Box::pin(list(
+                call,
+                |state| &state.incidents.directory.teams,
+                |name, team, _| render::team(name, team),
+            ))
+        }),
+        named("services", "Service", |call| {
+            Box::pin(list(
+                call,
+                |state| &state.incidents.directory.services,
+                |name, service, _| render::service(name, service),
+            ))
+        }),
+        named("people", "Person", |call| Box::pin(people(call))),
         named("heartbeats", "Heartbeat", |call| Box::pin(heartbeats(call))),
     ]
 }
@@ -154,6 +170,30 @@ where
         items,
         next: page.next,
     })
+}
+
+async fn people(call: Call) -> Answer {
+    let (limit, after) = (call.limit()?, call.query_as::<PersonName>("after")?);
+    let open = call.caller.opens_sealed();
+    let page = call.site.blocking(move |site| {
+        let found: Vec<(PersonName, Person)> = site.engine().view().read(|state| {
+            let all = state.incidents.directory.people.iter();
+            all.filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after))
+                .take(limit + 1)
+                .map(|(name, person)| (name.clone(), person.clone()))
+                .collect()
+        });
+        let page = Page::cut(found, limit, |(name, _)| json!(name));
+        let items = page.items.iter();
+        let items: Result<Vec<Value>, Problem> = items
+            .map(|(name, person)| render::person(site, name, person, open))
+            .collect();
+        Ok(Page {
+            items: items?,
+            next: page.next,
+        })
+    });
+    reply::json(&page.await?)
 }
 
 async fn heartbeats(call: Call) -> Answer {

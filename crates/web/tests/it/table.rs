@@ -54,6 +54,21 @@ fn arguments(world: &World, name: &str, alert: &str) -> Value {
         "token.revoke" => json!({"token": token}),
         "key.enroll" => json!({"key": "sam-laptop", "person": "sam", "vkey": key}),
         "key.revoke" => json!({"key": "sam-laptop"}),
+        "person.register" => json!({
+            "person": "sam", "full_name": "Sam Sample",
+            "places": [{"kind": "mail", "address": "sam@example.org"}],
+        }),
+        "team.register" => json!({"team": "payments", "about": "Carts and cards"}),
+        "service.register" => json!({
+            "service": "checkout", "tier": 1,
+            "dependencies": [{"kind": "dns", "name": "example.org", "when_fails": "closed"}],
+        }),
+        "permission.grant" | "permission.withdraw" => {
+            json!({"person": "sam", "permission": "responder", "team": "payments"})
+        }
+        "service.remove" => json!({"service": "checkout"}),
+        "team.remove" => json!({"team": "payments"}),
+        "person.remove" => json!({"person": "sam"}),
         "record.rotate_key" => json!({}),
         _ => json!({"incident": "INC-1"}),
     }

@@ -1,0 +1,229 @@
+//! Who and what there is, and who may ask for what.
+
+use record::command::{
+    Address, GrantPermission, RegisterPerson, RegisterService, RegisterTeam, RemovePerson,
+    RemoveService, RemoveTeam, WithdrawPermission,
+};
+use record::kinds::directory::Permission;
+use serde_json::json;
+
+use super::{Session, tell, wire};
+use crate::cli::directory::{
+    GrantArgs, PersonArgs, PersonVerb, ServiceArgs, ServiceVerb, TeamArgs, TeamVerb, WithdrawArgs,
+};
+use crate::exit::Failure;
+use crate::say::{Line, Out, Style, table};
+
+/// Prints who may ask for what. Needs no running hereby: the table is part of the build.
+pub(crate) fn policy(out: &Out) -> Result<(), Failure> {
+    let rows = incident::POLICY.iter().map(|(command, allowing)| {
+        let words: Vec<&str> = allowing.iter().map(|it| it.as_str()).collect();
+        (*command, words)
+    });
+    if out.is_json() {
+        let rows: Vec<_> = rows
+            .map(|(command, words)| json!({"command": command, "permissions": words}))
+            .collect();
+        return out.json(&json!({ "items": rows }));
+    }
+    let rows = rows.map(|(command, words)| {
+        let cells = vec![Line::new().styled(Style::Bold, command)];
+        (cells, words.join(", "))
+    });
+    let width = out.width();
+    for line in table(&["COMMAND", "ANY ONE OF"], rows.collect(), width) {
+        out.data(line)?;
+    }
+    Ok(())
+}
+
+impl Session<'_> {
+    pub(super) async fn person(&self, args: PersonArgs) -> Result<(), Failure> {
+        match args.verb {
+            PersonVerb::Add {
+                person,
+                full_name,
+                places,
+            } => {
+                let said = format!("{person} is known.");
+                let places = places
+                    .into_iter()
+                    .map(|(kind, address)| Address { address, kind })
+                    .collect();
+                let verb = RegisterPerson {
+                    full_name,
+                    person,
+                    places,
+                };
+                let done = self.send(verb).await?;
+                self.did(&done, said);
+                Ok(())
+            }
+            PersonVerb::Remove { person } => {
+                let said = format!("{person} is forgotten, and may ask for nothing.");
+                let done = self.send(RemovePerson { person }).await?;
+                self.did(&done, said);
+                Ok(())
+            }
+            PersonVerb::List => self.people().await,
+        }
+    }
+
+    async fn people(&self) -> Result<(), Failure> {
+        let items = self.list("/api/v1/people", "after").await?;
+        if self.out.is_json() {
+            return self.out.json(&json!({ "items": items }));
+        }
+        let people: Vec<wire::Person> = wire::typed(&items)?;
+        if people.is_empty() {
+            self.out.talk("Nobody is known yet: hereby person add NAME");
+            return Ok(());
+        }
+        let rows = people.iter().map(|person| {
+            let name = person.full_name.as_ref().map(tell::opened);
+            let places: Vec<String> = person
+                .places
+                .iter()
+                .map(|place| tell::opened(&place.address))
+                .collect();
+            let may: Vec<String> = person
+                .permissions
+                .iter()
+                .map(|grant| match &grant.team {
+                    Some(team) => format!("{} ({team})", grant.permission.as_str()),
+                    None => grant.permission.as_str().to_owned(),
+                })
+                .collect();
+            let cells = vec![
+                Line::new().styled(Style::Bold, person.person.to_string()),
+                Line::new().text(name.unwrap_or_else(|| "-".to_owned())),
+                Line::new().text(places.join(", ")),
+            ];
+            (cells, may.join(", "))
+        });
+        let header = ["PERSON", "NAME", "REACHED AT", "MAY"];
+        self.print(table(&header, rows.collect(), self.out.width()))
+    }
+
+    pub(super) async fn team(&self, args: TeamArgs) -> Result<(), Failure> {
+        match args.verb {
+            TeamVerb::Add { team, about } => {
+                let said = format!("{team} is known.");
+                let done = self.send(RegisterTeam { about, team }).await?;
+                self.did(&done, said);
+                Ok(())
+            }
+            TeamVerb::Remove { team } => {
+                let said = format!("{team} is forgotten.");
+                let done = self.send(RemoveTeam { team }).await?;
+                self.did(&done, said);
+                Ok(())
+            }
+            TeamVerb::List => self.teams().await,
+        }
+    }
+
+    async fn teams(&self) -> Result<(), Failure> {
+        let items = self.list("/api/v1/teams", "after").await?;
+        if self.out.is_json() {
+            return self.out.json(&json!({ "items": items }));
+        }
+        let teams: Vec<wire::Team> = wire::typed(&items)?;
+        if teams.is_empty() {
+            self.out.talk("No team is known yet: hereby team add NAME");
+            return Ok(());
+        }
+        let rows = teams.iter().map(|team| {
+            let cells = vec![Line::new().styled(Style::Bold, team.team.to_string())];
+            let about = team.about.as_ref().map(ToString::to_string);
+            (cells, about.unwrap_or_default())
+        });
+        self.print(table(&["TEAM", "ABOUT"], rows.collect(), self.out.width()))
+    }
+
+    pub(super) async fn service(&self, args: ServiceArgs) -> Result<(), Failure> {
+        match args.verb {
+            ServiceVerb::Add {
+                service,
+                tier,
+                owner,
+                about,
+                dependencies,
+            } => {
+                let said = format!("{service} is known.");
+                let verb = RegisterService {
+                    about,
+                    dependencies,
+                    owner,
+                    service,
+                    tier,
+                };
+                let done = self.send(verb).await?;
+                self.did(&done, said);
+                Ok(())
+            }
+            ServiceVerb::Remove { service } => {
+                let said = format!("{service} is forgotten.");
+                let done = self.send(RemoveService { service }).await?;
+                self.did(&done, said);
+                Ok(())
+            }
+            ServiceVerb::List => self.services().await,
+        }
+    }
+
+    async fn services(&self) -> Result<(), Failure> {
+        let items = self.list("/api/v1/services", "after").await?;
+        if self.out.is_json() {
+            return self.out.json(&json!({ "items": items }));
+        }
+        let services: Vec<wire::Service> = wire::typed(&items)?;
+        if services.is_empty() {
+            self.out
+                .talk("No service is known yet: hereby service add NAME --tier 1-4");
+            return Ok(());
+        }
+        let rows = services.iter().map(|service| {
+            let needs: Vec<String> = service.dependencies.iter().map(tell::dependency).collect();
+            let owner = service.owner.as_ref().map(ToString::to_string);
+            let about = service.about.as_ref().map(ToString::to_string);
+            let cells = vec![
+                Line::new().styled(Style::Bold, service.service.to_string()),
+                Line::new().text(service.tier.to_string()),
+                Line::new().text(owner.unwrap_or_else(|| "-".to_owned())),
+                Line::new().text(needs.join(", ")),
+            ];
+            (cells, about.unwrap_or_default())
+        });
+        let header = ["SERVICE", "TIER", "OWNER", "NEEDS", "ABOUT"];
+        self.print(table(&header, rows.collect(), self.out.width()))
+    }
+
+    pub(super) async fn grant(&self, args: GrantArgs) -> Result<(), Failure> {
+        let permission: Permission = args.permission.into();
+        let granted = tell::permission(permission, args.team.as_ref());
+        let said = format!("{} may {granted}.", args.person);
+        let verb = GrantPermission {
+            permission,
+            person: args.person,
+            team: args.team,
+        };
+        let done = self.send(verb).await?;
+        self.did(&done, said);
+        Ok(())
+    }
+
+    pub(super) async fn withdraw(&self, args: WithdrawArgs) -> Result<(), Failure> {
+        let permission: Permission = args.permission.into();
+        let withdrawn = tell::permission(permission, args.team.as_ref());
+        let said = format!("{} may no more {withdrawn}.", args.person);
+        let verb = WithdrawPermission {
+            permission,
+            person: args.person,
+            team: args.team,
+        };
+        let done = self.send(verb).await?;
+        self.did(&done, said);
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! Who may ask for what: one row for each command, and no other rule about it.
+
+use base::{Actor, IncidentId, PersonName, ServiceName, TeamName};
+use record::command::Verb;
+use record::kinds::directory::Permission;
+
+use crate::{Reason, Refusal, State};
+
+use Permission::{Admin, Commander, Operator, Publisher, Reporter, Responder};
+
+/// Which permissions allow a command: any one of them does.
+pub const POLICY: &[(&str, &[Permission])] = &[
+    (
+        "incident.declare",
+        &[Reporter, Responder, Commander, Operator, Admin],
+    ),
+    ("incident.acknowledge", RUNS),
+    ("incident.assign", RUNS),
+    (
+        "incident.note",
+        &[Reporter, Responder, Commander, Publisher, Operator, Admin],
+    ),
+    ("incident.update", &[Commander, Publisher, Admin]),
+    ("incident.set_status", RUNS),
+    ("incident.set_severity", RUNS),
+    ("incident.resolve", RUNS),
+    ("incident.reopen", RUNS),
+    (
+        "incident.attach",
+        &[Reporter, Responder, Commander, Operator, Admin],
+    ),
+    ("alert.silence", TUNES),
+    ("silence.end", TUNES),
+    ("maintenance.schedule", TUNES),
+    ("maintenance.end", TUNES),
+    ("heartbeat.expect", TUNES),
+    ("heartbeat.forget", TUNES),
+    ("token.issue", GOVERNS),
+    ("token.revoke", GOVERNS),
+    ("key.enroll", GOVERNS),
+    ("key.revoke", GOVERNS),
+    ("person.register", GOVERNS),
+    ("team.register", GOVERNS),
+    ("service.register", TUNES),
+    ("permission.grant", GOVERNS),
+    ("permission.withdraw", GOVERNS),
+    ("service.remove", TUNES),
+    ("team.remove", GOVERNS),
+    ("person.remove", GOVERNS),
+    ("record.rotate_key", GOVERNS),
+];
+
+const RUNS: &[Permission] = &[Responder, Commander, Admin];
+const TUNES: &[Permission] = &[Operator, Admin];
+const GOVERNS: &[Permission] = &[Admin];
+
+fn allowing(verb: &Verb) -> &'static [Permission] {
+    let row = POLICY.iter().find(|(name, _)| *name == verb.name());
+    // A test holds that no command is missing.
+    row.map_or(GOVERNS, |(_, permissions)| permissions)
+}
+
+/// Whose business a command is.
+enum Concern<'a> {
+    /// Of whoever looks after this: their own permissions reach it.
+    Team(&'a TeamName),
+    /// Nobody's in particular: a permission in any team reaches it, so that nobody stands by.
+    Nobodys,
+    /// Everybody's: only a permission for everything reaches it.
+    Everybodys,
+}
+
+impl State {
+    /// Whether the sender may ask for this. Until somebody has a permission, whoever may send at
+    /// all may; and whoever runs hereby on this machine, and programs with a token, always may what
+    /// their way of sending allows.
+    ///
+    /// # Errors
+    /// A refusal that says which permission is missing.
+    pub fn permit(&self, actor: &Actor, verb: &Verb) -> Result<(), Refusal> {
+        let Actor::Person { id } = actor else {
+            return Ok(());
+        };
+        let people = &self.directory.people;
+        if people.values().all(|person| person.grants.is_empty()) {
+            return Ok(());
+        }
+        let wanted = allowing(verb);
+        let concern = self.concern(verb);
+        let has = people.get(id).is_some_and(|person| {
+            person.grants.iter().any(|grant| {
+                wanted.contains(&grant.permission)
+                    && match (&grant.team, &concern) {
+                        (None, _) | (Some(_), Concern::Nobodys) => true,
+                        (Some(team), Concern::Team(owner)) => team == *owner,
+                        (Some(_), Concern::Everybodys) => false,
+                    }
+            })
+        });
+        if has {
+            return Ok(());
+        }
+        Err(refused(id, verb, wanted, &concern))
+    }
+
+    fn concern(&self, verb: &Verb) -> Concern<'_> {
+        let of_service = |service: Option<&ServiceName>| {
+            let owner = service.and_then(|service| self.directory.owner(service));
+            owner.map_or(Concern::Nobodys, Concern::Team)
+        };
+        let of_incident = |id: IncidentId| {
+            let summary = self.summary(id);
+            of_service(summary.and_then(|summary| summary.service.as_ref()))
+        };
+        match verb {
+            Verb::Declare(verb) => of_service(verb.service.as_ref()),
+            Verb::Acknowledge(verb) => of_incident(verb.incident),
+            Verb::Assign(verb) => of_incident(verb.incident),
+            Verb::Note(verb) => of_incident(verb.incident),
+            Verb::Update(verb) => of_incident(verb.incident),
+            Verb::SetStatus(verb) => of_incident(verb.incident),
+            Verb::SetSeverity(verb) => of_incident(verb.incident),
+            Verb::Resolve(verb) => of_incident(verb.incident),
+            Verb::Reopen(verb) => of_incident(verb.incident),
+            Verb::Attach(verb) => of_incident(verb.incident),
+            Verb::ScheduleMaintenance(verb) => of_service(Some(&verb.service)),
+            Verb::RegisterService(verb) => match self.directory.owner(&verb.service) {
+                // Nobody takes another team's service, nor gives one away that is not theirs.
+                Some(owner) if verb.owner.as_ref() == Some(owner) => Concern::Team(owner),
+                Some(_) | None => Concern::Everybodys,
+            },
+            Verb::ExpectHeartbeat(verb) => match &verb.service {
+                Some(service) => of_service(Some(service)),
+                None => Concern::Everybodys,
+            },
+            _ => Concern::Everybodys,
+        }
+    }
+}
+
+fn refused(
+    person: &PersonName,
+    verb: &Verb,
+    wanted: &[Permission],
+    concern: &Concern<'_>,
+) -> Refusal {
+    let names: Vec<&str> = wanted.iter().map(|it| it.as_str()).collect();
+    let reach = match concern {
+        Concern::Team(team) => format!(" for {team}, or for everything"),
+        Concern::Nobodys => String::new(),
+        Concern::Everybodys => " for everything".to_owned(),
+    };
+    Refusal::new(
+        Reason::Forbidden,
+        format!(
+            "{person} may not ask for {}: it takes {}{reach} (hereby policy)",
+            verb.name(),
+            names.join(" or ")
+        ),
+    )
+}

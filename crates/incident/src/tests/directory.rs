@@ -1,0 +1,376 @@
+//! People, teams, services, and who may ask for what.
+
+use record::command::{
+    Acknowledge, Address, GrantPermission, RegisterPerson, RegisterService, RegisterTeam,
+    RemovePerson, RemoveService, RemoveTeam, VERBS, WithdrawPermission,
+};
+use record::kinds::directory::{Dependency, DependencyKind, FailureMode, Permission, PlaceKind};
+
+use super::*;
+use crate::{POLICY, Reason};
+
+fn known(world: &mut World, person: &str) {
+    let verb = RegisterPerson {
+        full_name: Some(word("Sam Sample")),
+        person: word(person),
+        places: vec![Address {
+            address: word("sam@example.org"),
+            kind: PlaceKind::Mail,
+        }],
+    };
+    world.ask(verb).unwrap();
+}
+
+fn team(world: &mut World, name: &str) {
+    let verb = RegisterTeam {
+        about: None,
+        team: word(name),
+    };
+    world.ask(verb).unwrap();
+}
+
+fn service(name: &str, owner: Option<&str>) -> RegisterService {
+    RegisterService {
+        about: None,
+        dependencies: Vec::new(),
+        owner: owner.map(word),
+        service: word(name),
+        tier: 1,
+    }
+}
+
+fn grant(person: &str, permission: Permission, team: Option<&str>) -> GrantPermission {
+    GrantPermission {
+        permission,
+        person: word(person),
+        team: team.map(word),
+    }
+}
+
+fn may(world: &World, person: &str, verb: impl Into<Verb>) -> bool {
+    let actor = Actor::Person { id: word(person) };
+    match world.state.permit(&actor, &verb.into()) {
+        Ok(()) => true,
+        Err(refusal) => {
+            assert_eq!(refusal.reason, Reason::Forbidden);
+            false
+        }
+    }
+}
+
+fn reason(asked: Result<Vec<String>, Refusal>) -> Reason {
+    asked.unwrap_err().reason
+}
+
+#[test]
+fn what_is_known_is_what_was_said_last() {
+    let mut world = World::new();
+    known(&mut world, "sam");
+    team(&mut world, "payments");
+    world.ask(service("checkout", Some("payments"))).unwrap();
+    let dns = Dependency {
+        kind: DependencyKind::Dns,
+        name: word("example.org"),
+        when_fails: FailureMode::Closed,
+    };
+    let again = RegisterService {
+        dependencies: vec![dns.clone()],
+        tier: 3,
+        ..service("checkout", Some("payments"))
+    };
+    world.ask(again).unwrap();
+    let directory = &world.state.directory;
+    assert_eq!(directory.services[&word("checkout")].tier, 3);
+    assert_eq!(directory.services[&word("checkout")].dependencies, [dns]);
+    assert_eq!(directory.owner(&word("checkout")), Some(&word("payments")));
+    let remove = RemoveTeam {
+        team: word("payments"),
+    };
+    assert_eq!(reason(world.ask(remove.clone())), Reason::WrongState);
+    let gone = RemoveService {
+        service: word("checkout"),
+    };
+    world.ask(gone.clone()).unwrap();
+    assert_eq!(reason(world.ask(gone)), Reason::NotFound);
+    world.ask(remove).unwrap();
+    assert!(world.state.directory.teams.is_empty());
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let mut world = World::new();
+    known(&mut world, "sam");
+    let nowhere = service("checkout", Some("nobody"));
+    assert_eq!(reason(world.ask(nowhere)), Reason::NotFound);
+    for tier in [0, 5] {
+        let bad = RegisterService {
+            tier,
+            ..service("checkout", None)
+        };
+        assert_eq!(reason(world.ask(bad)), Reason::OutOfRange);
+    }
+    let twice = Dependency {
+        kind: DependencyKind::Clock,
+        name: word("ntp"),
+        when_fails: FailureMode::Open,
+    };
+    let bad = RegisterService {
+        dependencies: vec![twice.clone(), twice],
+        ..service("checkout", None)
+    };
+    assert_eq!(reason(world.ask(bad)), Reason::OutOfRange);
+    let place = Address {
+        address: word("+15550100"),
+        kind: PlaceKind::Phone,
+    };
+    let many = RegisterPerson {
+        full_name: None,
+        person: word("sam"),
+        places: vec![place; 9],
+    };
+    assert_eq!(reason(world.ask(many)), Reason::TooMany);
+    let unknown = grant("kim", Permission::Admin, None);
+    assert_eq!(reason(world.ask(unknown)), Reason::NotFound);
+    let unknown = grant("sam", Permission::Admin, Some("nobody"));
+    assert_eq!(reason(world.ask(unknown)), Reason::NotFound);
+    let none = WithdrawPermission {
+        permission: Permission::Admin,
+        person: word("sam"),
+        team: None,
+    };
+    assert_eq!(reason(world.ask(none)), Reason::WrongState);
+}
+
+/// Who may what, written down a second time: a column for each permission, in the order of
+/// [`Permission::ALL`].
+const MATRIX: &str = "
+                        viewer reporter responder commander publisher operator admin
+incident.declare        -      x        x         x         -         x        x
+incident.acknowledge    -      -        x         x         -         -        x
+incident.assign         -      -        x         x         -         -        x
+incident.note           -      x        x         x         x         x        x
+incident.update         -      -        -         x         x         -        x
+incident.set_status     -      -        x         x         -         -        x
+incident.set_severity   -      -        x         x         -         -        x
+incident.resolve        -      -        x         x         -         -        x
+incident.reopen         -      -        x         x         -         -        x
+incident.attach         -      x        x         x         -         x        x
+alert.silence           -      -        -         -         -         x        x
+silence.end             -      -        -         -         -         x        x
+maintenance.schedule    -      -        -         -         -         x        x
+maintenance.end         -      -        -         -         -         x        x
+heartbeat.expect        -      -        -         -         -         x        x
+heartbeat.forget        -      -        -         -         -         x        x
+token.issue             -      -        -         -         -         -        x
+token.revoke            -      -        -         -         -         -        x
+key.enroll              -      -        -         -         -         -        x
+key.revoke              -      -        -         -         -         -        x
+person.register         -      -        -         -         -         -        x
+team.register           -      -        -         -         -         -        x
+service.register        -      -        -         -         -         x        x
+permission.grant        -      -        -         -         -         -        x
+permission.withdraw     -      -        -         -         -         -        x
+service.remove          -      -        -         -         -         x        x
+team.remove             -      -        -         -         -         -        x
+person.remove           -      -        -         -         -         -        x
+record.rotate_key       -      -        -         -         -         -        x
+";
+
+/// One command of each kind, as a client would send it.
+const COMMANDS: &[(&str, &str)] = &[
+    ("incident.declare", r#"{"severity":2,"title":"x"}"#),
+    ("incident.acknowledge", r#"{"incident":"INC-1"}"#),
+    (
+        "incident.assign",
+        r#"{"incident":"INC-1","person":"kim","role":"planning"}"#,
+    ),
+    ("incident.note", r#"{"incident":"INC-1","text":"x"}"#),
+    (
+        "incident.update",
+        r#"{"audience":"public","incident":"INC-1","text":"x"}"#,
+    ),
+    (
+        "incident.set_status",
+        r#"{"incident":"INC-1","status":"identified"}"#,
+    ),
+    (
+        "incident.set_severity",
+        r#"{"incident":"INC-1","severity":1}"#,
+    ),
+    ("incident.resolve", r#"{"incident":"INC-1"}"#),
+    ("incident.reopen", r#"{"incident":"INC-1"}"#),
+    (
+        "incident.attach",
+        r#"{"alert":"00112233445566778899aabbccddeeff","incident":"INC-1"}"#,
+    ),
+    (
+        "alert.silence",
+        r#"{"ends_at":"2030-01-01T00:00:00.000Z","matchers":{"a":"b"}}"#,
+    ),
+    ("silence.end", r#"{"silence":"sil-1"}"#),
+    (
+        "maintenance.schedule",
+        r#"{"ends_at":"2030-01-01T01:00:00.000Z","service":"x","starts_at":"2030-01-01T00:00:00.000Z","title":"x"}"#,
+    ),
+    ("maintenance.end", r#"{"maintenance":"mw-1"}"#),
+    (
+        "heartbeat.expect",
+        r#"{"grace_ms":1,"heartbeat":"x","interval_ms":60000}"#,
+    ),
+    ("heartbeat.forget", r#"{"heartbeat":"x"}"#),
+    (
+        "token.issue",
+        r#"{"actor":{"type":"person","id":"kim"},"expires_at":"2030-01-01T00:00:00.000Z","hash":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=","scopes":["read"],"token":"tok-e3b0c44298fc1c14"}"#,
+    ),
+    ("token.revoke", r#"{"token":"tok-e3b0c44298fc1c14"}"#),
+    ("key.enroll", r#"{"key":"k","person":"kim","vkey":"x"}"#),
+    ("key.revoke", r#"{"key":"k"}"#),
+    ("person.register", r#"{"person":"kim"}"#),
+    ("team.register", r#"{"team":"x"}"#),
+    ("service.register", r#"{"service":"x","tier":1}"#),
+    (
+        "permission.grant",
+        r#"{"permission":"admin","person":"kim"}"#,
+    ),
+    (
+        "permission.withdraw",
+        r#"{"permission":"admin","person":"kim"}"#,
+    ),
+    ("service.remove", r#"{"service":"x"}"#),
+    ("team.remove", r#"{"team":"x"}"#),
+    ("person.remove", r#"{"person":"kim"}"#),
+    ("record.rotate_key", "{}"),
+];
+
+#[test]
+fn every_permission_allows_exactly_what_the_matrix_says() {
+    let names: Vec<&str> = COMMANDS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, VERBS, "a command is missing here");
+    let policy: Vec<&str> = POLICY.iter().map(|(name, _)| *name).collect();
+    assert_eq!(policy, VERBS, "a command is missing in the policy");
+    let rows: Vec<Vec<&str>> = MATRIX
+        .lines()
+        .filter(|line| line.contains('.'))
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows.len(), VERBS.len());
+    for (at, permission) in Permission::ALL.into_iter().enumerate() {
+        let mut world = World::new();
+        known(&mut world, "sam");
+        known(&mut world, "kim");
+        world.ask(grant("sam", permission, None)).unwrap();
+        world.ask(declare("x")).unwrap();
+        for ((name, args), row) in COMMANDS.iter().zip(&rows) {
+            assert_eq!(row[0], *name);
+            let verb = Verb::decode(name, args).unwrap();
+            let expected = row[at + 1] == "x";
+            let word = permission.as_str();
+            assert_eq!(may(&world, "sam", verb.clone()), expected, "{word} {name}");
+            assert!(!may(&world, "kim", verb.clone()), "nobody {name}");
+            assert!(!may(&world, "stranger", verb), "a stranger {name}");
+        }
+    }
+}
+
+#[test]
+fn until_somebody_has_a_permission_everyone_may() {
+    let mut world = World::new();
+    known(&mut world, "sam");
+    assert!(may(&world, "stranger", declare("x")));
+    world.ask(grant("sam", Permission::Viewer, None)).unwrap();
+    assert!(!may(&world, "stranger", declare("x")));
+    assert!(!may(&world, "sam", declare("x")));
+    let verb = Verb::from(declare("x"));
+    for always in [
+        Actor::Service {
+            id: word("alertmanager"),
+        },
+        Actor::Uid {
+            id: 1_000,
+            on_behalf_of: Some(word("stranger")),
+        },
+    ] {
+        assert_eq!(world.state.permit(&always, &verb), Ok(()));
+    }
+}
+
+#[test]
+fn a_team_runs_its_own_incidents_and_those_that_are_nobodys() {
+    let mut world = World::new();
+    for name in ["payments", "search"] {
+        team(&mut world, name);
+    }
+    known(&mut world, "sam");
+    world.ask(service("checkout", Some("payments"))).unwrap();
+    world.ask(service("index", Some("search"))).unwrap();
+    world
+        .ask(grant("sam", Permission::Responder, Some("payments")))
+        .unwrap();
+    for of in [Some("checkout"), Some("index"), None, Some("unheard-of")] {
+        let declared = Declare {
+            service: of.map(word),
+            ..declare("x")
+        };
+        world.ask(declared).unwrap();
+    }
+    let acknowledge = |number| Acknowledge {
+        incident: inc(number),
+    };
+    let allowed: Vec<bool> = (1..=4)
+        .map(|number| may(&world, "sam", acknowledge(number)))
+        .collect();
+    assert_eq!(allowed, [true, false, true, true]);
+    let refusal = world
+        .state
+        .permit(&Actor::Person { id: word("sam") }, &acknowledge(2).into())
+        .unwrap_err();
+    assert!(refusal.detail.contains("for search"), "{}", refusal.detail);
+    // What is everybody's takes a permission for everything.
+    world
+        .ask(grant("sam", Permission::Operator, Some("payments")))
+        .unwrap();
+    let silence = Verb::decode(COMMANDS[10].0, COMMANDS[10].1).unwrap();
+    assert!(!may(&world, "sam", silence));
+    // A team changes what it looks after, takes nothing from others, and gives nothing away.
+    assert!(may(&world, "sam", service("checkout", Some("payments"))));
+    assert!(!may(&world, "sam", service("checkout", Some("search"))));
+    assert!(!may(&world, "sam", service("index", Some("payments"))));
+    assert!(!may(&world, "sam", service("new", Some("payments"))));
+}
+
+#[test]
+fn who_is_gone_may_nothing() {
+    let mut world = World::new();
+    team(&mut world, "payments");
+    for name in ["sam", "kim"] {
+        known(&mut world, name);
+    }
+    world.ask(grant("sam", Permission::Admin, None)).unwrap();
+    world
+        .ask(grant("kim", Permission::Responder, Some("payments")))
+        .unwrap();
+    // What is known of somebody changes; what they may does not.
+    known(&mut world, "kim");
+    assert!(may(&world, "kim", declare("x")));
+    world
+        .ask(RemoveTeam {
+            team: word("payments"),
+        })
+        .unwrap();
+    assert!(!may(&world, "kim", declare("x")));
+    let gone = RemovePerson {
+        person: word("sam"),
+    };
+    world.ask(gone).unwrap();
+    known(&mut world, "sam");
+    world.ask(grant("kim", Permission::Admin, None)).unwrap();
+    assert!(!may(&world, "sam", declare("x")));
+    world
+        .ask(WithdrawPermission {
+            permission: Permission::Admin,
+            person: word("kim"),
+            team: None,
+        })
+        .unwrap();
+    assert!(may(&world, "sam", declare("x")), "nobody has any again");
+}
