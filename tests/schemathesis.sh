@@ -19,7 +19,7 @@ for _ in $(seq 200); do
     sleep 0.05
 done
 address=$(<"$data/http.address")
-"$hereby" token issue --for person:sam --scope read,respond,alerts,witness,admin \
+"$hereby" token issue --for service:robot --scope read,respond,alerts,witness,admin \
     --expires 1d --data-dir "$data" --quiet -o "$dir/token"
 "$hereby" declare "a first incident" --severity 3 --data-dir "$data" --quiet
 

@@ -276,6 +276,7 @@ impl Decider {
         let context = Context {
             actor,
             now,
+            has_reason: command.why.is_some(),
             rules: &self.rules,
         };
         if let Some(decision) = incident::decide(&self.state.incidents, &command.verb, &context) {
@@ -305,6 +306,7 @@ impl Decider {
             let context = Context {
                 actor,
                 now,
+                has_reason: false,
                 rules: &self.rules,
             };
             let deed =

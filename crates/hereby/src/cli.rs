@@ -130,6 +130,10 @@ pub(crate) enum Task {
     #[command(visible_alias = "ack")]
     Acknowledge(respond::AcknowledgeArgs),
     Assign(respond::AssignArgs),
+    HandOver(respond::HandOverArgs),
+    Accept(respond::AcceptArgs),
+    Relieve(respond::RelieveArgs),
+    Waive(respond::WaiveArgs),
     Note(respond::NoteArgs),
     Update(respond::UpdateArgs),
     Status(respond::StatusArgs),

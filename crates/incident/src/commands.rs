@@ -2,22 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use base::{AlertId, IncidentId, Name, PersonName};
+use base::{Actor, AlertId, IncidentId, Name};
 use record::act::Subject;
 use record::command::{
-    Assign, Attach, Declare, ExpectHeartbeat, ScheduleMaintenance, Silence, Update, Verb,
+    Attach, Declare, ExpectHeartbeat, ScheduleMaintenance, Silence, Update, Verb,
 };
 use record::kinds::alert::{
     HeartbeatExpected, HeartbeatForgotten, MaintenanceEnded, MaintenanceScheduled, SilenceCreated,
     SilenceEnded,
 };
 use record::kinds::incident::{
-    Acknowledged, AlertAttached, Assigned, Declared, Noted, Reopened, Resolved, Role,
-    SeverityChanged, Status, StatusChanged, Updated,
+    Acknowledged, AlertAttached, Declared, Noted, Reopened, Resolved, SeverityChanged, Status,
+    StatusChanged, Updated,
 };
 use record::sealed::Sealable;
 
 use crate::incidents::Summary;
+use crate::roles;
 use crate::{Context, Draft, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, Reason, Refusal, State};
 
 /// The most alerts one declaration may name.
@@ -35,7 +36,7 @@ const SILENCE_MAX_MS: i64 = 30 * DAY_MS;
 const MAINTENANCE_MAX_MS: i64 = 90 * DAY_MS;
 const HEARTBEAT_MAX_MS: u64 = 7 * 86_400_000;
 
-type Decision = Result<Vec<Draft>, Refusal>;
+pub(crate) type Decision = Result<Vec<Draft>, Refusal>;
 
 /// Decides on a command about incidents, alerts, heartbeats, or who and what there is; `None` for
 /// those about anything else.
@@ -43,7 +44,11 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
     Some(match verb {
         Verb::Declare(declare) => declare_incident(state, declare, context),
         Verb::Acknowledge(verb) => acknowledge(state, verb.incident),
-        Verb::Assign(assign) => assign_role(state, assign),
+        Verb::Assign(assign) => roles::assign(state, assign),
+        Verb::HandOver(verb) => roles::hand_over(state, verb, context.actor),
+        Verb::Accept(verb) => roles::accept(state, verb, context.actor),
+        Verb::Relieve(verb) => roles::relieve(state, verb),
+        Verb::Waive(verb) => roles::waive(state, verb, context),
         Verb::Note(note) => known(state, note.incident).and_then(|summary| {
             at_most("blobs", note.blobs.len(), BLOBS_MAX)?;
             if summary.private && !note.blobs.is_empty() {
@@ -59,7 +64,7 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
             };
             one(note.incident, body)
         }),
-        Verb::Update(update) => tell(state, update),
+        Verb::Update(update) => tell(state, update, context.actor),
         Verb::SetStatus(verb) => set_status(state, verb.incident, verb.status),
         Verb::SetSeverity(verb) => open(state, verb.incident).and_then(|summary| {
             let from = summary.severity;
@@ -150,48 +155,9 @@ fn acknowledge(state: &State, id: IncidentId) -> Decision {
     one(id, Acknowledged {})
 }
 
-fn assign_role(state: &State, assign: &Assign) -> Decision {
-    let summary = open(state, assign.incident)?;
-    let holds = |role| summary.holders(role).any(|person| *person == assign.person);
-    if holds(assign.role) {
-        return wrong_state(format!(
-            "{} has that role in {}",
-            assign.person, assign.incident
-        ));
-    }
-    let excluded = match assign.role {
-        Role::Commander => Some((Role::Operations, "operations")),
-        Role::Operations => Some((Role::Commander, "commander")),
-        Role::Communications | Role::Planning => None,
-    };
-    if let Some((role, name)) = excluded
-        && holds(role)
-    {
-        return Err(Refusal::new(
-            Reason::RoleConflict,
-            format!(
-                "{} is {name} of {}: nobody is both commander and operations, because who operates \
-                 loses sight of the whole. Assign somebody else",
-                assign.person, assign.incident
-            ),
-        ));
-    }
-    let replaces: Option<PersonName> = match assign.role {
-        Role::Operations => None,
-        role => summary.holders(role).next().cloned(),
-    };
-    one(
-        assign.incident,
-        Assigned {
-            person: assign.person.clone(),
-            replaces,
-            role: assign.role,
-        },
-    )
-}
-
-fn tell(state: &State, update: &Update) -> Decision {
+fn tell(state: &State, update: &Update, actor: &Actor) -> Decision {
     let summary = known(state, update.incident)?;
+    roles::may_tell(summary, update.audience, actor)?;
     let text = Sealable::from(update.text.clone());
     let subject = Subject::Incident(update.incident);
     let mut drafts = vec![Draft::new(
@@ -361,14 +327,14 @@ fn expect_heartbeat(state: &State, verb: &ExpectHeartbeat) -> Decision {
     )])
 }
 
-fn one(id: IncidentId, body: impl Into<record::kinds::Body>) -> Decision {
+pub(crate) fn one(id: IncidentId, body: impl Into<record::kinds::Body>) -> Decision {
     Ok(vec![Draft {
         subject: Subject::Incident(id),
         body: body.into(),
     }])
 }
 
-fn known(state: &State, id: IncidentId) -> Result<&Summary, Refusal> {
+pub(crate) fn known(state: &State, id: IncidentId) -> Result<&Summary, Refusal> {
     state.summary(id).ok_or_else(|| {
         Refusal::new(
             Reason::NotFound,
@@ -377,7 +343,7 @@ fn known(state: &State, id: IncidentId) -> Result<&Summary, Refusal> {
     })
 }
 
-fn open(state: &State, id: IncidentId) -> Result<&Summary, Refusal> {
+pub(crate) fn open(state: &State, id: IncidentId) -> Result<&Summary, Refusal> {
     let summary = known(state, id)?;
     match summary.resolved_at {
         None => Ok(summary),
@@ -414,7 +380,7 @@ fn numbered(prefix: &str, number: u32) -> Result<Name, Refusal> {
         .map_err(|bad| Refusal::new(Reason::TooMany, format!("no name is left: {bad}")))
 }
 
-fn wrong_state<T>(detail: String) -> Result<T, Refusal> {
+pub(crate) fn wrong_state<T>(detail: String) -> Result<T, Refusal> {
     Err(Refusal::new(Reason::WrongState, detail))
 }
 

@@ -18,10 +18,23 @@ pub struct Incident {
     pub alerts: BTreeSet<AlertId>,
     /// When each audience was last told something.
     pub told_at: BTreeMap<Audience, Timestamp>,
+    /// Roles that somebody was asked to take over, and has not accepted yet.
+    pub offers: BTreeSet<Offer>,
     /// When the next reminder is due, as the last one said.
     pub next_reminder: Option<Timestamp>,
     /// How often people were reminded since it was declared or reopened.
     pub reminders: u32,
+}
+
+/// Somebody was asked to take a role over.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Offer {
+    /// Which role.
+    pub role: Role,
+    /// Who is to have it.
+    pub to: PersonName,
+    /// Who has it.
+    pub from: PersonName,
 }
 
 /// What a list shows of an incident; all that is kept in memory of a closed one.
@@ -61,6 +74,8 @@ pub struct Summary {
     pub title: Sealable<Line>,
     /// When the last act on it was taken.
     pub touched_at: Timestamp,
+    /// Who may be commander and operations of it at once.
+    pub waived: BTreeSet<PersonName>,
 }
 
 impl Incident {
@@ -85,9 +100,11 @@ impl Incident {
                 status: Status::Investigating,
                 title: body.title.clone(),
                 touched_at: act.at,
+                waived: BTreeSet::new(),
             },
             alerts: BTreeSet::new(),
             told_at: BTreeMap::new(),
+            offers: BTreeSet::new(),
             next_reminder: None,
             reminders: 0,
         }
@@ -103,7 +120,26 @@ impl Incident {
                 summary.acknowledged = Some((act.at, act.actor.clone()));
                 self.next_reminder = None;
             }
-            Body::IncidentAssigned(assigned) => summary.assign(assigned),
+            Body::IncidentAssigned(assigned) => {
+                summary.assign(assigned);
+                self.let_offers_go();
+            }
+            Body::IncidentHandoverOffered(offered) => {
+                self.offers.insert(Offer {
+                    role: offered.role,
+                    to: offered.to.clone(),
+                    from: offered.from.clone(),
+                });
+            }
+            Body::IncidentRelieved(relieved) => {
+                if let Some(holders) = summary.roles.get_mut(&relieved.role) {
+                    holders.remove(&relieved.person);
+                }
+                self.let_offers_go();
+            }
+            Body::IncidentWaived(waived) => {
+                summary.waived.insert(waived.person.clone());
+            }
             Body::IncidentUpdated(update) => {
                 self.told_at.insert(update.audience, act.at);
             }
@@ -131,6 +167,17 @@ impl Incident {
             }
             _ => {}
         }
+    }
+}
+
+impl Incident {
+    /// An offer stands while who made it has the role, and who was asked has it not.
+    fn let_offers_go(&mut self) {
+        let summary = &self.summary;
+        self.offers.retain(|offer| {
+            let has = |person| summary.holders(offer.role).any(|holder| holder == person);
+            has(&offer.from) && !has(&offer.to)
+        });
     }
 }
 

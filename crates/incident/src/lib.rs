@@ -14,6 +14,7 @@ mod homes;
 mod incidents;
 mod permissions;
 mod refusal;
+mod roles;
 mod rules;
 mod signal;
 mod state;
@@ -23,7 +24,7 @@ pub use alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 pub use commands::decide;
 pub use directory::{Directory, Grant, Person, Service, Team};
 pub use hear::{DEED_ID_PREFIX, Heard, alert_id, hear};
-pub use incidents::{Incident, Summary};
+pub use incidents::{Incident, Offer, Summary};
 pub use permissions::POLICY;
 pub use refusal::{Reason, Refusal};
 pub use rules::{Action, AlertRule, Rules};
@@ -77,6 +78,8 @@ pub struct Deed {
 pub struct Context<'a> {
     /// Who asks.
     pub actor: &'a Actor,
+    /// Whether they gave a reason.
+    pub has_reason: bool,
     /// The server's time.
     pub now: Timestamp,
     /// What alerts do and when people are reminded.

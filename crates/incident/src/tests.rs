@@ -10,6 +10,7 @@ mod heartbeats;
 mod laws;
 mod refusals;
 mod reminders;
+mod roles;
 mod silences;
 mod story;
 
@@ -79,6 +80,8 @@ struct World {
     now: Timestamp,
     record: Vec<Act>,
     commands: u32,
+    /// Whether what is asked has a reason.
+    reasoned: bool,
 }
 
 impl World {
@@ -95,6 +98,7 @@ impl World {
             now,
             record: Vec::new(),
             commands: 0,
+            reasoned: true,
         }
     }
 
@@ -111,10 +115,15 @@ impl World {
 
     /// Asks for it as `sam`.
     fn ask(&mut self, verb: impl Into<Verb>) -> Result<Vec<String>, Refusal> {
-        let actor = Actor::Person { id: word("sam") };
+        self.ask_as("sam", verb)
+    }
+
+    fn ask_as(&mut self, who: &str, verb: impl Into<Verb>) -> Result<Vec<String>, Refusal> {
+        let actor = Actor::Person { id: word(who) };
         let context = Context {
             actor: &actor,
             now: self.now,
+            has_reason: self.reasoned,
             rules: &self.rules,
         };
         let drafts = decide(&self.state, &verb.into(), &context).unwrap()?;
@@ -139,6 +148,7 @@ impl World {
         let context = Context {
             actor: &actor,
             now: self.now,
+            has_reason: false,
             rules: &self.rules,
         };
         hear(&self.state, &mut self.leases, signal, &context)

@@ -214,6 +214,7 @@ fn heartbeat(
     let context = Context {
         actor: &timer,
         now,
+        has_reason: false,
         rules: &own,
     };
     match hear(state, leases, &signal, &context) {

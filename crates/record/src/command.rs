@@ -157,6 +157,38 @@ verbs! {
         /// Which role.
         role: Role,
     }
+    /// Asks somebody to take a role over.
+    HandOver = "incident.hand_over" {
+        /// Which incident.
+        incident: IncidentId,
+        /// Which role.
+        role: Role,
+        /// Who is to have it.
+        to: PersonName,
+    }
+    /// Takes over a role that was offered.
+    Accept = "incident.accept" {
+        /// Which incident.
+        incident: IncidentId,
+        /// Which role.
+        role: Role,
+    }
+    /// Lets somebody leave a role.
+    Relieve = "incident.relieve" {
+        /// Which incident.
+        incident: IncidentId,
+        /// Who.
+        person: PersonName,
+        /// Which role.
+        role: Role,
+    }
+    /// Lets somebody be commander and operations at once, for a reason.
+    Waive = "incident.waive" {
+        /// Which incident.
+        incident: IncidentId,
+        /// Who.
+        person: PersonName,
+    }
     /// Writes something down.
     Note = "incident.note" {
         /// Blobs that belong to it, at most 16; uploaded before.

@@ -53,6 +53,7 @@ pub(crate) fn summary(site: &Site, summary: &Summary, open: bool) -> Result<Valu
         "touched_at": summary.touched_at,
         "roles": roles,
         "acts": summary.acts,
+        "waived": summary.waived,
     }))
 }
 
@@ -81,6 +82,7 @@ fn title(site: &Site, summary: &Summary, open: bool) -> Result<Value, Problem> {
 pub(crate) fn incident(site: &Site, incident: &Incident, open: bool) -> Result<Value, Problem> {
     let mut value = summary(site, &incident.summary, open)?;
     if let Value::Object(fields) = &mut value {
+        fields.insert("offers".to_owned(), json!(incident.offers));
         fields.insert("next_reminder".to_owned(), json!(incident.next_reminder));
         fields.insert("reminders".to_owned(), json!(incident.reminders));
         fields.insert("told_at".to_owned(), json!(incident.told_at));

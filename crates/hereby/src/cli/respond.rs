@@ -93,6 +93,64 @@ pub(crate) struct AssignArgs {
     pub(crate) person: PersonName,
 }
 
+/// Ask somebody to take your role over
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  hereby hand-over 7 commander kim
+
+You have the role until it is accepted: hereby accept 7 commander --as kim")]
+pub(crate) struct HandOverArgs {
+    /// Which incident: 7, INC-7
+    #[arg(value_name = "INC", value_parser = parse::incident)]
+    pub(crate) incident: IncidentId,
+    /// Which role
+    #[arg(value_name = "ROLE")]
+    pub(crate) role: RoleArg,
+    /// Who is to have it
+    #[arg(value_name = "PERSON")]
+    pub(crate) to: PersonName,
+}
+
+/// Take over a role that was offered to you
+#[derive(Args, Debug)]
+pub(crate) struct AcceptArgs {
+    /// Which incident: 7, INC-7
+    #[arg(value_name = "INC", value_parser = parse::incident)]
+    pub(crate) incident: IncidentId,
+    /// Which role
+    #[arg(value_name = "ROLE")]
+    pub(crate) role: RoleArg,
+}
+
+/// Let somebody leave a role
+#[derive(Args, Debug)]
+pub(crate) struct RelieveArgs {
+    /// Which incident: 7, INC-7
+    #[arg(value_name = "INC", value_parser = parse::incident)]
+    pub(crate) incident: IncidentId,
+    /// Which role
+    #[arg(value_name = "ROLE")]
+    pub(crate) role: RoleArg,
+    /// Who leaves it
+    #[arg(value_name = "PERSON")]
+    pub(crate) person: PersonName,
+}
+
+/// Let somebody be commander and operations at once, for a reason
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  hereby waive 7 sam -m \"it is Sunday, nobody else answers\"
+
+It stands on the incident for everyone to see.")]
+pub(crate) struct WaiveArgs {
+    /// Which incident: 7, INC-7
+    #[arg(value_name = "INC", value_parser = parse::incident)]
+    pub(crate) incident: IncidentId,
+    /// Who
+    #[arg(value_name = "PERSON")]
+    pub(crate) person: PersonName,
+}
+
 /// Write something down, with files if you like
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:

@@ -95,7 +95,7 @@ impl Session<'_> {
             })),
             Ok((_, done)) => {
                 self.did(&done, said);
-                self.hand_over(&secret, output.as_ref())
+                self.give_secret(&secret, output.as_ref())
             }
             Err(failure) if failure.exit == Exit::Unknown => {
                 if self.out.is_json() {
@@ -105,7 +105,7 @@ impl Session<'_> {
                 } else {
                     self.out
                         .warn("the token may work or not: keep it until that is known");
-                    self.hand_over(&secret, output.as_ref())?;
+                    self.give_secret(&secret, output.as_ref())?;
                 }
                 Err(failure)
             }
@@ -119,7 +119,7 @@ impl Session<'_> {
         }
     }
 
-    fn hand_over(&self, secret: &Secret, output: Option<&PathBuf>) -> Result<(), Failure> {
+    fn give_secret(&self, secret: &Secret, output: Option<&PathBuf>) -> Result<(), Failure> {
         match output {
             Some(path) => {
                 self.out

@@ -2,13 +2,14 @@
 
 use base::IncidentId;
 use record::command::{
-    Acknowledge, Assign, Declare, Note, Reopen, Resolve, SetSeverity, SetStatus, Update,
+    Accept, Acknowledge, Assign, Declare, HandOver, Note, Relieve, Reopen, Resolve, SetSeverity,
+    SetStatus, Update, Waive,
 };
 
 use super::Session;
 use crate::cli::respond::{
-    AcknowledgeArgs, AssignArgs, DeclareArgs, NoteArgs, ReopenArgs, ResolveArgs, SeverityArgs,
-    StatusArgs, UpdateArgs,
+    AcceptArgs, AcknowledgeArgs, AssignArgs, DeclareArgs, HandOverArgs, NoteArgs, RelieveArgs,
+    ReopenArgs, ResolveArgs, SeverityArgs, StatusArgs, UpdateArgs, WaiveArgs,
 };
 use crate::client::Done;
 use crate::exit::Failure;
@@ -58,6 +59,52 @@ impl Session<'_> {
         let incident = args.incident;
         let done = self.send(Acknowledge { incident }).await?;
         self.did(&done, format!("Acknowledged {incident}; reminders stop."));
+        Ok(())
+    }
+
+    pub(super) async fn hand_over(&self, args: HandOverArgs) -> Result<(), Failure> {
+        let (incident, role) = (args.incident, args.role.into());
+        let name = super::tell::role(role);
+        let said = format!("{} is asked to be {name} of {incident}.", args.to);
+        let next = format!("accept {incident} {name} --as {}", args.to);
+        let verb = HandOver {
+            incident,
+            role,
+            to: args.to,
+        };
+        let done = self.send(verb).await?;
+        self.did(&done, said);
+        self.next(&next);
+        Ok(())
+    }
+
+    pub(super) async fn accept(&self, args: AcceptArgs) -> Result<(), Failure> {
+        let (incident, role) = (args.incident, args.role.into());
+        let said = format!("You are {} of {incident}.", super::tell::role(role));
+        let done = self.send(Accept { incident, role }).await?;
+        self.did(&done, said);
+        Ok(())
+    }
+
+    pub(super) async fn relieve(&self, args: RelieveArgs) -> Result<(), Failure> {
+        let (incident, role) = (args.incident, args.role.into());
+        let name = super::tell::role(role);
+        let said = format!("{} is {name} of {incident} no more.", args.person);
+        let verb = Relieve {
+            incident,
+            person: args.person,
+            role,
+        };
+        let done = self.send(verb).await?;
+        self.did(&done, said);
+        Ok(())
+    }
+
+    pub(super) async fn waive(&self, args: WaiveArgs) -> Result<(), Failure> {
+        let WaiveArgs { incident, person } = args;
+        let said = format!("{person} may be commander and operations of {incident} at once.");
+        let done = self.send(Waive { incident, person }).await?;
+        self.did(&done, said);
         Ok(())
     }
 

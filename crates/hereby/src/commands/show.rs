@@ -199,6 +199,15 @@ fn properties(incident: &wire::Incident, now: Timestamp) -> Vec<Property> {
         ));
     }
     all.extend(roles(incident));
+    all.extend(incident.offers.iter().map(|offer| {
+        let role = tell::role(offer.role);
+        let asked = format!("{} to take over as {role} from {}", offer.to, offer.from);
+        ("asked", asked, Style::Plain)
+    }));
+    all.extend(incident.waived.iter().map(|person| {
+        let waived = format!("{person} may be commander and operations at once");
+        ("waived", waived, Style::Warning)
+    }));
     all
 }
 

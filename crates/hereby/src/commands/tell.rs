@@ -1,6 +1,6 @@
 //! An act in words: who did what, in a clause that follows the name.
 
-use base::{AlertId, TeamName, Timestamp};
+use base::{Actor, AlertId, PersonName, TeamName, Timestamp};
 use record::act::{Act, Subject};
 use record::kinds::Body;
 use record::kinds::alert::Ending;
@@ -142,11 +142,6 @@ fn of_incident(act: &Act) -> Option<Told> {
             }
         }
         Body::IncidentAcknowledged(_) => plain("acknowledged it"),
-        Body::IncidentAssigned(body) => {
-            let replaced = body.replaces.as_ref().map(|it| format!(" instead of {it}"));
-            let deed = format!("made {} {}", body.person, role(body.role));
-            plain(deed + &replaced.unwrap_or_default())
-        }
         Body::IncidentNoted(body) => said("noted", noted(body)),
         Body::IncidentUpdated(body) => said(
             format!("told {}", audience(body.audience)),
@@ -184,7 +179,7 @@ fn of_incident(act: &Act) -> Option<Told> {
                 from.unwrap_or_default()
             ))
         }
-        _ => return None,
+        _ => return of_roles(act),
     })
 }
 
@@ -198,6 +193,48 @@ fn noted(body: &Noted) -> String {
         ));
     }
     text
+}
+
+/// Whether this person acted, or said that they did.
+fn is_by(act: &Act, person: &PersonName) -> bool {
+    match &act.actor {
+        Actor::Person { id } => id == person,
+        Actor::Uid { on_behalf_of, .. } => on_behalf_of.as_ref() == Some(person),
+        Actor::Service { .. } | Actor::System { .. } => false,
+    }
+}
+
+fn of_roles(act: &Act) -> Option<Told> {
+    Some(match &act.body {
+        Body::IncidentAssigned(body) => {
+            if let (Some(from), true) = (&body.replaces, is_by(act, &body.person)) {
+                return Some(plain(format!(
+                    "took over as {} from {from}",
+                    role(body.role)
+                )));
+            }
+            let replaced = body.replaces.as_ref().map(|it| format!(" instead of {it}"));
+            let deed = format!("made {} {}", body.person, role(body.role));
+            plain(deed + &replaced.unwrap_or_default())
+        }
+        Body::IncidentHandoverOffered(body) => plain(format!(
+            "asked {} to take over as {} from {}",
+            body.to,
+            role(body.role),
+            body.from
+        )),
+        Body::IncidentRelieved(body) => {
+            plain(format!("relieved {} as {}", body.person, role(body.role)))
+        }
+        Body::IncidentWaived(body) => Told {
+            style: Style::Warning,
+            ..plain(format!(
+                "let {} be commander and operations at once",
+                body.person
+            ))
+        },
+        _ => return None,
+    })
 }
 
 fn of_alert(act: &Act) -> Option<Told> {

@@ -55,6 +55,20 @@ pub(super) struct Incident {
     pub(super) reopened_at: Option<Timestamp>,
     #[serde(default)]
     pub(super) roles: BTreeMap<Role, BTreeSet<PersonName>>,
+    /// Roles that somebody was asked to take over.
+    #[serde(default)]
+    pub(super) offers: Vec<Offer>,
+    /// Who may be commander and operations at once.
+    #[serde(default)]
+    pub(super) waived: BTreeSet<PersonName>,
+}
+
+/// Somebody was asked to take a role over.
+#[derive(Debug, Deserialize)]
+pub(super) struct Offer {
+    pub(super) role: Role,
+    pub(super) from: PersonName,
+    pub(super) to: PersonName,
 }
 
 /// Who acknowledged an incident, and when.

@@ -148,6 +148,10 @@ const MATRIX: &str = "
 incident.declare        -      x        x         x         -         x        x
 incident.acknowledge    -      -        x         x         -         -        x
 incident.assign         -      -        x         x         -         -        x
+incident.hand_over      -      -        x         x         -         -        x
+incident.accept         -      -        x         x         -         -        x
+incident.relieve        -      -        x         x         -         -        x
+incident.waive          -      -        -         x         -         -        x
 incident.note           -      x        x         x         x         x        x
 incident.update         -      -        -         x         x         -        x
 incident.set_status     -      -        x         x         -         -        x
@@ -184,6 +188,19 @@ const COMMANDS: &[(&str, &str)] = &[
         "incident.assign",
         r#"{"incident":"INC-1","person":"kim","role":"planning"}"#,
     ),
+    (
+        "incident.hand_over",
+        r#"{"incident":"INC-1","role":"planning","to":"kim"}"#,
+    ),
+    (
+        "incident.accept",
+        r#"{"incident":"INC-1","role":"planning"}"#,
+    ),
+    (
+        "incident.relieve",
+        r#"{"incident":"INC-1","person":"kim","role":"planning"}"#,
+    ),
+    ("incident.waive", r#"{"incident":"INC-1","person":"kim"}"#),
     ("incident.note", r#"{"incident":"INC-1","text":"x"}"#),
     (
         "incident.update",
@@ -329,7 +346,7 @@ fn a_team_runs_its_own_incidents_and_those_that_are_nobodys() {
     world
         .ask(grant("sam", Permission::Operator, Some("payments")))
         .unwrap();
-    let silence = Verb::decode(COMMANDS[10].0, COMMANDS[10].1).unwrap();
+    let silence = Verb::decode(COMMANDS[14].0, COMMANDS[14].1).unwrap();
     assert!(!may(&world, "sam", silence));
     // A team changes what it looks after, takes nothing from others, and gives nothing away.
     assert!(may(&world, "sam", service("checkout", Some("payments"))));

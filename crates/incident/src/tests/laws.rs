@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use base::AlertId;
 use proptest::prelude::*;
 use record::command::{
-    Acknowledge, Assign, Attach, Note, Reopen, Resolve, SetStatus, Silence, Update,
+    Accept, Acknowledge, Assign, Attach, HandOver, Note, Relieve, Reopen, Resolve, SetStatus,
+    Silence, Update, Waive,
 };
 use record::kinds::incident::{Audience, Role, Status};
 
@@ -22,6 +23,10 @@ enum Step {
         drill: bool,
     },
     Assign(u32, u8, Role),
+    HandOver(u32, u8, Role),
+    Accept(u32, u8, Role),
+    Relieve(u32, u8, Role),
+    Waive(u32, u8),
     Note(u32),
     Update(u32),
     Status(u32, Status),
@@ -58,7 +63,15 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (0_u8..3, prop::bool::weighted(0.2))
             .prop_map(|(service, drill)| Step::Declare { service, drill }),
-        6 => (incident.clone(), 0_u8..4, role).prop_map(|(id, who, role)| Step::Assign(id, who, role)),
+        6 => (incident.clone(), 0_u8..4, role.clone())
+            .prop_map(|(id, who, role)| Step::Assign(id, who, role)),
+        3 => (incident.clone(), 0_u8..4, role.clone())
+            .prop_map(|(id, who, role)| Step::HandOver(id, who, role)),
+        3 => (incident.clone(), 0_u8..4, role.clone())
+            .prop_map(|(id, who, role)| Step::Accept(id, who, role)),
+        1 => (incident.clone(), 0_u8..4, role)
+            .prop_map(|(id, who, role)| Step::Relieve(id, who, role)),
+        1 => (incident.clone(), 0_u8..4).prop_map(|(id, who)| Step::Waive(id, who)),
         1 => incident.clone().prop_map(Step::Note),
         1 => incident.clone().prop_map(Step::Update),
         1 => (incident.clone(), status).prop_map(|(id, status)| Step::Status(id, status)),
@@ -87,15 +100,6 @@ fn asked(world: &World, step: &Step) -> Option<Verb> {
                 drill: *drill,
                 service,
                 ..declare("Something is wrong")
-            }
-            .into()
-        }
-        Step::Assign(id, who, role) => {
-            let person = word(PEOPLE[usize::from(*who)]);
-            Assign {
-                incident: inc(*id),
-                person,
-                role: *role,
             }
             .into()
         }
@@ -144,6 +148,45 @@ fn asked(world: &World, step: &Step) -> Option<Verb> {
             .into()
         }
         Step::Alert { .. } | Step::Wait(_) | Step::Restart => return None,
+        other => return about_roles(other),
+    };
+    Some(verb)
+}
+
+fn about_roles(step: &Step) -> Option<Verb> {
+    let verb: Verb = match step {
+        Step::Assign(id, who, role) => {
+            let person = word(PEOPLE[usize::from(*who)]);
+            Assign {
+                incident: inc(*id),
+                person,
+                role: *role,
+            }
+            .into()
+        }
+        Step::HandOver(id, who, role) => HandOver {
+            incident: inc(*id),
+            role: *role,
+            to: word(PEOPLE[usize::from(*who)]),
+        }
+        .into(),
+        Step::Accept(id, _, role) => Accept {
+            incident: inc(*id),
+            role: *role,
+        }
+        .into(),
+        Step::Relieve(id, who, role) => Relieve {
+            incident: inc(*id),
+            person: word(PEOPLE[usize::from(*who)]),
+            role: *role,
+        }
+        .into(),
+        Step::Waive(id, who) => Waive {
+            incident: inc(*id),
+            person: word(PEOPLE[usize::from(*who)]),
+        }
+        .into(),
+        _ => return None,
     };
     Some(verb)
 }
@@ -151,7 +194,11 @@ fn asked(world: &World, step: &Step) -> Option<Verb> {
 fn play(world: &mut World, step: &Step) {
     if let Some(verb) = asked(world, step) {
         // Refused or not: both are fine, as long as the laws hold.
-        let _ = world.ask(verb);
+        let who = match step {
+            Step::Accept(_, who, _) => PEOPLE[usize::from(*who)],
+            _ => "sam",
+        };
+        let _ = world.ask_as(who, verb);
     }
     match step {
         Step::Alert {
@@ -192,13 +239,14 @@ fn played(steps: &[Step]) -> World {
     world
 }
 
+/// Unless it was waived, and everyone can see that it was.
 fn nobody_is_commander_and_operations(world: &World) {
     for summary in world.state.summaries() {
         assert!(summary.holders(Role::Commander).count() <= 1);
         let commander = summary.commander();
         let both = summary
             .holders(Role::Operations)
-            .find(|person| Some(*person) == commander);
+            .find(|person| Some(*person) == commander && !summary.waived.contains(*person));
         assert_eq!(both, None, "{} of {}", both.unwrap(), summary.id);
     }
 }

@@ -60,6 +60,38 @@ pub struct Assigned {
     pub role: Role,
 }
 
+/// Somebody who has a role asks somebody else to take it over. They have it until it is accepted,
+/// which is an [`Assigned`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandoverOffered {
+    /// Who has the role.
+    pub from: PersonName,
+    /// The role.
+    pub role: Role,
+    /// Who is to have it.
+    pub to: PersonName,
+}
+
+/// Somebody has a role no more, and nobody took it over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relieved {
+    /// Who had it.
+    pub person: PersonName,
+    /// The role.
+    pub role: Role,
+}
+
+/// Somebody may be commander and operations of this incident at once, and speak to the public beside
+/// it, for the reason given: there is nobody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waived {
+    /// Who.
+    pub person: PersonName,
+}
+
 /// Something worth remembering.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -214,5 +246,8 @@ nothing_sealed!(
     SeverityChanged,
     Reopened,
     Reminded,
-    AlertAttached
+    AlertAttached,
+    HandoverOffered,
+    Relieved,
+    Waived
 );

@@ -68,11 +68,6 @@ fn may(name: &'static str, schema: &str) -> Argument {
     )
 }
 
-fn list(name: &'static str, schema: &str, max: u32) -> Argument {
-    let schema = json!({"type": "array", "items": reference(schema), "maxItems": max});
-    (name, schema, false)
-}
-
 fn flag(name: &'static str) -> Argument {
     (name, json!({"type": "boolean", "default": false}), false)
 }
@@ -83,6 +78,39 @@ fn several(name: &'static str, schema: &str, max: usize) -> Argument {
         json!({"type": "array", "maxItems": max, "items": reference(schema)}),
         false,
     )
+}
+
+/// Who does what in an incident.
+fn roles(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    let on = || must("incident", "IncidentId");
+    Some(match name {
+        "incident.assign" => (
+            "Gives somebody a role",
+            vec![on(), must("person", "PersonName"), must("role", "Role")],
+            json!({"incident": "INC-1", "person": "sam", "role": "commander"}),
+        ),
+        "incident.hand_over" => (
+            "Asks somebody to take a role over",
+            vec![on(), must("role", "Role"), must("to", "PersonName")],
+            json!({"incident": "INC-1", "role": "commander", "to": "kim"}),
+        ),
+        "incident.accept" => (
+            "Takes over a role that was offered",
+            vec![on(), must("role", "Role")],
+            json!({"incident": "INC-1", "role": "commander"}),
+        ),
+        "incident.relieve" => (
+            "Lets somebody leave a role",
+            vec![on(), must("person", "PersonName"), must("role", "Role")],
+            json!({"incident": "INC-1", "person": "sam", "role": "commander"}),
+        ),
+        "incident.waive" => (
+            "Lets somebody be commander and operations at once, for a reason",
+            vec![on(), must("person", "PersonName")],
+            json!({"incident": "INC-1", "person": "sam"}),
+        ),
+        _ => return None,
+    })
 }
 
 fn incident(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
@@ -105,11 +133,6 @@ fn incident(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             "Says: I saw it, I am on it",
             vec![on()],
             json!({"incident": "INC-1"}),
-        ),
-        "incident.assign" => (
-            "Gives somebody a role",
-            vec![on(), must("person", "PersonName"), must("role", "Role")],
-            json!({"incident": "INC-1", "person": "sam", "role": "commander"}),
         ),
         "incident.note" => (
             "Writes something down",
@@ -164,7 +187,7 @@ fn ending(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             vec![must("alert", "AlertId"), on()],
             json!({"alert": "00112233445566778899aabbccddeeff", "incident": "INC-1"}),
         ),
-        _ => return None,
+        _ => return roles(name),
     })
 }
 
@@ -237,7 +260,7 @@ fn directory(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             vec![
                 may("full_name", "Line"),
                 must("person", "PersonName"),
-                list("places", "Address", 8),
+                several("places", "Address", 8),
             ],
             json!({
                 "person": "sam",
@@ -281,7 +304,7 @@ fn services(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             "Makes a service known, or changes what is known of it",
             vec![
                 may("about", "Line"),
-                list("dependencies", "Dependency", 64),
+                several("dependencies", "Dependency", 64),
                 may("owner", "TeamName"),
                 must("service", "ServiceName"),
                 must("tier", "Tier"),

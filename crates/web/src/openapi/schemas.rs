@@ -203,6 +203,7 @@ fn incidents() -> Value {
             "additionalProperties": {"type": "array", "items": reference("PersonName")},
         },
         "acts": reference("Index"),
+        "waived": {"type": "array", "items": reference("PersonName")},
     });
     json!({
         "IncidentSummary": object(summary),
@@ -210,6 +211,11 @@ fn incidents() -> Value {
             "incident": {"allOf": [
                 reference("IncidentSummary"),
                 {"type": "object", "properties": {
+                    "offers": {"type": "array", "items": object(json!({
+                        "role": reference("Role"),
+                        "from": reference("PersonName"),
+                        "to": reference("PersonName"),
+                    }))},
                     "next_reminder": maybe("Timestamp"),
                     "reminders": reference("Index"),
                     "told_at": {"type": "object", "additionalProperties": reference("Timestamp")},

@@ -26,6 +26,12 @@ fn arguments(world: &World, name: &str, alert: &str) -> Value {
     match name {
         "incident.declare" => json!({"title": "Checkout fails", "severity": 2}),
         "incident.assign" => json!({"incident": "INC-1", "person": "sam", "role": "commander"}),
+        "incident.hand_over" => json!({"incident": "INC-1", "role": "commander", "to": "kim"}),
+        "incident.accept" => json!({"incident": "INC-1", "role": "commander"}),
+        "incident.relieve" => {
+            json!({"incident": "INC-1", "person": "kim", "role": "commander"})
+        }
+        "incident.waive" => json!({"incident": "INC-1", "person": "sam"}),
         "incident.note" => json!({"incident": "INC-1", "text": "Rolled back."}),
         "incident.update" => {
             json!({"incident": "INC-1", "audience": "public", "text": "Some payments fail."})
@@ -83,7 +89,11 @@ fn good(world: &World, route: &RouteLine, alert: &str, robot: &str) -> Reply {
     let mut path = filled(&route.path);
     if let Some(name) = path.strip_prefix("/api/v1/commands/") {
         let args = arguments(world, name, alert);
-        return world.local(&Ask::command(name, &format!("walk/{name}"), &args));
+        let mut ask = Ask::command(name, &format!("walk/{name}"), &args);
+        if name == "incident.accept" {
+            ask = ask.header("hereby-on-behalf-of", "kim");
+        }
+        return world.local(&ask.header("hereby-why", "walked"));
     }
     if path.starts_with("/api/v1/blobs/") {
         let stored = world
