@@ -134,6 +134,7 @@ pub(crate) enum Task {
     Accept(respond::AcceptArgs),
     Relieve(respond::RelieveArgs),
     Waive(respond::WaiveArgs),
+    Time(respond::TimeArgs),
     Note(respond::NoteArgs),
     Update(respond::UpdateArgs),
     Status(respond::StatusArgs),

@@ -132,6 +132,7 @@ impl Session<'_> {
             Task::Accept(args) => self.accept(args).await,
             Task::Relieve(args) => self.relieve(args).await,
             Task::Waive(args) => self.waive(args).await,
+            Task::Time(args) => self.time(args).await,
             Task::Note(args) => self.note(args).await,
             Task::Update(args) => self.update(args).await,
             Task::Status(args) => self.status(args).await,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use base::{Actor, AlertId, IncidentId, Name};
+use base::{Actor, AlertId, IncidentId, Name, Timestamp};
 use record::act::Subject;
 use record::command::{
-    Attach, Declare, ExpectHeartbeat, ScheduleMaintenance, Silence, Update, Verb,
+    Attach, Declare, ExpectHeartbeat, ScheduleMaintenance, Silence, StampTime, Update, Verb,
 };
 use record::kinds::alert::{
     HeartbeatExpected, HeartbeatForgotten, MaintenanceEnded, MaintenanceScheduled, SilenceCreated,
@@ -13,7 +13,7 @@ use record::kinds::alert::{
 };
 use record::kinds::incident::{
     Acknowledged, AlertAttached, Declared, Noted, Reopened, Resolved, SeverityChanged, Status,
-    StatusChanged, Updated,
+    StatusChanged, TimeStamped, Updated,
 };
 use record::sealed::Sealable;
 
@@ -64,6 +64,7 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
             };
             one(note.incident, body)
         }),
+        Verb::StampTime(verb) => stamp_time(state, verb, context),
         Verb::Update(update) => tell(state, update, context.actor),
         Verb::SetStatus(verb) => set_status(state, verb.incident, verb.status),
         Verb::SetSeverity(verb) => open(state, verb.incident).and_then(|summary| {
@@ -116,7 +117,7 @@ fn declare_incident(state: &State, declare: &Declare, context: &Context<'_>) -> 
     at_most("alerts", declare.alerts.len(), DECLARED_ALERTS_MAX)?;
     if declare
         .impact_start
-        .is_some_and(|start| start.ms_since(context.now) > 5 * 60_000)
+        .is_some_and(|start| is_ahead(start, context))
     {
         return out_of_range("impact_start lies in the future".to_owned());
     }
@@ -145,6 +146,32 @@ fn declare_incident(state: &State, declare: &Declare, context: &Context<'_>) -> 
         drafts.push(Draft::new(Subject::Incident(id), body));
     }
     Ok(drafts)
+}
+
+/// Whether a time lies further ahead than clocks differ.
+fn is_ahead(at: Timestamp, context: &Context<'_>) -> bool {
+    at.ms_since(context.now) > 5 * 60_000
+}
+
+/// Times are said of closed incidents as well: some are known only afterwards.
+fn stamp_time(state: &State, verb: &StampTime, context: &Context<'_>) -> Decision {
+    let summary = known(state, verb.incident)?;
+    let was = summary.times.get(&verb.stamp).map(|said| said.at);
+    if was == verb.at {
+        return wrong_state(match was {
+            Some(at) => format!("it is said to be {at} already"),
+            None => "nobody has said when that was".to_owned(),
+        });
+    }
+    if verb.at.is_some_and(|at| is_ahead(at, context)) {
+        return out_of_range("it lies in the future".to_owned());
+    }
+    let body = TimeStamped {
+        at: verb.at,
+        stamp: verb.stamp,
+        was,
+    };
+    one(verb.incident, body)
 }
 
 fn acknowledge(state: &State, id: IncidentId) -> Decision {

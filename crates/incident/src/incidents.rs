@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::{ActId, Actor, AlertId, IncidentId, Line, PersonName, ServiceName, Severity, Timestamp};
 use record::act::Act;
 use record::kinds::Body;
-use record::kinds::incident::{Assigned, Audience, Declared, Role, Status};
+use record::kinds::incident::{Assigned, Audience, Declared, Role, Stamp, Status};
 use record::sealed::Sealable;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,15 @@ pub struct Incident {
     pub next_reminder: Option<Timestamp>,
     /// How often people were reminded since it was declared or reopened.
     pub reminders: u32,
+}
+
+/// When something happened, and the act that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The act.
+    pub act: ActId,
 }
 
 /// Somebody was asked to take a role over.
@@ -54,8 +63,6 @@ pub struct Summary {
     pub drill: bool,
     /// Its number.
     pub id: IncidentId,
-    /// When customers began to be hurt, if somebody said.
-    pub impact_start: Option<Timestamp>,
     /// Its text is sealed.
     pub private: bool,
     /// When it was reopened last.
@@ -72,6 +79,8 @@ pub struct Summary {
     pub status: Status,
     /// What is wrong.
     pub title: Sealable<Line>,
+    /// What somebody said of when things happened. What is missing is not known.
+    pub times: BTreeMap<Stamp, Said>,
     /// When the last act on it was taken.
     pub touched_at: Timestamp,
     /// Who may be commander and operations of it at once.
@@ -90,7 +99,6 @@ impl Incident {
                 declared_by: act.actor.clone(),
                 drill: body.drill,
                 id,
-                impact_start: body.impact_start,
                 private: body.private,
                 reopened_at: None,
                 resolved_at: None,
@@ -99,6 +107,11 @@ impl Incident {
                 severity: body.severity,
                 status: Status::Investigating,
                 title: body.title.clone(),
+                times: body
+                    .impact_start
+                    .map(|at| (Stamp::ImpactStart, Said { at, act: act.id }))
+                    .into_iter()
+                    .collect(),
                 touched_at: act.at,
                 waived: BTreeSet::new(),
             },
@@ -136,6 +149,14 @@ impl Incident {
                     holders.remove(&relieved.person);
                 }
                 self.let_offers_go();
+            }
+            Body::IncidentTimeStamped(stamped) => {
+                match stamped.at {
+                    Some(at) => summary
+                        .times
+                        .insert(stamped.stamp, Said { at, act: act.id }),
+                    None => summary.times.remove(&stamped.stamp),
+                };
             }
             Body::IncidentWaived(waived) => {
                 summary.waived.insert(waived.person.clone());

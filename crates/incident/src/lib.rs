@@ -24,7 +24,7 @@ pub use alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 pub use commands::decide;
 pub use directory::{Directory, Grant, Person, Service, Team};
 pub use hear::{DEED_ID_PREFIX, Heard, alert_id, hear};
-pub use incidents::{Incident, Offer, Summary};
+pub use incidents::{Incident, Offer, Said, Summary};
 pub use permissions::POLICY;
 pub use refusal::{Reason, Refusal};
 pub use rules::{Action, AlertRule, Rules};

@@ -20,6 +20,7 @@ pub const POLICY: &[(&str, &[Permission])] = &[
     ("incident.accept", RUNS),
     ("incident.relieve", RUNS),
     ("incident.waive", &[Commander, Admin]),
+    ("incident.stamp_time", RUNS),
     (
         "incident.note",
         &[Reporter, Responder, Commander, Publisher, Operator, Admin],
@@ -124,6 +125,7 @@ impl State {
             Verb::Accept(verb) => of_incident(verb.incident),
             Verb::Relieve(verb) => of_incident(verb.incident),
             Verb::Waive(verb) => of_incident(verb.incident),
+            Verb::StampTime(verb) => of_incident(verb.incident),
             Verb::Note(verb) => of_incident(verb.incident),
             Verb::Update(verb) => of_incident(verb.incident),
             Verb::SetStatus(verb) => of_incident(verb.incident),

@@ -13,6 +13,7 @@ mod reminders;
 mod roles;
 mod silences;
 mod story;
+mod times;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

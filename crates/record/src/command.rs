@@ -17,7 +17,7 @@ use crate::canonical::{self, NotCanonical};
 use crate::hash::Hash;
 use crate::kinds::access::Scope;
 use crate::kinds::directory::{Dependency, Permission, PlaceKind};
-use crate::kinds::incident::{Audience, BlobRef, Role, Status};
+use crate::kinds::incident::{Audience, BlobRef, Role, Stamp, Status};
 
 /// The longest command, in bytes of canonical JSON.
 pub const COMMAND_BYTES_MAX: usize = 49_152;
@@ -188,6 +188,16 @@ verbs! {
         incident: IncidentId,
         /// Who.
         person: PersonName,
+    }
+    /// Says when something happened, or that nobody knows.
+    StampTime = "incident.stamp_time" {
+        /// When; left out: it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+        /// Which incident.
+        incident: IncidentId,
+        /// What.
+        stamp: Stamp,
     }
     /// Writes something down.
     Note = "incident.note" {

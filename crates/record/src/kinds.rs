@@ -127,6 +127,7 @@ kinds! {
     IncidentHandoverOffered: "incident.handover_offered/1" => incident::HandoverOffered,
     IncidentRelieved: "incident.relieved/1" => incident::Relieved,
     IncidentWaived: "incident.waived/1" => incident::Waived,
+    IncidentTimeStamped: "incident.time_stamped/1" => incident::TimeStamped,
     IncidentNoted: "incident.noted/1" => incident::Noted,
     IncidentUpdated: "incident.updated/1" => incident::Updated,
     IncidentStatusChanged: "incident.status_changed/1" => incident::StatusChanged,

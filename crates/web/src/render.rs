@@ -47,7 +47,7 @@ pub(crate) fn summary(site: &Site, summary: &Summary, open: bool) -> Result<Valu
         "declared_at": summary.declared_at,
         "declared_by": summary.declared_by,
         "acknowledged": acknowledged,
-        "impact_start": summary.impact_start,
+        "times": summary.times,
         "reopened_at": summary.reopened_at,
         "resolved_at": summary.resolved_at,
         "touched_at": summary.touched_at,

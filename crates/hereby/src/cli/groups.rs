@@ -15,6 +15,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "relieve",
             "waive",
             "note",
+            "time",
             "update",
             "status",
             "severity",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use base::{IncidentId, Line, PersonName, Prose, ServiceName, Severity};
 use clap::{Args, ValueEnum};
-use record::kinds::incident::{Audience, Role, Status};
+use record::kinds::incident::{Audience, Role, Stamp, Status};
 
 use super::parse::{self, When};
 
@@ -149,6 +149,53 @@ pub(crate) struct WaiveArgs {
     /// Who
     #[arg(value_name = "PERSON")]
     pub(crate) person: PersonName,
+}
+
+/// A time that somebody has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StampArg {
+    /// Customers began to be hurt
+    ImpactStart,
+    /// Something or somebody noticed
+    Detected,
+    /// The cause was known
+    Diagnosed,
+    /// Customers were hurt no more
+    Mitigated,
+}
+
+impl From<StampArg> for Stamp {
+    fn from(stamp: StampArg) -> Stamp {
+        match stamp {
+            StampArg::ImpactStart => Stamp::ImpactStart,
+            StampArg::Detected => Stamp::Detected,
+            StampArg::Diagnosed => Stamp::Diagnosed,
+            StampArg::Mitigated => Stamp::Mitigated,
+        }
+    }
+}
+
+/// Say when something happened, or that nobody knows
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hereby time 7 impact-start 2017-12-21T07:25:00Z -m \"first failed payment in the log\"
+  hereby time 7 mitigated \"10m ago\"
+  hereby time 7 diagnosed --unknown
+
+What was said before stays on the record. What nobody said is missing, and never counted as zero.")]
+pub(crate) struct TimeArgs {
+    /// Which incident: 7, INC-7
+    #[arg(value_name = "INC", value_parser = parse::incident)]
+    pub(crate) incident: IncidentId,
+    /// What
+    #[arg(value_enum, value_name = "WHAT")]
+    pub(crate) stamp: StampArg,
+    /// When: 2017-12-21T07:30:00Z, \"10m ago\", now
+    #[arg(value_name = "TIME", value_parser = parse::when, required_unless_present = "unknown")]
+    pub(crate) at: Option<When>,
+    /// Nobody knows
+    #[arg(long, conflicts_with = "at")]
+    pub(crate) unknown: bool,
 }
 
 /// Write something down, with files if you like

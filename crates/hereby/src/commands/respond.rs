@@ -3,13 +3,13 @@
 use base::IncidentId;
 use record::command::{
     Accept, Acknowledge, Assign, Declare, HandOver, Note, Relieve, Reopen, Resolve, SetSeverity,
-    SetStatus, Update, Waive,
+    SetStatus, StampTime, Update, Waive,
 };
 
 use super::Session;
 use crate::cli::respond::{
     AcceptArgs, AcknowledgeArgs, AssignArgs, DeclareArgs, HandOverArgs, NoteArgs, RelieveArgs,
-    ReopenArgs, ResolveArgs, SeverityArgs, StatusArgs, UpdateArgs, WaiveArgs,
+    ReopenArgs, ResolveArgs, SeverityArgs, StatusArgs, TimeArgs, UpdateArgs, WaiveArgs,
 };
 use crate::client::Done;
 use crate::exit::Failure;
@@ -59,6 +59,24 @@ impl Session<'_> {
         let incident = args.incident;
         let done = self.send(Acknowledge { incident }).await?;
         self.did(&done, format!("Acknowledged {incident}; reminders stop."));
+        Ok(())
+    }
+
+    pub(super) async fn time(&self, args: TimeArgs) -> Result<(), Failure> {
+        let (incident, stamp) = (args.incident, args.stamp.into());
+        let at = args.at.map(|at| at.resolve(self.now));
+        let name = super::tell::stamped(stamp);
+        let said = match at {
+            Some(at) => format!("{incident}: {name} {}.", crate::say::stamp(at)),
+            None => format!("{incident}: nobody knows when it was {name}."),
+        };
+        let verb = StampTime {
+            at,
+            incident,
+            stamp,
+        };
+        let done = self.send(verb).await?;
+        self.did(&done, said);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use base::{PersonName, Timestamp};
 use record::act::Act;
-use record::kinds::incident::{Role, Status};
+use record::kinds::incident::{Role, Stamp, Status};
 use serde_json::json;
 
 use super::{Session, alerts, tell, wire};
@@ -148,19 +148,7 @@ fn properties(incident: &wire::Incident, now: Timestamp) -> Vec<Property> {
     if let Some(service) = &incident.service {
         all.push(("service", service.to_string(), Style::Plain));
     }
-    if let Some(start) = incident.impact_start {
-        let before = duration(declared.ms_since(start));
-        let side = if start <= declared {
-            "before it was declared"
-        } else {
-            "after it was declared"
-        };
-        all.push((
-            "impact since",
-            format!("{}, {before} {side}", stamp(start)),
-            Style::Plain,
-        ));
-    }
+    all.extend(impact(incident));
     let by = format!(
         "{} by {}, {}",
         stamp(declared),
@@ -190,6 +178,7 @@ fn properties(incident: &wire::Incident, now: Timestamp) -> Vec<Property> {
         }
         None => ("acknowledged", "by nobody yet".to_owned(), Style::Bad),
     });
+    all.extend(times(incident));
     if let Some(at) = incident.resolved_at {
         let after = duration(at.ms_since(declared));
         all.push((
@@ -209,6 +198,32 @@ fn properties(incident: &wire::Incident, now: Timestamp) -> Vec<Property> {
         ("waived", waived, Style::Warning)
     }));
     all
+}
+
+/// Since when customers are hurt, if somebody said.
+fn impact(incident: &wire::Incident) -> Option<Property> {
+    let start = incident.times.get(&Stamp::ImpactStart)?.at;
+    let declared = incident.declared_at;
+    let before = duration(declared.ms_since(start));
+    let side = match start <= declared {
+        true => "before it was declared",
+        false => "after it was declared",
+    };
+    let text = format!("{}, {before} {side}", stamp(start));
+    Some(("impact since", text, Style::Plain))
+}
+
+/// What else somebody said of when things happened.
+fn times(incident: &wire::Incident) -> impl Iterator<Item = Property> {
+    let others = [
+        ("detected", Stamp::Detected),
+        ("diagnosed", Stamp::Diagnosed),
+        ("mitigated", Stamp::Mitigated),
+    ];
+    others.into_iter().filter_map(|(name, moment)| {
+        let said = incident.times.get(&moment)?;
+        Some((name, stamp(said.at), Style::Plain))
+    })
 }
 
 /// Who does what; that nobody is in command is said.

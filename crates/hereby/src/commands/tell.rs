@@ -5,7 +5,7 @@ use record::act::{Act, Subject};
 use record::kinds::Body;
 use record::kinds::alert::Ending;
 use record::kinds::directory::{Dependency, DependencyKind, FailureMode, Permission};
-use record::kinds::incident::{Audience, Noted, Role, Status};
+use record::kinds::incident::{Audience, Noted, Role, Stamp, Status};
 use record::sealed::Sealable;
 
 use crate::say::{Style, counted, duration, stamp};
@@ -79,6 +79,16 @@ pub(super) fn role(role: Role) -> &'static str {
         Role::Operations => "operations",
         Role::Communications => "communications",
         Role::Planning => "planning",
+    }
+}
+
+/// What happened at a time that somebody said.
+pub(super) fn stamped(stamp: Stamp) -> &'static str {
+    match stamp {
+        Stamp::ImpactStart => "hurting customers since",
+        Stamp::Detected => "detected",
+        Stamp::Diagnosed => "diagnosed",
+        Stamp::Mitigated => "mitigated",
     }
 }
 
@@ -225,6 +235,15 @@ fn of_roles(act: &Act) -> Option<Told> {
         )),
         Body::IncidentRelieved(body) => {
             plain(format!("relieved {} as {}", body.person, role(body.role)))
+        }
+        Body::IncidentTimeStamped(body) => {
+            let name = stamped(body.stamp);
+            let was = body.was.map(|was| format!(", not {}", stamp(was)));
+            let was = was.unwrap_or_default();
+            plain(match body.at {
+                Some(at) => format!("said that it was {name} {}{was}", stamp(at)),
+                None => format!("said that nobody knows when it was {name}{was}"),
+            })
         }
         Body::IncidentWaived(body) => Told {
             style: Style::Warning,

@@ -12,7 +12,7 @@ use record::act::Act;
 use record::kinds::access::Scope;
 use record::kinds::alert::Ending;
 use record::kinds::directory::{Dependency, Permission, Place};
-use record::kinds::incident::{Role, Status};
+use record::kinds::incident::{Role, Stamp, Status};
 use record::sealed::Sealable;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -47,8 +47,9 @@ pub(super) struct Incident {
     pub(super) declared_by: Actor,
     #[serde(default)]
     pub(super) acknowledged: Option<Acknowledged>,
+    /// When things happened, as far as somebody said.
     #[serde(default)]
-    pub(super) impact_start: Option<Timestamp>,
+    pub(super) times: BTreeMap<Stamp, Said>,
     #[serde(default)]
     pub(super) resolved_at: Option<Timestamp>,
     #[serde(default)]
@@ -61,6 +62,12 @@ pub(super) struct Incident {
     /// Who may be commander and operations at once.
     #[serde(default)]
     pub(super) waived: BTreeSet<PersonName>,
+}
+
+/// When something happened.
+#[derive(Debug, Deserialize)]
+pub(super) struct Said {
+    pub(super) at: Timestamp,
 }
 
 /// Somebody was asked to take a role over.

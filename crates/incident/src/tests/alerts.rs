@@ -2,6 +2,8 @@
 
 use record::command::{Attach, Reopen, Resolve};
 
+use record::kinds::incident::Stamp;
+
 use super::*;
 
 #[test]
@@ -19,7 +21,10 @@ fn an_alert_declares_by_rule_and_its_kin_attach_by_service() {
     );
     let summary = world.state.summary(inc(1)).unwrap();
     assert_eq!(summary.service, Some(word("checkout")));
-    assert_eq!(summary.impact_start, first.starts_at);
+    assert_eq!(
+        summary.times.get(&Stamp::ImpactStart).map(|said| said.at),
+        first.starts_at
+    );
     world.wait(SECOND);
     let second = firing(
         &world,

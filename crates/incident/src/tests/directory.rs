@@ -152,6 +152,7 @@ incident.hand_over      -      -        x         x         -         -        x
 incident.accept         -      -        x         x         -         -        x
 incident.relieve        -      -        x         x         -         -        x
 incident.waive          -      -        -         x         -         -        x
+incident.stamp_time     -      -        x         x         -         -        x
 incident.note           -      x        x         x         x         x        x
 incident.update         -      -        -         x         x         -        x
 incident.set_status     -      -        x         x         -         -        x
@@ -201,6 +202,10 @@ const COMMANDS: &[(&str, &str)] = &[
         r#"{"incident":"INC-1","person":"kim","role":"planning"}"#,
     ),
     ("incident.waive", r#"{"incident":"INC-1","person":"kim"}"#),
+    (
+        "incident.stamp_time",
+        r#"{"at":"2017-12-21T07:30:00.000Z","incident":"INC-1","stamp":"detected"}"#,
+    ),
     ("incident.note", r#"{"incident":"INC-1","text":"x"}"#),
     (
         "incident.update",
@@ -346,7 +351,7 @@ fn a_team_runs_its_own_incidents_and_those_that_are_nobodys() {
     world
         .ask(grant("sam", Permission::Operator, Some("payments")))
         .unwrap();
-    let silence = Verb::decode(COMMANDS[14].0, COMMANDS[14].1).unwrap();
+    let silence = Verb::decode(COMMANDS[15].0, COMMANDS[15].1).unwrap();
     assert!(!may(&world, "sam", silence));
     // A team changes what it looks after, takes nothing from others, and gives nothing away.
     assert!(may(&world, "sam", service("checkout", Some("payments"))));

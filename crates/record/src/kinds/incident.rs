@@ -92,6 +92,45 @@ pub struct Waived {
     pub person: PersonName,
 }
 
+/// A time of an incident that somebody has to say. When it was declared, acknowledged and resolved
+/// follows from the acts that did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stamp {
+    /// Customers began to be hurt.
+    ImpactStart,
+    /// Something or somebody noticed.
+    Detected,
+    /// The cause was known.
+    Diagnosed,
+    /// Customers were hurt no more.
+    Mitigated,
+}
+
+impl Stamp {
+    /// Every stamp, in the order in which they usually come.
+    pub const ALL: [Stamp; 4] = [
+        Stamp::ImpactStart,
+        Stamp::Detected,
+        Stamp::Diagnosed,
+        Stamp::Mitigated,
+    ];
+}
+
+/// Somebody said when something happened, or that nobody knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeStamped {
+    /// When; none: it is not known after all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// What.
+    pub stamp: Stamp,
+    /// What was said before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<Timestamp>,
+}
+
 /// Something worth remembering.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -249,5 +288,6 @@ nothing_sealed!(
     AlertAttached,
     HandoverOffered,
     Relieved,
+    TimeStamped,
     Waived
 );

@@ -80,7 +80,7 @@ fn several(name: &'static str, schema: &str, max: usize) -> Argument {
     )
 }
 
-/// Who does what in an incident.
+/// Who does what in an incident, and when things happened.
 fn roles(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
     let on = || must("incident", "IncidentId");
     Some(match name {
@@ -103,6 +103,11 @@ fn roles(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             "Lets somebody leave a role",
             vec![on(), must("person", "PersonName"), must("role", "Role")],
             json!({"incident": "INC-1", "person": "sam", "role": "commander"}),
+        ),
+        "incident.stamp_time" => (
+            "Says when something happened, or that nobody knows",
+            vec![may("at", "Timestamp"), on(), must("stamp", "Stamp")],
+            json!({"incident": "INC-1", "stamp": "impact_start", "at": "2026-01-01T07:25:00.000Z"}),
         ),
         "incident.waive" => (
             "Lets somebody be commander and operations at once, for a reason",

@@ -53,6 +53,7 @@ fn words() -> Value {
         "TeamName": matching(name),
         "Severity": {"type": "integer", "minimum": 1, "maximum": 5},
         "Role": {"enum": ["commander", "operations", "communications", "planning"]},
+        "Stamp": {"enum": ["impact_start", "detected", "diagnosed", "mitigated"]},
         "Audience": {"enum": ["insiders", "public"]},
         "IncidentStatus": {"enum": ["investigating", "identified", "monitoring", "resolved"]},
         "Scope": {"enum": ["read", "respond", "alerts", "witness", "admin"]},
@@ -194,7 +195,14 @@ fn incidents() -> Value {
             object(json!({"at": reference("Timestamp"), "by": reference("Actor")})),
             {"type": "null"},
         ]},
-        "impact_start": maybe("Timestamp"),
+        "times": {
+            "type": "object",
+            "propertyNames": reference("Stamp"),
+            "additionalProperties": object(json!({
+                "at": reference("Timestamp"),
+                "act": reference("ActId"),
+            })),
+        },
         "reopened_at": maybe("Timestamp"),
         "resolved_at": maybe("Timestamp"),
         "touched_at": reference("Timestamp"),

@@ -31,6 +31,9 @@ fn arguments(world: &World, name: &str, alert: &str) -> Value {
         "incident.relieve" => {
             json!({"incident": "INC-1", "person": "kim", "role": "commander"})
         }
+        "incident.stamp_time" => {
+            json!({"incident": "INC-1", "stamp": "detected", "at": world.in_ms(-60_000)})
+        }
         "incident.waive" => json!({"incident": "INC-1", "person": "sam"}),
         "incident.note" => json!({"incident": "INC-1", "text": "Rolled back."}),
         "incident.update" => {

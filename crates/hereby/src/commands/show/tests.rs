@@ -28,7 +28,7 @@ fn incident(changes: Value) -> wire::Incident {
         "declared_at": "2017-12-21T07:52:03.000Z",
         "declared_by": { "type": "uid", "id": 1000, "for": "sam" },
         "acknowledged": null,
-        "impact_start": "2017-12-21T07:30:00.000Z",
+        "times": {"impact_start": {"at": "2017-12-21T07:30:00.000Z", "act": "00112233445566778899aabbccddeeff"}},
         "reopened_at": null,
         "resolved_at": null,
         "roles": {},
@@ -70,7 +70,7 @@ fn a_private_drill_cannot_be_mistaken() {
         "status": "resolved",
         "severity": 3,
         "service": null,
-        "impact_start": null,
+        "times": {},
         "acknowledged": {
             "at": "2017-12-21T07:53:10.000Z",
             "by": { "type": "person", "id": "kim" },
