@@ -10,6 +10,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 /// The longest time that one who is alone stays awake.
 const AWAKE: Duration = Duration::from_micros(300);
@@ -44,10 +45,11 @@ impl Asking {
         let _one = One(&self.count);
         let begin = Instant::now();
         while self.spare && self.count.load(Ordering::Relaxed) == 1 && begin.elapsed() < AWAKE {
-            if let Ok(answer) = answer.try_recv() {
-                return Some(answer);
+            match answer.try_recv() {
+                Ok(answer) => return Some(answer),
+                Err(TryRecvError::Closed) => return None,
+                Err(TryRecvError::Empty) => std::hint::spin_loop(),
             }
-            std::hint::spin_loop();
         }
         answer.await.ok()
     }

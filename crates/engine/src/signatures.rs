@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rand_core::{TryCryptoRng, TryRng};
 use record::author::{AuthorSignature, are_all_valid};
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 /// More than this at once are hardly cheaper, and occupy one core while others have nothing to do.
 const TOGETHER_MAX: usize = 16;
@@ -64,8 +65,10 @@ impl Signatures {
                 return told.await.unwrap_or(false);
             }
             check(taken);
-            if let Ok(valid) = told.try_recv() {
-                return valid;
+            match told.try_recv() {
+                Ok(valid) => return valid,
+                Err(TryRecvError::Closed) => return false,
+                Err(TryRecvError::Empty) => {}
             }
         }
     }

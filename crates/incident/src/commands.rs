@@ -44,7 +44,7 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
     Some(match verb {
         Verb::Declare(declare) => declare_incident(state, declare, context),
         Verb::Acknowledge(verb) => acknowledge(state, verb.incident),
-        Verb::Assign(assign) => roles::assign(state, assign),
+        Verb::Assign(assign) => roles::assign(state, assign, context.actor),
         Verb::HandOver(verb) => roles::hand_over(state, verb, context.actor),
         Verb::Accept(verb) => roles::accept(state, verb, context.actor),
         Verb::Relieve(verb) => roles::relieve(state, verb),

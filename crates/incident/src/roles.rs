@@ -1,6 +1,6 @@
 //! Roles by the book: who has one, who takes one over, and what goes with it.
 //!
-//! The commander assigns and decides, and does not operate; operations change systems, and do not
+//! The commander gives the roles and decides, and does not operate; operations change systems, and do not
 //! speak to the public. Who hands a role over has it until it is accepted.
 
 use base::{Actor, PersonName};
@@ -11,8 +11,19 @@ use crate::commands::{Decision, one, open, wrong_state};
 use crate::incidents::Summary;
 use crate::{Context, Reason, Refusal, State};
 
-pub(crate) fn assign(state: &State, assign: &Assign) -> Decision {
+pub(crate) fn assign(state: &State, assign: &Assign, actor: &Actor) -> Decision {
     let summary = open(state, assign.incident)?;
+    // To take command is open to whoever may assign at all: the one who has it may be asleep.
+    if let (Some(person), Some(commander)) = (person_of(actor), summary.commander())
+        && assign.role != Role::Commander
+        && person != commander
+    {
+        return forbidden(format!(
+            "{commander} commands {0} and gives the roles. Ask {commander}, or take command: \
+             hereby assign {0} commander {person}",
+            assign.incident
+        ));
+    }
     let body = assigned(summary, assign.role, &assign.person, None)?;
     one(assign.incident, body)
 }

@@ -21,7 +21,7 @@ use std::str::FromStr;
 
 use base::{Actor, CommandDigest, CommandId, IncidentId, Proof, Severity, Timestamp};
 use record::act::{Act, Evidence, Subject, act_id};
-use record::command::{Declare, Verb};
+use record::command::{Assign, Declare, Verb};
 use record::kinds::Body;
 
 use crate::{
@@ -131,6 +131,14 @@ impl World {
         self.commands += 1;
         let id = word(&format!("test:{}", self.commands));
         Ok(self.take(&id, &actor, drafts))
+    }
+
+    /// Asks for a role as who gives them: the commander, if there is one.
+    fn appoint(&mut self, assign: Assign) -> Result<Vec<String>, Refusal> {
+        let commander = self.state.summary(assign.incident);
+        let commander = commander.and_then(|summary| summary.commander());
+        let who = commander.map_or_else(|| "sam".to_owned(), ToString::to_string);
+        self.ask_as(&who, assign)
     }
 
     fn hear(&mut self, signal: &AlertSignal) -> Vec<String> {

@@ -126,7 +126,7 @@ fn an_offer_ends_with_the_role_of_who_made_it() {
     world
         .ask_as("robin", hand_over(Role::Commander, "kim"))
         .unwrap();
-    world.ask(assign(Role::Operations, "kim")).unwrap();
+    world.appoint(assign(Role::Operations, "kim")).unwrap();
     assert_eq!(
         reason(world.ask_as("kim", accept(Role::Commander))),
         Reason::RoleConflict
@@ -211,4 +211,24 @@ fn roles_change_only_while_it_is_open() {
     }
     world.ask(Reopen { incident: inc(1) }).unwrap();
     world.ask_as("kim", accept(Role::Commander)).unwrap();
+}
+
+#[test]
+fn the_commander_gives_the_roles_and_command_can_be_taken() {
+    let mut world = staffed();
+    let other = world.ask_as("kim", assign(Role::Planning, "robin"));
+    let refused = other.unwrap_err();
+    assert_eq!(refused.reason, Reason::Forbidden);
+    assert!(refused.detail.contains("hereby assign INC-1 commander kim"));
+    world.ask(assign(Role::Planning, "robin")).unwrap();
+    let told = world.ask_as("kim", assign(Role::Commander, "kim")).unwrap();
+    assert_eq!(told, ["INC-1 Commander is kim after sam"]);
+    world
+        .ask_as("kim", assign(Role::Communications, "sam"))
+        .unwrap();
+    // Nobody in command: whoever is there begins.
+    world.ask(relieve(Role::Commander, "kim")).unwrap();
+    world
+        .ask_as("robin", assign(Role::Operations, "sam"))
+        .unwrap();
 }

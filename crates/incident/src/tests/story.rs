@@ -34,10 +34,12 @@ fn an_incident_runs_from_declaration_to_reopening() {
         world.ask(Acknowledge { incident: inc(1) }).unwrap(),
         ["INC-1 acknowledged"]
     );
-    world.ask(assign(1, Role::Commander, "kim")).unwrap();
-    world.ask(assign(1, Role::Operations, "alex")).unwrap();
-    world.ask(assign(1, Role::Operations, "robin")).unwrap();
-    world.ask(assign(1, Role::Communications, "sam")).unwrap();
+    world.appoint(assign(1, Role::Commander, "kim")).unwrap();
+    world.appoint(assign(1, Role::Operations, "alex")).unwrap();
+    world.appoint(assign(1, Role::Operations, "robin")).unwrap();
+    world
+        .appoint(assign(1, Role::Communications, "sam"))
+        .unwrap();
     world.wait(10 * MINUTE);
     let told = world.ask(note(1, "It is in root's crontab")).unwrap();
     assert_eq!(told, ["INC-1 noted: It is in root's crontab"]);
@@ -90,7 +92,7 @@ fn what_is_resolved_is_still_noted_and_may_turn_out_not_to_be_over() {
         .ask(declare("A miner runs on the build machine"))
         .unwrap();
     world.ask(Acknowledge { incident: inc(1) }).unwrap();
-    world.ask(assign(1, Role::Commander, "kim")).unwrap();
+    world.appoint(assign(1, Role::Commander, "kim")).unwrap();
     world.wait(HOUR);
     let resolve = Resolve {
         incident: inc(1),
@@ -110,7 +112,7 @@ fn what_is_resolved_is_still_noted_and_may_turn_out_not_to_be_over() {
         .unwrap();
     assert_eq!(
         world
-            .ask(assign(1, Role::Planning, "kim"))
+            .appoint(assign(1, Role::Planning, "kim"))
             .unwrap_err()
             .reason,
         Reason::WrongState
@@ -131,21 +133,25 @@ fn command_is_handed_over_and_the_one_relieved_may_then_operate() {
     let mut world = World::new();
     world.ask(declare("Checkout is down")).unwrap();
     assert_eq!(
-        world.ask(assign(1, Role::Commander, "kim")).unwrap(),
+        world.appoint(assign(1, Role::Commander, "kim")).unwrap(),
         ["INC-1 Commander is kim"]
     );
-    let refusal = world.ask(assign(1, Role::Operations, "kim")).unwrap_err();
+    let refusal = world
+        .appoint(assign(1, Role::Operations, "kim"))
+        .unwrap_err();
     assert_eq!(refusal.reason, Reason::RoleConflict);
     assert_eq!(
-        world.ask(assign(1, Role::Commander, "robin")).unwrap(),
+        world.appoint(assign(1, Role::Commander, "robin")).unwrap(),
         ["INC-1 Commander is robin after kim"]
     );
     assert_eq!(
-        world.ask(assign(1, Role::Operations, "kim")).unwrap(),
+        world.appoint(assign(1, Role::Operations, "kim")).unwrap(),
         ["INC-1 Operations is kim"]
     );
     // And not back again while operating.
-    let refusal = world.ask(assign(1, Role::Commander, "kim")).unwrap_err();
+    let refusal = world
+        .appoint(assign(1, Role::Commander, "kim"))
+        .unwrap_err();
     assert_eq!(refusal.reason, Reason::RoleConflict);
 }
 
@@ -157,15 +163,17 @@ fn who_operates_does_not_command_in_whichever_order_it_is_asked() {
     ] {
         let mut world = World::new();
         world.ask(declare("Checkout is down")).unwrap();
-        world.ask(assign(1, first, "kim")).unwrap();
-        let refusal = world.ask(assign(1, second, "kim")).unwrap_err();
+        world.appoint(assign(1, first, "kim")).unwrap();
+        let refusal = world.appoint(assign(1, second, "kim")).unwrap_err();
         assert_eq!(refusal.reason, Reason::RoleConflict);
         assert!(refusal.detail.contains("kim"), "{refusal}");
         // In another incident the same person is free, and other roles exclude nothing.
         world.ask(declare("Search is slow")).unwrap();
-        world.ask(assign(2, second, "kim")).unwrap();
-        world.ask(assign(1, Role::Communications, "kim")).unwrap();
-        world.ask(assign(1, Role::Planning, "kim")).unwrap();
+        world.appoint(assign(2, second, "kim")).unwrap();
+        world
+            .appoint(assign(1, Role::Communications, "kim"))
+            .unwrap();
+        world.appoint(assign(1, Role::Planning, "kim")).unwrap();
     }
 }
 
@@ -173,7 +181,7 @@ fn who_operates_does_not_command_in_whichever_order_it_is_asked() {
 fn reopening_does_not_make_the_commander_free_to_operate() {
     let mut world = World::new();
     world.ask(declare("Checkout is down")).unwrap();
-    world.ask(assign(1, Role::Commander, "kim")).unwrap();
+    world.appoint(assign(1, Role::Commander, "kim")).unwrap();
     world
         .ask(Resolve {
             incident: inc(1),
@@ -181,7 +189,9 @@ fn reopening_does_not_make_the_commander_free_to_operate() {
         })
         .unwrap();
     world.ask(Reopen { incident: inc(1) }).unwrap();
-    let refusal = world.ask(assign(1, Role::Operations, "kim")).unwrap_err();
+    let refusal = world
+        .appoint(assign(1, Role::Operations, "kim"))
+        .unwrap_err();
     assert_eq!(refusal.reason, Reason::RoleConflict);
 }
 
