@@ -18,6 +18,7 @@ use record::kinds::incident::{
 use record::sealed::Sealable;
 
 use crate::incidents::Summary;
+use crate::refusal::{at_most, out_of_range, wrong_state};
 use crate::roles;
 use crate::{Context, Draft, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, Reason, Refusal, State};
 
@@ -391,26 +392,8 @@ fn listed<T>(map: &BTreeMap<Name, T>, name: &Name, what: &str) -> Result<(), Ref
     ))
 }
 
-fn at_most(what: &str, count: usize, max: usize) -> Result<(), Refusal> {
-    if count <= max {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        Reason::TooMany,
-        format!("{count} {what}; at most {max} are allowed"),
-    ))
-}
-
 fn numbered(prefix: &str, number: u32) -> Result<Name, Refusal> {
     format!("{prefix}-{number}")
         .parse()
         .map_err(|bad| Refusal::new(Reason::TooMany, format!("no name is left: {bad}")))
-}
-
-pub(crate) fn wrong_state<T>(detail: String) -> Result<T, Refusal> {
-    Err(Refusal::new(Reason::WrongState, detail))
-}
-
-fn out_of_range<T>(detail: String) -> Result<T, Refusal> {
-    Err(Refusal::new(Reason::OutOfRange, detail))
 }

@@ -15,6 +15,7 @@ use record::kinds::directory::{
 use record::sealed::Sealable;
 use serde::{Deserialize, Serialize};
 
+use crate::refusal::{at_most, wrong_state};
 use crate::{Draft, Reason, Refusal};
 
 const PEOPLE_MAX: usize = 10_000;
@@ -279,18 +280,4 @@ fn known<'a, K: Ord + std::fmt::Display, V>(
 
 fn draft(subject: Subject, body: impl Into<Body>) -> Vec<Draft> {
     vec![Draft::new(subject, body)]
-}
-
-fn at_most(what: &str, count: usize, max: usize) -> Result<(), Refusal> {
-    if count <= max {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        Reason::TooMany,
-        format!("{count} {what}; at most {max} are allowed"),
-    ))
-}
-
-fn wrong_state<T>(detail: String) -> Result<T, Refusal> {
-    Err(Refusal::new(Reason::WrongState, detail))
 }

@@ -90,3 +90,26 @@ impl Refusal {
         }
     }
 }
+
+/// Refuses what would be more than there may be.
+pub(crate) fn at_most(what: &str, count: usize, max: usize) -> Result<(), Refusal> {
+    if count <= max {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Reason::TooMany,
+        format!("{count} {what}; at most {max} are allowed"),
+    ))
+}
+
+pub(crate) fn wrong_state<T>(detail: String) -> Result<T, Refusal> {
+    Err(Refusal::new(Reason::WrongState, detail))
+}
+
+pub(crate) fn out_of_range<T>(detail: String) -> Result<T, Refusal> {
+    Err(Refusal::new(Reason::OutOfRange, detail))
+}
+
+pub(crate) fn forbidden<T>(detail: String) -> Result<T, Refusal> {
+    Err(Refusal::new(Reason::Forbidden, detail))
+}

@@ -7,8 +7,9 @@ use base::{Actor, PersonName};
 use record::command::{Accept, Assign, HandOver, Relieve, Waive};
 use record::kinds::incident::{Assigned, Audience, HandoverOffered, Relieved, Role, Waived};
 
-use crate::commands::{Decision, one, open, wrong_state};
+use crate::commands::{Decision, one, open};
 use crate::incidents::Summary;
+use crate::refusal::{forbidden, wrong_state};
 use crate::{Context, Reason, Refusal, State};
 
 pub(crate) fn assign(state: &State, assign: &Assign, actor: &Actor) -> Decision {
@@ -196,8 +197,4 @@ fn person_of(actor: &Actor) -> Option<&PersonName> {
         Actor::Uid { on_behalf_of, .. } => on_behalf_of.as_ref(),
         Actor::Service { .. } | Actor::System { .. } => None,
     }
-}
-
-fn forbidden<T>(detail: String) -> Result<T, Refusal> {
-    Err(Refusal::new(Reason::Forbidden, detail))
 }
