@@ -255,6 +255,13 @@ impl Session<'_> {
         given.flatten().collect()
     }
 
+    /// Sends a command and says what was done.
+    async fn does(&self, verb: impl Into<Verb>, said: impl Into<String>) -> Result<(), Failure> {
+        let done = self.send(verb).await?;
+        self.did(&done, said.into());
+        Ok(())
+    }
+
     /// Says which command comes next, with the options that lead to the same hereby.
     fn next(&self, command: &str) {
         let options: String = self

@@ -124,6 +124,20 @@ Until the first permission is granted, whoever has a token may ask for what its 
 then on a person needs a permission as well: hereby policy shows which. Whoever runs hereby on its
 own machine needs none.")]
 pub(crate) struct GrantArgs {
+    #[command(flatten)]
+    pub(crate) what: Granted,
+}
+
+/// Let somebody ask for less
+#[derive(Args, Debug)]
+pub(crate) struct WithdrawArgs {
+    #[command(flatten)]
+    pub(crate) what: Granted,
+}
+
+/// Whose permission, which, and how far it reaches.
+#[derive(Args, Debug)]
+pub(crate) struct Granted {
     /// Who
     #[arg(value_name = "PERSON")]
     pub(crate) person: PersonName,
@@ -131,20 +145,6 @@ pub(crate) struct GrantArgs {
     #[arg(value_enum, value_name = "PERMISSION")]
     pub(crate) permission: PermissionArg,
     /// For what this team looks after; without, for everything
-    #[arg(long, value_name = "TEAM")]
-    pub(crate) team: Option<TeamName>,
-}
-
-/// Let somebody ask for less
-#[derive(Args, Debug)]
-pub(crate) struct WithdrawArgs {
-    /// Who
-    #[arg(value_name = "PERSON")]
-    pub(crate) person: PersonName,
-    /// What
-    #[arg(value_enum, value_name = "PERMISSION")]
-    pub(crate) permission: PermissionArg,
-    /// In this team; without, everywhere
     #[arg(long, value_name = "TEAM")]
     pub(crate) team: Option<TeamName>,
 }

@@ -52,9 +52,7 @@ impl Session<'_> {
             }
             TokenVerb::Revoke { token } => {
                 let said = format!("{token} works no more.");
-                let done = self.send(RevokeToken { token }).await?;
-                self.did(&done, said);
-                Ok(())
+                self.does(RevokeToken { token }, said).await
             }
             TokenVerb::List => self.tokens().await,
         }
@@ -188,9 +186,7 @@ impl Session<'_> {
             }
             KeyVerb::Revoke { key } => {
                 let said = format!("{key} signs no more.");
-                let done = self.send(RevokeKey { key }).await?;
-                self.did(&done, said);
-                Ok(())
+                self.does(RevokeKey { key }, said).await
             }
             KeyVerb::List => self.keys().await,
             KeyVerb::New { .. } => local(args, self.out).map(drop),

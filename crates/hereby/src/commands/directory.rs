@@ -55,15 +55,11 @@ impl Session<'_> {
                     person,
                     places,
                 };
-                let done = self.send(verb).await?;
-                self.did(&done, said);
-                Ok(())
+                self.does(verb, said).await
             }
             PersonVerb::Remove { person } => {
                 let said = format!("{person} is forgotten, and may ask for nothing.");
-                let done = self.send(RemovePerson { person }).await?;
-                self.did(&done, said);
-                Ok(())
+                self.does(RemovePerson { person }, said).await
             }
             PersonVerb::List => self.people().await,
         }
@@ -109,15 +105,11 @@ impl Session<'_> {
         match args.verb {
             TeamVerb::Add { team, about } => {
                 let said = format!("{team} is known.");
-                let done = self.send(RegisterTeam { about, team }).await?;
-                self.did(&done, said);
-                Ok(())
+                self.does(RegisterTeam { about, team }, said).await
             }
             TeamVerb::Remove { team } => {
                 let said = format!("{team} is forgotten.");
-                let done = self.send(RemoveTeam { team }).await?;
-                self.did(&done, said);
-                Ok(())
+                self.does(RemoveTeam { team }, said).await
             }
             TeamVerb::List => self.teams().await,
         }
@@ -158,15 +150,11 @@ impl Session<'_> {
                     service,
                     tier,
                 };
-                let done = self.send(verb).await?;
-                self.did(&done, said);
-                Ok(())
+                self.does(verb, said).await
             }
             ServiceVerb::Remove { service } => {
                 let said = format!("{service} is forgotten.");
-                let done = self.send(RemoveService { service }).await?;
-                self.did(&done, said);
-                Ok(())
+                self.does(RemoveService { service }, said).await
             }
             ServiceVerb::List => self.services().await,
         }
@@ -199,31 +187,30 @@ impl Session<'_> {
         self.print(table(&header, rows.collect(), self.out.width()))
     }
 
-    pub(super) async fn grant(&self, args: GrantArgs) -> Result<(), Failure> {
-        let permission: Permission = args.permission.into();
-        let granted = tell::permission(permission, args.team.as_ref());
-        let said = format!("{} may {granted}.", args.person);
+    pub(super) async fn grant(&self, GrantArgs { what }: GrantArgs) -> Result<(), Failure> {
+        let permission: Permission = what.permission.into();
+        let granted = tell::permission(permission, what.team.as_ref());
+        let said = format!("{} may {granted}.", what.person);
         let verb = GrantPermission {
             permission,
-            person: args.person,
-            team: args.team,
+            person: what.person,
+            team: what.team,
         };
-        let done = self.send(verb).await?;
-        self.did(&done, said);
-        Ok(())
+        self.does(verb, said).await
     }
 
-    pub(super) async fn withdraw(&self, args: WithdrawArgs) -> Result<(), Failure> {
-        let permission: Permission = args.permission.into();
-        let withdrawn = tell::permission(permission, args.team.as_ref());
-        let said = format!("{} may no more {withdrawn}.", args.person);
+    pub(super) async fn withdraw(
+        &self,
+        WithdrawArgs { what }: WithdrawArgs,
+    ) -> Result<(), Failure> {
+        let permission: Permission = what.permission.into();
+        let withdrawn = tell::permission(permission, what.team.as_ref());
+        let said = format!("{} may no more {withdrawn}.", what.person);
         let verb = WithdrawPermission {
             permission,
-            person: args.person,
-            team: args.team,
+            person: what.person,
+            team: what.team,
         };
-        let done = self.send(verb).await?;
-        self.did(&done, said);
-        Ok(())
+        self.does(verb, said).await
     }
 }

@@ -104,9 +104,7 @@ impl Session<'_> {
             }
             MaintenanceVerb::End { maintenance } => {
                 let said = format!("Ended {maintenance}.");
-                let done = self.send(EndMaintenance { maintenance }).await?;
-                self.did(&done, said);
-                Ok(())
+                self.does(EndMaintenance { maintenance }, said).await
             }
             MaintenanceVerb::List => self.maintenances().await,
         }
@@ -160,15 +158,11 @@ impl Session<'_> {
                     service,
                     severity,
                 };
-                let done = self.send(verb).await?;
-                self.did(&done, said);
-                Ok(())
+                self.does(verb, said).await
             }
             HeartbeatVerb::Forget { heartbeat } => {
                 let said = format!("{heartbeat} is expected no more.");
-                let done = self.send(ForgetHeartbeat { heartbeat }).await?;
-                self.did(&done, said);
-                Ok(())
+                self.does(ForgetHeartbeat { heartbeat }, said).await
             }
             HeartbeatVerb::Send { heartbeat } => self.beat(&heartbeat).await,
             HeartbeatVerb::List => self.heartbeats().await,

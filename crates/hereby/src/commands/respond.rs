@@ -75,9 +75,7 @@ impl Session<'_> {
             incident,
             stamp,
         };
-        let done = self.send(verb).await?;
-        self.did(&done, said);
-        Ok(())
+        self.does(verb, said).await
     }
 
     pub(super) async fn hand_over(&self, args: HandOverArgs) -> Result<(), Failure> {
@@ -99,9 +97,7 @@ impl Session<'_> {
     pub(super) async fn accept(&self, args: AcceptArgs) -> Result<(), Failure> {
         let (incident, role) = (args.incident, args.role.into());
         let said = format!("You are {} of {incident}.", super::tell::role(role));
-        let done = self.send(Accept { incident, role }).await?;
-        self.did(&done, said);
-        Ok(())
+        self.does(Accept { incident, role }, said).await
     }
 
     pub(super) async fn relieve(&self, args: RelieveArgs) -> Result<(), Failure> {
@@ -113,17 +109,13 @@ impl Session<'_> {
             person: args.person,
             role,
         };
-        let done = self.send(verb).await?;
-        self.did(&done, said);
-        Ok(())
+        self.does(verb, said).await
     }
 
     pub(super) async fn waive(&self, args: WaiveArgs) -> Result<(), Failure> {
         let WaiveArgs { incident, person } = args;
         let said = format!("{person} may be commander and operations of {incident} at once.");
-        let done = self.send(Waive { incident, person }).await?;
-        self.did(&done, said);
-        Ok(())
+        self.does(Waive { incident, person }, said).await
     }
 
     pub(super) async fn assign(&self, args: AssignArgs) -> Result<(), Failure> {
@@ -198,9 +190,11 @@ impl Session<'_> {
 
     pub(super) async fn severity(&self, args: SeverityArgs) -> Result<(), Failure> {
         let SeverityArgs { incident, severity } = args;
-        let done = self.send(SetSeverity { incident, severity }).await?;
-        self.did(&done, format!("{incident} is {severity} now."));
-        Ok(())
+        self.does(
+            SetSeverity { incident, severity },
+            format!("{incident} is {severity} now."),
+        )
+        .await
     }
 
     pub(super) async fn resolve(&self, args: ResolveArgs) -> Result<(), Failure> {
