@@ -178,6 +178,7 @@ impl Maker {
             private: self.chance(50) == 0,
             service: Some(service.parse().map_err(failed("name a service"))?),
             severity: Severity::from_number(2).map_err(failed("declare"))?,
+            template: None,
             title: format!("{service} answers with errors")
                 .parse()
                 .map_err(failed("declare"))?,

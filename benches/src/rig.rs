@@ -251,6 +251,7 @@ impl Rig {
                 private: false,
                 service: None,
                 severity: Severity::from_number(2).map_err(failed("declare"))?,
+                template: None,
                 title: format!("checkout fails in region {number}")
                     .parse()
                     .map_err(failed("declare"))?,

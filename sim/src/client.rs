@@ -219,6 +219,7 @@ fn declare(dice: &mut Dice, state: &State, number: u32) -> Declare {
         private: dice.once_in(6),
         service: dice.once_in(2).then(|| word(one_of(dice, &SERVICES))),
         severity: severity(dice),
+        template: None,
         title: word(&format!("trouble {number}")),
     }
 }

@@ -300,6 +300,11 @@ impl Keystore for Machine {
     fn find(&self, name: &KeyRef) -> io::Result<Option<SubjectKey>> {
         Ok(self.parts().subject_keys.get(name).cloned())
     }
+
+    fn erase(&self, name: &KeyRef) -> io::Result<()> {
+        self.parts().subject_keys.remove(name);
+        Ok(())
+    }
 }
 
 impl Snapshots for Machine {

@@ -27,6 +27,7 @@ const PLACES: &[(&str, Place)] = &[
     ("rollout", Place::Layer(2)),
     ("engine", Place::Layer(3)),
     ("store", Place::Layer(4)),
+    ("clock", Place::Layer(4)),
     ("edge", Place::Layer(4)),
     ("ingest", Place::Layer(4)),
     ("notify", Place::Layer(4)),

@@ -24,6 +24,8 @@ pub struct Access {
     pub tokens: BTreeMap<TokenId, Token>,
     /// Keys that may sign commands.
     pub keys: BTreeMap<Name, Key>,
+    /// Whoever has or had one.
+    pub keyed: BTreeSet<PersonName>,
 }
 
 /// A bearer token, without its secret.
@@ -63,6 +65,8 @@ pub fn scope_for(verb: &Verb) -> Scope {
         | Verb::RemoveTeam(_)
         | Verb::RegisterService(_)
         | Verb::RemoveService(_)
+        | Verb::RedactIncident(_)
+        | Verb::RedactPerson(_)
         | Verb::RotateLogKey(_) => Scope::Admin,
         _ => Scope::Respond,
     }
@@ -89,6 +93,7 @@ impl Access {
                     person: enrolled.person.clone(),
                     vkey: enrolled.vkey.clone(),
                 };
+                self.keyed.insert(enrolled.person.clone());
                 self.keys.insert(name.clone(), key);
             }
             (Subject::Key(name), Body::KeyRevoked(_)) => {

@@ -4,23 +4,29 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{ActId, Actor, CommandDigest, CommandId, IncidentId, Name, Proof, Prose, Timestamp};
+use base::{
+    ActId, Actor, CommandDigest, CommandId, IncidentId, KeyRef, Name, Proof, Prose, Timestamp,
+};
 use incident::{
-    AlertSignal, Context, DEED_ID_PREFIX, Deed, Draft, Heard, Leases, Reason, Refusal, Rules,
+    AlertSignal, Context, DEED_ID_PREFIX, Deed, Draft, DueRequest, Heard, Leases, Reason, Refusal,
+    Rules,
 };
 use record::act::{Act, Evidence, Signed, Subject, act_id};
 use record::command::{self, DigestKey, Verb};
 use record::kinds::Body;
 use record::kinds::access::Scope;
+use record::kinds::incident::ClockSeen;
+use record::kinds::request::LapseReason;
 use record::sealed::Sealable;
 
 use crate::access::scope_for;
 use crate::growth::{Growth, cost_when_due, cost_when_heard};
+use crate::judge::{Judge, timer, unreadable};
 use crate::lookup::{acts_on, find_command};
-use crate::ports::{Entries, Keystore, ReadError};
+use crate::ports::{Entries, Keystore};
 use crate::recent::Recent;
 use crate::request::{Input, Prepared, Transport, actor_of};
-use crate::sealing::sealing_key;
+use crate::sealing::{erased_by, erased_keys, sealing_key};
 use crate::settled::{Batch, Settled, SignalsSettled};
 use crate::state::State;
 
@@ -37,6 +43,9 @@ pub struct Decider {
     digest_key: Arc<DigestKey>,
     keystore: Arc<dyn Keystore>,
     entries: Arc<dyn Entries>,
+    /// Keys that the record says are erased and that may still be there: all of them after a start,
+    /// which may follow a crash or a restored backup.
+    to_erase: Vec<KeyRef>,
 }
 
 /// Who and why, for all acts of one command.
@@ -65,6 +74,7 @@ impl Decider {
         state.incidents.group_by(&rules);
         let recent = Recent::new(state.log.acts);
         let leases = Leases::new(now);
+        let to_erase = erased_keys(&state);
         Decider {
             state,
             leases,
@@ -74,6 +84,7 @@ impl Decider {
             digest_key,
             keystore,
             entries,
+            to_erase,
         }
     }
 
@@ -132,6 +143,67 @@ impl Decider {
                 Err(refusal) => tracing::warn!(%refusal, "what is due could not be done"),
             }
         }
+        for due in incident::due_requests(&self.state.incidents, now) {
+            let deed = self.due_request(batch, due, now);
+            if let Err(refusal) = self.deed(batch, deed, &Proof::Internal, now) {
+                tracing::warn!(%refusal, "a request that is due could not be settled");
+            }
+        }
+        self.erase();
+    }
+
+    /// What a request whose time came leads to. What it asks for is decided now; what is refused by
+    /// now lapses.
+    fn due_request(&self, batch: &Batch, due: DueRequest, now: Timestamp) -> Deed {
+        let DueRequest::CarryOut(name, ground) = due else {
+            return due.lapsed(LapseReason::Expired);
+        };
+        let timer = timer();
+        let context = Context::new(&timer, now, &self.rules);
+        let request = self.state.incidents.requests.waiting.get(&name);
+        let decided = request.map(|request| {
+            let verb = request.verb()?;
+            self.judge(batch).decide(&verb, &context)
+        });
+        match decided {
+            Some(Ok(drafts)) => DueRequest::CarryOut(name, ground).done(drafts),
+            _ => DueRequest::CarryOut(name, ground).lapsed(LapseReason::Refused),
+        }
+    }
+
+    fn judge<'a>(&'a self, batch: &'a Batch) -> Judge<'a> {
+        Judge {
+            state: &self.state,
+            entries: self.entries.as_ref(),
+            unwritten: &batch.acts,
+        }
+    }
+
+    /// Looks at the clock of this machine, for those who will ask how it was.
+    pub(crate) fn look_at_clock(&mut self, clock: Option<ClockSeen>) {
+        self.leases.clock = clock;
+    }
+
+    /// These acts are durable: the keys that they say are erased may go now.
+    pub(crate) fn committed(&mut self, acts: &[Act]) {
+        let erased = acts.iter().filter_map(erased_by);
+        let before = self.to_erase.len();
+        self.to_erase.extend(erased);
+        if self.to_erase.len() > before {
+            self.erase();
+        }
+    }
+
+    /// Erases the keys that the record says are erased. One that can't be is tried again.
+    fn erase(&mut self) {
+        let keystore = &self.keystore;
+        self.to_erase.retain(|name| match keystore.erase(name) {
+            Ok(()) => false,
+            Err(error) => {
+                tracing::error!(key = %name, %error, "a key could not be erased; it is tried again");
+                true
+            }
+        });
     }
 
     /// Does something that hereby takes on itself, such as opening the record.
@@ -211,7 +283,13 @@ impl Decider {
             ));
         }
         self.state.incidents.permit(&actor, &command.verb)?;
-        let drafts = self.decide(command, &actor, now)?;
+        let context = Context {
+            clock: self.leases.clock,
+            has_reason: command.why.is_some(),
+            signed: prepared.signed.is_some(),
+            ..Context::new(&actor, now, &self.rules)
+        };
+        let drafts = self.judge(batch).judge(&command.verb, &context)?;
         let rotates = matches!(command.verb, Verb::RotateLogKey(_));
         if drafts.is_empty() && !rotates {
             return Err(Refusal::new(Reason::WrongState, "nothing would change"));
@@ -267,32 +345,6 @@ impl Decider {
         ))
     }
 
-    fn decide(
-        &self,
-        command: &command::Command,
-        actor: &Actor,
-        now: Timestamp,
-    ) -> Result<Vec<Draft>, Refusal> {
-        let context = Context {
-            actor,
-            now,
-            has_reason: command.why.is_some(),
-            rules: &self.rules,
-        };
-        if let Some(decision) = incident::decide(&self.state.incidents, &command.verb, &context) {
-            return decision;
-        }
-        if let Some(decision) = self.state.access.decide(&command.verb, now) {
-            return decision;
-        }
-        // The one command that is left changes the log's key; the writer adds its act, because
-        // only it can make the key.
-        Err(Refusal::new(
-            Reason::WrongState,
-            "the log's key is changed by the writer alone",
-        ))
-    }
-
     fn signals(
         &mut self,
         batch: &mut Batch,
@@ -303,12 +355,7 @@ impl Decider {
     ) -> SignalsSettled {
         let mut settled = SignalsSettled::default();
         for signal in signals {
-            let context = Context {
-                actor,
-                now,
-                has_reason: false,
-                rules: &self.rules,
-            };
+            let context = Context::new(actor, now, &self.rules);
             let deed =
                 match incident::hear(&self.state.incidents, &mut self.leases, signal, &context) {
                     Heard::Changed(deed) => deed,
@@ -464,16 +511,8 @@ impl Decider {
                 continue;
             }
             let (store, index) = (self.entries.as_ref(), self.state.log.acts);
-            let found = acts_on(store, id, index, &batch.acts).map_err(|error| {
-                let reason = match error {
-                    ReadError::Archived { .. } => Reason::WrongState,
-                    ReadError::Damaged(_) | ReadError::Io(_) => Reason::Overloaded,
-                };
-                Refusal::new(
-                    reason,
-                    format!("what happened in {id} can't be read: {error}"),
-                )
-            })?;
+            let found = acts_on(store, id, index, &batch.acts);
+            let found = found.map_err(|error| unreadable(id, &error))?;
             earlier.insert(id, found);
         }
         Ok(earlier)

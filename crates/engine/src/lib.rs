@@ -13,6 +13,7 @@ pub mod drive;
 mod follower;
 mod growth;
 mod handle;
+mod judge;
 mod lookup;
 mod outlet;
 pub mod ports;
@@ -31,6 +32,7 @@ pub use follower::View;
 pub use growth::Growth;
 pub use handle::{CannotStart, Duty, Engine, Options, fold};
 pub use request::{Outcome, Receipt, Request, SignalReport, Signature, Transport};
+pub use sealing::of_incident as key_of_incident;
 pub use settled::{Batch, Settled};
 pub use state::{LogState, State};
 

@@ -2,6 +2,7 @@
 
 use base::{KeyRef, Timestamp};
 use record::hash::Hash;
+use record::kinds::incident::ClockSeen;
 use record::sealed::SubjectKey;
 use record::tree::Frontier;
 
@@ -187,12 +188,24 @@ pub trait Keystore: Send + Sync {
     /// # Errors
     /// When the keystore can't be read.
     fn find(&self, name: &KeyRef) -> std::io::Result<Option<SubjectKey>>;
+
+    /// Erases the key with this name for good, durably; there may be none. Whoever makes copies of
+    /// keys has to erase them as well.
+    ///
+    /// # Errors
+    /// When it could not be erased; it may still be there.
+    fn erase(&self, name: &KeyRef) -> std::io::Result<()>;
 }
 
 /// The time, for those who may know it.
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// How sure that is, if anybody can say.
+    fn seen(&self) -> Option<ClockSeen> {
+        None
+    }
 }
 
 /// Makes the tree public: tiles and the checkpoint. Follows behind the writer.

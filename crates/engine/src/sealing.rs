@@ -1,6 +1,6 @@
 //! Which key seals an act's text, before it is written.
 
-use base::{KeyRef, PersonName};
+use base::{IncidentId, KeyRef, PersonName};
 use incident::{Reason, Refusal};
 use record::act::{Act, Subject};
 use record::kinds::Body;
@@ -21,7 +21,7 @@ pub(crate) fn sealing_key(
 ) -> Result<Option<(SubjectKey, KeyRef)>, Refusal> {
     let id = match &act.subject {
         Subject::Incident(id) => *id,
-        Subject::Person(person) => return of_person(person, keystore, act),
+        Subject::Person(person) => return for_person(state, person, keystore, act),
         _ => return Ok(None),
     };
     let declares = match &act.body {
@@ -34,9 +34,7 @@ pub(crate) fn sealing_key(
     if !private {
         return Ok(None);
     }
-    let name: KeyRef = format!("incident/{id}")
-        .parse()
-        .map_err(|bad| Refusal::new(Reason::OutOfRange, format!("no key name: {bad}")))?;
+    let name = of_incident(id);
     if !has_text_to_seal(act, &name) {
         return Ok(None);
     }
@@ -57,15 +55,55 @@ pub(crate) fn sealing_key(
     }
 }
 
+/// The key of an incident: its files are encrypted under it and, if it is private, its text.
+pub fn of_incident(id: IncidentId) -> KeyRef {
+    let name = format!("incident/{id}");
+    name.parse().expect("an incident's id is short and visible")
+}
+
+/// The key of a person, after what is personal of them was erased so often: what is written about
+/// them later has another one.
+fn of_person(person: &PersonName, redactions: u32) -> KeyRef {
+    let name = match redactions {
+        0 => format!("person/{person}"),
+        more => format!("person/{person}/{}", u64::from(more) + 1),
+    };
+    name.parse().expect("a person's name is short and visible")
+}
+
+/// The key that the act says is erased.
+pub(crate) fn erased_by(act: &Act) -> Option<KeyRef> {
+    match (&act.subject, &act.body) {
+        (Subject::Incident(id), Body::IncidentRedacted(_)) => Some(of_incident(*id)),
+        (Subject::Person(person), Body::PersonRedacted(redacted)) => {
+            Some(of_person(person, redacted.count.saturating_sub(1)))
+        }
+        _ => None,
+    }
+}
+
+/// Every key that the record says is erased.
+pub(crate) fn erased_keys(state: &State) -> Vec<KeyRef> {
+    let incidents = state.incidents.summaries();
+    let incidents = incidents.filter(|summary| summary.redacted);
+    let people = state.incidents.directory.redactions.iter();
+    incidents
+        .map(|summary| of_incident(summary.id))
+        .chain(people.flat_map(|(person, count)| {
+            (0..*count).map(|redactions| of_person(person, redactions))
+        }))
+        .collect()
+}
+
 /// What is personal is sealed under that person's own key.
-fn of_person(
+fn for_person(
+    state: &State,
     person: &PersonName,
     keystore: &dyn Keystore,
     act: &Act,
 ) -> Result<Option<(SubjectKey, KeyRef)>, Refusal> {
-    let name: KeyRef = format!("person/{person}")
-        .parse()
-        .map_err(|bad| Refusal::new(Reason::OutOfRange, format!("no key name: {bad}")))?;
+    let redactions = &state.incidents.directory.redactions;
+    let name = of_person(person, redactions.get(person).copied().unwrap_or(0));
     // Permissions are no secret, and must be withdrawn whatever becomes of keys.
     if !matches!(act.body, Body::PersonRegistered(_)) || !has_text_to_seal(act, &name) {
         return Ok(None);

@@ -258,6 +258,7 @@ fn declare(title: &str) -> Declare {
         private: false,
         service: None,
         severity: Severity::from_number(2).unwrap(),
+        template: None,
         title: word(title),
     }
 }

@@ -146,6 +146,7 @@ impl Writer {
         self.pay()?;
         let now = self.clock.now();
         let mut batch = self.decider.batch();
+        self.decider.look_at_clock(self.clock.seen());
         self.decider.tick(&mut batch, now);
         self.commit(batch, Vec::new())
     }
@@ -289,6 +290,7 @@ impl Writer {
         self.tight &= urgent;
         self.head = Arc::new(head);
         self.entries.publish(batch.first, &batch.acts);
+        self.decider.committed(&batch.acts);
         self.hand_on(batch, appended.leaves, waiting)?;
         Ok(None)
     }

@@ -11,6 +11,7 @@ use engine::ports::{AppendError, Clock, ReadError, SignedHead, Snapshots as _};
 use engine::{CannotStart, Duty, Engine, Growth, Options};
 use incident::{Deed, Draft};
 use record::act::Subject;
+use record::kinds::incident::ClockSeen;
 use record::kinds::log::{AnchorAccepted, Opened, Recovered};
 use store::{CannotLock, CannotOpen, DataDir, Log, Paths, Rank, Reader, Standing};
 
@@ -26,6 +27,10 @@ impl Clock for SystemClock {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Timestamp::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn seen(&self) -> Option<ClockSeen> {
+        clock::seen()
     }
 }
 

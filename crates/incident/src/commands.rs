@@ -15,12 +15,15 @@ use record::kinds::incident::{
     Acknowledged, AlertAttached, Declared, Noted, Reopened, Resolved, SeverityChanged, Status,
     StatusChanged, TimeStamped, Updated,
 };
+use record::kinds::work::IncidentRedacted;
 use record::sealed::Sealable;
 
 use crate::incidents::Summary;
 use crate::refusal::{at_most, out_of_range, wrong_state};
-use crate::roles;
-use crate::{Context, Draft, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, Reason, Refusal, State};
+use crate::{
+    Context, Draft, Incident, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, Reason, Refusal, State,
+};
+use crate::{review, roles, surroundings, work};
 
 /// The most alerts one declaration may name.
 pub(crate) const DECLARED_ALERTS_MAX: usize = 64;
@@ -110,7 +113,27 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
             listed(&state.heartbeats, &verb.heartbeat, "heartbeat")
                 .map(|()| vec![Draft::new(subject, HeartbeatForgotten {})])
         }
-        _ => return state.directory.decide(verb),
+        _ => {
+            return work::decide(state, verb, context)
+                .or_else(|| review::decide(state, verb, context))
+                .or_else(|| redact(state, verb))
+                .or_else(|| state.runbooks.decide(verb))
+                .or_else(|| state.directory.decide(verb));
+        }
+    })
+}
+
+/// Erases what is sealed. The engine does it only as a request that was settled.
+fn redact(state: &State, verb: &Verb) -> Option<Decision> {
+    Some(match verb {
+        Verb::RedactIncident(verb) => known(state, verb.incident).and_then(|summary| {
+            if summary.redacted {
+                return wrong_state(format!("what was sealed in {} is erased", verb.incident));
+            }
+            one(verb.incident, IncidentRedacted {})
+        }),
+        Verb::RedactPerson(verb) => state.directory.redact(&verb.person),
+        _ => return None,
     })
 }
 
@@ -135,9 +158,14 @@ fn declare_incident(state: &State, declare: &Declare, context: &Context<'_>) -> 
         private: declare.private,
         service: declare.service.clone(),
         severity: declare.severity,
+        surroundings: surroundings::seen(state, declare.service.as_ref(), context.clock),
+        template: declare.template.clone(),
         title: declare.title.clone().into(),
     };
     let mut drafts = vec![Draft::new(Subject::Incident(id), body)];
+    if let Some(template) = &declare.template {
+        drafts.extend(state.runbooks.beginning(template, id)?);
+    }
     for alert in &declare.alerts {
         let moved_from = attachable(state, *alert, id, declare.drill)?;
         let body = AlertAttached {
@@ -367,6 +395,25 @@ pub(crate) fn known(state: &State, id: IncidentId) -> Result<&Summary, Refusal> 
         Refusal::new(
             Reason::NotFound,
             format!("there is no {id}: hereby incidents lists them"),
+        )
+    })
+}
+
+/// The whole incident. One that was closed long ago is handed in with the context, read back from
+/// its acts.
+pub(crate) fn whole<'a>(
+    state: &'a State,
+    context: &Context<'a>,
+    id: IncidentId,
+) -> Result<&'a Incident, Refusal> {
+    known(state, id)?;
+    let recalled = context
+        .recalled
+        .filter(|incident| incident.summary.id == id);
+    state.incidents.get(&id).or(recalled).ok_or_else(|| {
+        Refusal::new(
+            Reason::Overloaded,
+            format!("what happened in {id} was not read back: try again"),
         )
     })
 }

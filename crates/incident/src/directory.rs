@@ -9,8 +9,9 @@ use record::command::{
 };
 use record::kinds::Body;
 use record::kinds::directory::{
-    Dependency, PLACES_MAX, Permission, PermissionGranted, PermissionWithdrawn, PersonRegistered,
-    PersonRemoved, Place, ServiceRegistered, ServiceRemoved, TeamRegistered, TeamRemoved,
+    Dependency, PLACES_MAX, Permission, PermissionGranted, PermissionWithdrawn, PersonRedacted,
+    PersonRegistered, PersonRemoved, Place, ServiceRegistered, ServiceRemoved, TeamRegistered,
+    TeamRemoved,
 };
 use record::sealed::Sealable;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub struct Directory {
     pub teams: BTreeMap<TeamName, Team>,
     /// Services.
     pub services: BTreeMap<ServiceName, Service>,
+    /// How often what is personal of somebody was erased.
+    pub redactions: BTreeMap<PersonName, u32>,
 }
 
 /// Somebody.
@@ -87,6 +90,9 @@ impl Directory {
             (Subject::Person(name), Body::PersonRemoved(_)) => {
                 self.people.remove(name);
             }
+            (Subject::Person(name), Body::PersonRedacted(redacted)) => {
+                self.redactions.insert(name.clone(), redacted.count);
+            }
             (Subject::Person(name), Body::PermissionGranted(granted)) => {
                 if let Some(person) = self.people.get_mut(name) {
                     person
@@ -127,6 +133,22 @@ impl Directory {
             }
             _ => {}
         }
+    }
+
+    /// Whether permissions count: somebody has one.
+    pub fn is_governed(&self) -> bool {
+        self.people.values().any(|person| !person.grants.is_empty())
+    }
+
+    /// Erases what is personal of somebody. What was known of them before they were removed is on
+    /// the record as well, so that they need not be known now.
+    pub(crate) fn redact(&self, person: &PersonName) -> Result<Vec<Draft>, Refusal> {
+        let before = self.redactions.get(person).copied().unwrap_or(0);
+        let count = before.saturating_add(1);
+        Ok(draft(
+            Subject::Person(person.clone()),
+            PersonRedacted { count },
+        ))
     }
 
     /// The team that looks after a service, if anybody said so.

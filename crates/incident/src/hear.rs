@@ -173,7 +173,7 @@ fn fire(
             title: &signal.title,
         };
         let home = Homes::new(state, context.rules).find(&at, |_| 0);
-        let placement = place(state, &at, home, context.rules);
+        let placement = place(state, &at, home, context.rules, leases.clock);
         drafts.extend(placement.drafts);
         why = placement.why;
     }

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use base::{AlertId, IncidentId, Line, Prose, Timestamp};
+use base::{AlertId, IncidentId, Line, Prose, ServiceName, Timestamp};
 use record::act::Subject;
-use record::kinds::incident::{AlertAttached, Declared};
+use record::kinds::incident::{AlertAttached, ClockSeen, Declared};
 
 use crate::commands::ATTACHED_ALERTS_MAX;
 use crate::groups::Groups;
 use crate::rules::Action;
-use crate::{Draft, Incident, Rules, State};
+use crate::{Draft, Incident, Rules, State, surroundings};
 
 /// An alert that looks for its incident.
 pub(crate) struct Placed<'a> {
@@ -41,7 +41,13 @@ pub(crate) struct Placement {
 
 /// Attaches the alert to the incident it belongs to, or declares one: if a rule says so, or if the
 /// incidents it belongs to are full. An alert that belongs to an incident is never left outside.
-pub(crate) fn place(state: &State, alert: &Placed<'_>, home: Home<'_>, rules: &Rules) -> Placement {
+pub(crate) fn place(
+    state: &State,
+    alert: &Placed<'_>,
+    home: Home<'_>,
+    rules: &Rules,
+    clock: Option<ClockSeen>,
+) -> Placement {
     let attached = AlertAttached {
         alert: alert.id,
         moved_from: None,
@@ -67,15 +73,16 @@ pub(crate) fn place(state: &State, alert: &Placed<'_>, home: Home<'_>, rules: &R
         return Placement::default();
     };
     let id = IncidentId::from_number(number);
+    let service = alert.labels.get("service");
+    let service: Option<ServiceName> = service.and_then(|service| service.parse().ok());
     let declared = Declared {
         drill: alert.drill,
         impact_start: Some(alert.starts_at),
         private: false,
-        service: alert
-            .labels
-            .get("service")
-            .and_then(|service| service.parse().ok()),
+        surroundings: surroundings::seen(state, service.as_ref(), clock),
+        service,
         severity,
+        template: None,
         title: alert.title.clone().into(),
     };
     let subject = Subject::Incident(id);

@@ -6,8 +6,12 @@ use base::{ActId, Actor, AlertId, IncidentId, Line, PersonName, ServiceName, Sev
 use record::act::Act;
 use record::kinds::Body;
 use record::kinds::incident::{Assigned, Audience, Declared, Role, Stamp, Status};
+use record::kinds::work::{ImpactStated, Relation};
 use record::sealed::Sealable;
 use serde::{Deserialize, Serialize};
+
+use crate::review::Review;
+use crate::work::Work;
 
 /// An incident that is open, or was touched since it was closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +28,10 @@ pub struct Incident {
     pub next_reminder: Option<Timestamp>,
     /// How often people were reminded since it was declared or reopened.
     pub reminders: u32,
+    /// What people do in it.
+    pub work: Work,
+    /// What is said of it once it is over.
+    pub review: Review,
 }
 
 /// When something happened, and the act that says so.
@@ -63,8 +71,16 @@ pub struct Summary {
     pub drill: bool,
     /// Its number.
     pub id: IncidentId,
+    /// What it did, as far as somebody said.
+    pub impact: ImpactStated,
+    /// Who works on it.
+    pub people: BTreeSet<PersonName>,
     /// Its text is sealed.
     pub private: bool,
+    /// What was sealed in it is erased.
+    pub redacted: bool,
+    /// How it relates to others.
+    pub relations: BTreeSet<(Relation, IncidentId)>,
     /// When it was reopened last.
     pub reopened_at: Option<Timestamp>,
     /// When it was resolved, if it is.
@@ -99,7 +115,11 @@ impl Incident {
                 declared_by: act.actor.clone(),
                 drill: body.drill,
                 id,
+                impact: ImpactStated::default(),
+                people: BTreeSet::new(),
                 private: body.private,
+                redacted: false,
+                relations: BTreeSet::new(),
                 reopened_at: None,
                 resolved_at: None,
                 roles: BTreeMap::new(),
@@ -120,7 +140,23 @@ impl Incident {
             offers: BTreeSet::new(),
             next_reminder: None,
             reminders: 0,
+            work: Work::default(),
+            review: Review::default(),
         }
+    }
+
+    /// The whole incident from its acts, in order; `None` if they don't begin with a declaration.
+    pub fn from_acts(id: IncidentId, acts: &[Act]) -> Option<Incident> {
+        let (first, rest) = acts.split_first()?;
+        let Body::IncidentDeclared(declared) = &first.body else {
+            return None;
+        };
+        let mut incident = Incident::declared(id, first, declared);
+        incident.apply(first);
+        for act in rest {
+            incident.apply(act);
+        }
+        Some(incident)
     }
 
     /// Folds in one act on this incident.
@@ -186,8 +222,21 @@ impl Incident {
             Body::IncidentAlertAttached(attached) => {
                 self.alerts.insert(attached.alert);
             }
+            Body::IncidentJoined(joined) => {
+                summary.people.insert(joined.person.clone());
+            }
+            Body::IncidentLeft(left) => {
+                summary.people.remove(&left.person);
+            }
+            Body::IncidentRelated(related) => {
+                summary.relations.insert((related.relation, related.to));
+            }
+            Body::IncidentImpactStated(impact) => summary.impact = impact.clone(),
+            Body::IncidentRedacted(_) => summary.redacted = true,
             _ => {}
         }
+        self.work.apply(act);
+        self.review.apply(act);
     }
 }
 
@@ -224,5 +273,6 @@ impl Summary {
             holders.remove(replaced);
         }
         holders.insert(assigned.person.clone());
+        self.people.insert(assigned.person.clone());
     }
 }

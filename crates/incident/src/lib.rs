@@ -14,11 +14,16 @@ mod homes;
 mod incidents;
 mod permissions;
 mod refusal;
+mod requests;
+mod review;
 mod roles;
 mod rules;
+mod runbooks;
 mod signal;
 mod state;
+mod surroundings;
 mod tick;
+mod work;
 
 pub use alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 pub use commands::decide;
@@ -27,17 +32,25 @@ pub use hear::{DEED_ID_PREFIX, Heard, alert_id, hear};
 pub use incidents::{Incident, Offer, Said, Summary};
 pub use permissions::POLICY;
 pub use refusal::{Reason, Refusal};
+pub use requests::{
+    DueRequest, Guard, IRREVERSIBLE, Request, Requests, Settlement, due_requests, guard, request,
+    settle,
+};
+pub use review::{Followup, Followups, Meeting, Review};
 pub use rules::{Action, AlertRule, Rules};
+pub use runbooks::{Runbook, Runbooks, Template};
 pub use signal::{
     ANNOTATION_VALUE_BYTES_MAX, AlertSignal, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX,
     LABELS_MAX, Phase,
 };
 pub use state::State;
 pub use tick::{Leases, tick};
+pub use work::{Checklist, Question, Task, UpdateClock, Work};
 
 use base::{ActId, Actor, CommandId, Prose, Timestamp};
 use record::act::Subject;
 use record::kinds::Body;
+use record::kinds::incident::ClockSeen;
 
 /// An act that follows from a request, before the writer gives it its id and time.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,12 +91,33 @@ pub struct Deed {
 pub struct Context<'a> {
     /// Who asks.
     pub actor: &'a Actor,
+    /// This machine's clock, as the kernel has it.
+    pub clock: Option<ClockSeen>,
     /// Whether they gave a reason.
     pub has_reason: bool,
     /// The server's time.
     pub now: Timestamp,
+    /// The incident that a command is about, read back from its acts if it was closed long ago.
+    pub recalled: Option<&'a Incident>,
     /// What alerts do and when people are reminded.
     pub rules: &'a Rules,
+    /// Whether the person's own key signed it.
+    pub signed: bool,
+}
+
+impl<'a> Context<'a> {
+    /// What is known where nobody asks: no reason, no signature.
+    pub fn new(actor: &'a Actor, now: Timestamp, rules: &'a Rules) -> Context<'a> {
+        Context {
+            actor,
+            clock: None,
+            has_reason: false,
+            now,
+            recalled: None,
+            rules,
+            signed: false,
+        }
+    }
 }
 
 #[cfg(test)]

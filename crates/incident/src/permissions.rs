@@ -6,7 +6,7 @@ use record::kinds::directory::Permission;
 
 use crate::{Reason, Refusal, State};
 
-use Permission::{Admin, Commander, Operator, Publisher, Reporter, Responder};
+use Permission::{Admin, Commander, Operator, Publisher, Reporter, Responder, Viewer};
 
 /// Which permissions allow a command: any one of them does.
 pub const POLICY: &[(&str, &[Permission])] = &[
@@ -34,6 +34,38 @@ pub const POLICY: &[(&str, &[Permission])] = &[
         "incident.attach",
         &[Reporter, Responder, Commander, Operator, Admin],
     ),
+    ("incident.join", JOINS),
+    ("incident.leave", JOINS),
+    ("incident.decide", RUNS),
+    ("incident.open_task", RUNS),
+    ("incident.assign_task", RUNS),
+    ("incident.close_task", RUNS),
+    ("incident.ask", SAYS),
+    ("incident.answer", SAYS),
+    ("incident.name_contact", SPEAKS),
+    ("incident.remove_contact", SPEAKS),
+    ("incident.attach_file", SAYS),
+    ("incident.relate", RUNS),
+    ("incident.start_checklist", RUNS),
+    ("incident.tick_step", RUNS),
+    ("incident.set_update_clock", SPEAKS),
+    ("incident.correct", SAYS),
+    ("incident.catch_up", JOINS),
+    ("incident.state_impact", SPEAKS),
+    ("incident.redact", GOVERNS),
+    ("review.state", SAYS),
+    ("review.withdraw", SAYS),
+    ("review.publish", PUBLISHES),
+    ("review.schedule_meeting", SPEAKS),
+    ("review.cancel_meeting", SPEAKS),
+    ("followup.open", SPEAKS),
+    ("followup.change", SPEAKS),
+    ("followup.close", SPEAKS),
+    ("followup.link_ticket", SPEAKS),
+    ("runbook.save", TUNES),
+    ("runbook.remove", TUNES),
+    ("template.save", TUNES),
+    ("template.remove", TUNES),
     ("alert.silence", TUNES),
     ("silence.end", TUNES),
     ("maintenance.schedule", TUNES),
@@ -52,12 +84,28 @@ pub const POLICY: &[(&str, &[Permission])] = &[
     ("service.remove", TUNES),
     ("team.remove", GOVERNS),
     ("person.remove", GOVERNS),
+    ("person.redact", GOVERNS),
+    ("request.approve", SETTLES),
+    ("request.reject", STOPS),
+    ("request.withdraw", STOPS),
+    ("request.override", SETTLES),
     ("record.rotate_key", GOVERNS),
 ];
 
 const RUNS: &[Permission] = &[Responder, Commander, Admin];
 const TUNES: &[Permission] = &[Operator, Admin];
 const GOVERNS: &[Permission] = &[Admin];
+/// Everybody who may do anything takes part.
+const JOINS: &[Permission] = &[
+    Viewer, Reporter, Responder, Commander, Publisher, Operator, Admin,
+];
+/// Everybody who may do more than read says what they know.
+const SAYS: &[Permission] = &[Reporter, Responder, Commander, Publisher, Operator, Admin];
+const SPEAKS: &[Permission] = &[Responder, Commander, Publisher, Admin];
+const PUBLISHES: &[Permission] = &[Commander, Publisher, Admin];
+const SETTLES: &[Permission] = &[Commander, Admin];
+/// To keep something from being done is easy.
+const STOPS: &[Permission] = &[Responder, Commander, Operator, Admin];
 
 fn allowing(verb: &Verb) -> &'static [Permission] {
     let row = POLICY.iter().find(|(name, _)| *name == verb.name());
@@ -87,7 +135,7 @@ impl State {
             return Ok(());
         };
         let people = &self.directory.people;
-        if people.values().all(|person| person.grants.is_empty()) {
+        if !self.directory.is_governed() {
             return Ok(());
         }
         let wanted = allowing(verb);
@@ -117,22 +165,15 @@ impl State {
             let summary = self.summary(id);
             of_service(summary.and_then(|summary| summary.service.as_ref()))
         };
+        if let Some(id) = verb.incident() {
+            return match verb {
+                // What is erased is gone for everybody.
+                Verb::RedactIncident(_) => Concern::Everybodys,
+                _ => of_incident(id),
+            };
+        }
         match verb {
             Verb::Declare(verb) => of_service(verb.service.as_ref()),
-            Verb::Acknowledge(verb) => of_incident(verb.incident),
-            Verb::Assign(verb) => of_incident(verb.incident),
-            Verb::HandOver(verb) => of_incident(verb.incident),
-            Verb::Accept(verb) => of_incident(verb.incident),
-            Verb::Relieve(verb) => of_incident(verb.incident),
-            Verb::Waive(verb) => of_incident(verb.incident),
-            Verb::StampTime(verb) => of_incident(verb.incident),
-            Verb::Note(verb) => of_incident(verb.incident),
-            Verb::Update(verb) => of_incident(verb.incident),
-            Verb::SetStatus(verb) => of_incident(verb.incident),
-            Verb::SetSeverity(verb) => of_incident(verb.incident),
-            Verb::Resolve(verb) => of_incident(verb.incident),
-            Verb::Reopen(verb) => of_incident(verb.incident),
-            Verb::Attach(verb) => of_incident(verb.incident),
             Verb::ScheduleMaintenance(verb) => of_service(Some(&verb.service)),
             Verb::RegisterService(verb) => match self.directory.owner(&verb.service) {
                 // Nobody takes another team's service, nor gives one away that is not theirs.
@@ -143,6 +184,11 @@ impl State {
                 Some(service) => of_service(Some(service)),
                 None => Concern::Everybodys,
             },
+            // What they ask for is looked at as well.
+            Verb::ApproveRequest(_)
+            | Verb::RejectRequest(_)
+            | Verb::WithdrawRequest(_)
+            | Verb::OverrideRequest(_) => Concern::Nobodys,
             _ => Concern::Everybodys,
         }
     }

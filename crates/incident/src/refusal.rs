@@ -113,3 +113,11 @@ pub(crate) fn out_of_range<T>(detail: String) -> Result<T, Refusal> {
 pub(crate) fn forbidden<T>(detail: String) -> Result<T, Refusal> {
     Err(Refusal::new(Reason::Forbidden, detail))
 }
+
+/// Refuses what nobody gave a reason for.
+pub(crate) fn needs_reason(context: &crate::Context<'_>, what: &str) -> Result<(), Refusal> {
+    match context.has_reason {
+        true => Ok(()),
+        false => out_of_range(format!("{what} has a reason: say why (-m)")),
+    }
+}

@@ -9,7 +9,7 @@ use record::kinds::incident::{Assigned, Audience, HandoverOffered, Relieved, Rol
 
 use crate::commands::{Decision, one, open};
 use crate::incidents::Summary;
-use crate::refusal::{forbidden, wrong_state};
+use crate::refusal::{forbidden, needs_reason, wrong_state};
 use crate::{Context, Reason, Refusal, State};
 
 pub(crate) fn assign(state: &State, assign: &Assign, actor: &Actor) -> Decision {
@@ -138,42 +138,43 @@ pub(crate) fn waive(state: &State, verb: &Waive, context: &Context<'_>) -> Decis
     if summary.waived.contains(&verb.person) {
         return wrong_state(format!("that is waived in {} already", verb.incident));
     }
-    if !context.has_reason {
-        return Err(Refusal::new(
-            Reason::OutOfRange,
-            "a waiver has a reason: say why there is nobody else (-m)",
-        ));
-    }
+    needs_reason(context, "a waiver")?;
     let body = Waived {
         person: verb.person.clone(),
     };
     one(verb.incident, body)
 }
 
-/// Whether this actor may speak to that audience. Who changes systems does not speak to the public:
-/// what is said there is one voice's, and the fix is not kept waiting.
+/// Whether this actor may speak to that audience. Who changes systems does not speak to the public,
+/// and once somebody has communications, they alone do: what is said there is one voice's, and the
+/// fix is not kept waiting.
 pub(crate) fn may_tell(
     summary: &Summary,
     audience: Audience,
     actor: &Actor,
 ) -> Result<(), Refusal> {
-    match person_of(actor) {
-        Some(person)
-            if audience == Audience::Public
-                && has(summary, Role::Operations, person)
-                && !summary.waived.contains(person) =>
-        {
-            Err(Refusal::new(
-                Reason::RoleConflict,
-                format!(
-                    "{person} is operations of {}: operations don't speak to the public. {}",
-                    summary.id,
-                    who_speaks(summary)
-                ),
-            ))
-        }
-        _ => Ok(()),
+    let Some(person) = person_of(actor).filter(|_| audience == Audience::Public) else {
+        return Ok(());
+    };
+    if summary.operates(person) {
+        return Err(Refusal::new(
+            Reason::RoleConflict,
+            format!(
+                "{person} is operations of {}: operations don't speak to the public. {}",
+                summary.id,
+                who_speaks(summary)
+            ),
+        ));
     }
+    let nobody_has = summary.holders(Role::Communications).next().is_none();
+    if nobody_has || has(summary, Role::Communications, person) || summary.waived.contains(person) {
+        return Ok(());
+    }
+    forbidden(format!(
+        "what the public is told of {} is one voice's. {}",
+        summary.id,
+        who_speaks(summary)
+    ))
 }
 
 fn who_speaks(summary: &Summary) -> String {
@@ -186,12 +187,12 @@ fn who_speaks(summary: &Summary) -> String {
     }
 }
 
-fn has(summary: &Summary, role: Role, person: &PersonName) -> bool {
+pub(crate) fn has(summary: &Summary, role: Role, person: &PersonName) -> bool {
     summary.holders(role).any(|holder| holder == person)
 }
 
 /// The person who acts, or on whose behalf it is done.
-fn person_of(actor: &Actor) -> Option<&PersonName> {
+pub(crate) fn person_of(actor: &Actor) -> Option<&PersonName> {
     match actor {
         Actor::Person { id } => Some(id),
         Actor::Uid { on_behalf_of, .. } => on_behalf_of.as_ref(),

@@ -13,6 +13,9 @@ use crate::Rules;
 use crate::alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 use crate::groups::Groups;
 use crate::incidents::{Incident, Summary};
+use crate::requests::Requests;
+use crate::review::{self, Followups};
+use crate::runbooks::Runbooks;
 
 /// How long an ended alert is remembered, so that a late duplicate is known as one: a day.
 const ENDED_ALERT_KEPT_MS: i64 = 86_400_000;
@@ -40,6 +43,12 @@ pub struct State {
     pub heartbeats: BTreeMap<Name, Heartbeat>,
     /// Who and what there is.
     pub directory: Directory,
+    /// Runbooks and templates.
+    pub runbooks: Runbooks,
+    /// What is still to be done after incidents.
+    pub followups: Followups,
+    /// What can't be undone and waits.
+    pub requests: Requests,
     /// How many incidents were ever declared.
     pub incidents_declared: u32,
     /// How many silences were ever created.
@@ -87,6 +96,8 @@ impl State {
             Subject::Person(_) | Subject::Team(_) | Subject::Service(_) => {
                 self.directory.apply(act);
             }
+            Subject::Runbook(_) | Subject::Template(_) => self.runbooks.apply(act),
+            Subject::Request(name) => self.requests.apply(name, act),
             Subject::Token(_) | Subject::Key(_) | Subject::Record => {}
         }
     }
@@ -159,7 +170,7 @@ impl State {
             self.incidents_declared = self.incidents_declared.max(id.number());
         } else if !self.incidents.contains_key(&id) {
             // Acts on what was never declared don't exist: the decider refuses them.
-            let Some(mut whole) = rehydrated(id, earlier) else {
+            let Some(mut whole) = Incident::from_acts(id, earlier) else {
                 return;
             };
             self.closed.remove(&id);
@@ -178,6 +189,7 @@ impl State {
         };
         let closed_before = incident.summary.resolved_at;
         incident.apply(act);
+        review::follow(&mut self.followups, id, act);
         let closed_now = incident.summary.resolved_at;
         match &act.body {
             Body::IncidentAlertAttached(attached) => {
@@ -342,18 +354,4 @@ impl State {
             _ => {}
         }
     }
-}
-
-/// The whole incident from its acts; `None` if they don't begin with a declaration.
-fn rehydrated(id: IncidentId, acts: &[Act]) -> Option<Incident> {
-    let (first, rest) = acts.split_first()?;
-    let Body::IncidentDeclared(declared) = &first.body else {
-        return None;
-    };
-    let mut incident = Incident::declared(id, first, declared);
-    incident.apply(first);
-    for act in rest {
-        incident.apply(act);
-    }
-    Some(incident)
 }

@@ -62,6 +62,7 @@ fn declare(title: &str) -> Declare {
         private: false,
         service: None,
         severity: sev(2),
+        template: None,
         title: word(title),
     }
 }
@@ -122,10 +123,8 @@ impl World {
     fn ask_as(&mut self, who: &str, verb: impl Into<Verb>) -> Result<Vec<String>, Refusal> {
         let actor = Actor::Person { id: word(who) };
         let context = Context {
-            actor: &actor,
-            now: self.now,
             has_reason: self.reasoned,
-            rules: &self.rules,
+            ..Context::new(&actor, self.now, &self.rules)
         };
         let drafts = decide(&self.state, &verb.into(), &context).unwrap()?;
         self.commands += 1;
@@ -154,12 +153,7 @@ impl World {
         let actor = Actor::Service {
             id: word("alertmanager"),
         };
-        let context = Context {
-            actor: &actor,
-            now: self.now,
-            has_reason: false,
-            rules: &self.rules,
-        };
+        let context = Context::new(&actor, self.now, &self.rules);
         hear(&self.state, &mut self.leases, signal, &context)
     }
 

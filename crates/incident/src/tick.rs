@@ -7,10 +7,13 @@ use base::{Actor, AlertId, IncidentId, Name, Timestamp};
 use record::act::Subject;
 use record::kinds::Body;
 use record::kinds::alert::Ending;
-use record::kinds::incident::Reminded;
+use record::kinds::incident::{ClockSeen, Reminded};
+use record::kinds::review::FollowupReminded;
+use record::kinds::work::UpdateOverdue;
 
 use crate::hear::{deed_id, ended};
 use crate::homes::{Home, Homes, Placed, place};
+use crate::review::REMIND_EVERY_MS;
 use crate::{
     Action, Alert, AlertRule, AlertSignal, Context, Deed, Draft, Heard, Heartbeat, Incident, Phase,
     Rules, State, hear,
@@ -23,6 +26,8 @@ use crate::{
 /// it says that something went silent.
 #[derive(Clone, Debug)]
 pub struct Leases {
+    /// How this machine's clock was when somebody looked last.
+    pub clock: Option<ClockSeen>,
     since: Timestamp,
     alerts: BTreeMap<AlertId, (Timestamp, Ending)>,
     beats: BTreeMap<Name, Timestamp>,
@@ -32,6 +37,7 @@ impl Leases {
     /// Nothing was heard of yet; the process began at `since`.
     pub fn new(since: Timestamp) -> Leases {
         Leases {
+            clock: None,
             since,
             alerts: BTreeMap::new(),
             beats: BTreeMap::new(),
@@ -103,6 +109,10 @@ pub fn tick(state: &State, leases: &mut Leases, now: Timestamp, rules: &Rules) -
         .open_incidents()
         .filter_map(|incident| reminder(incident, now, rules))
         .collect();
+    for incident in state.open_incidents() {
+        deeds.extend(updates_overdue(incident, now));
+    }
+    deeds.extend(followups_overdue(state, now));
     for alert in state.alerts.values().filter(|alert| alert.is_firing()) {
         let (over, ending) = if alert.source.as_str() == HEARTBEAT_SOURCE {
             // Once nobody expects the heartbeat any more, nothing else would end its alert.
@@ -119,7 +129,7 @@ pub fn tick(state: &State, leases: &mut Leases, now: Timestamp, rules: &Rules) -
         deeds.extend(heartbeat(state, leases, name, now, rules));
     }
     let ending = ends(&deeds);
-    deeds.extend(unplaced(state, &ending, now, rules));
+    deeds.extend(unplaced(state, leases, &ending, now, rules));
     let mut declared = false;
     deeds.retain(|deed| {
         let declares = deed
@@ -171,6 +181,49 @@ fn reminder(incident: &Incident, now: Timestamp, rules: &Rules) -> Option<Deed> 
     })
 }
 
+/// Reminds people of audiences that wait for word.
+fn updates_overdue(incident: &Incident, now: Timestamp) -> impl Iterator<Item = Deed> {
+    let id = incident.summary.id;
+    let overdue = incident.work.clocks.iter();
+    let overdue = overdue.filter(move |(_, clock)| clock.remind_at <= now);
+    overdue.map(move |(audience, clock)| {
+        let body = UpdateOverdue {
+            audience: *audience,
+            due_at: clock.due_at,
+        };
+        let at = clock.remind_at.as_ms();
+        Deed {
+            id: deed_id(&format!("timer:{id}:update:{audience:?}:{at}")),
+            actor: Actor::System { id: part("timer") },
+            cause: None,
+            why: None,
+            drafts: vec![Draft::new(Subject::Incident(id), body)],
+        }
+    })
+}
+
+/// Reminds the owners of what is overdue, again every week.
+fn followups_overdue(state: &State, now: Timestamp) -> impl Iterator<Item = Deed> {
+    let all = state.followups.iter();
+    let all = all.flat_map(|(id, followups)| followups.iter().map(|it| (*id, it)));
+    let overdue = all.filter(move |(_, (_, followup))| followup.remind_at <= now);
+    overdue.map(move |(id, (number, followup))| {
+        let body = FollowupReminded {
+            count: followup.reminders.saturating_add(1),
+            followup: *number,
+            next_at: now.plus_ms(REMIND_EVERY_MS),
+        };
+        let at = followup.remind_at.as_ms();
+        Deed {
+            id: deed_id(&format!("timer:{id}:followup:{number}:{at}")),
+            actor: Actor::System { id: part("timer") },
+            cause: Some(followup.act),
+            why: None,
+            drafts: vec![Draft::new(Subject::Incident(id), body)],
+        }
+    })
+}
+
 /// Fires when no sign of life came in time, ends when one comes again.
 fn heartbeat(
     state: &State,
@@ -211,12 +264,7 @@ fn heartbeat(
     };
     let own = with_heartbeat(rules, name, expected);
     let timer = Actor::System { id: part("timer") };
-    let context = Context {
-        actor: &timer,
-        now,
-        has_reason: false,
-        rules: &own,
-    };
+    let context = Context::new(&timer, now, &own);
     match hear(state, leases, &signal, &context) {
         Heard::Changed(deed) => Some(deed),
         Heard::Known(_) | Heard::Ignored | Heard::Stale => None,
@@ -264,7 +312,13 @@ fn ends(deeds: &[Deed]) -> BTreeSet<AlertId> {
 /// Firing alerts that belong to no incident although they should: their silence or maintenance
 /// window ended, or the rules changed. All that an open incident takes, and the first one that
 /// declares.
-fn unplaced(state: &State, ending: &BTreeSet<AlertId>, now: Timestamp, rules: &Rules) -> Vec<Deed> {
+fn unplaced(
+    state: &State,
+    leases: &Leases,
+    ending: &BTreeSet<AlertId>,
+    now: Timestamp,
+    rules: &Rules,
+) -> Vec<Deed> {
     let waiting = state.alerts.values().filter(|alert| {
         alert.is_firing() && alert.incident.is_none() && !ending.contains(&alert.id)
     });
@@ -291,7 +345,7 @@ fn unplaced(state: &State, ending: &BTreeSet<AlertId>, now: Timestamp, rules: &R
         let own = heartbeat_of(state, alert).map_or(Cow::Borrowed(rules), |(name, it)| {
             with_heartbeat(rules, name, it)
         });
-        let placement = place(state, &placed, home, &own);
+        let placement = place(state, &placed, home, &own, leases.clock);
         // Silences are looked through last: most that waits here waits for a person.
         if placement.drafts.is_empty() || state.suppressed_by(&alert.labels, now).is_some() {
             continue;

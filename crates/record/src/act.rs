@@ -87,6 +87,12 @@ pub enum Subject {
     Team(TeamName),
     /// A service.
     Service(ServiceName),
+    /// A request: `req-4`.
+    Request(Name),
+    /// A runbook.
+    Runbook(Name),
+    /// A template of incidents.
+    Template(Name),
     /// The record itself.
     Record,
 }
@@ -245,7 +251,7 @@ struct Sealer<'a> {
 }
 
 impl SealVisitor for Sealer<'_> {
-    fn line(&mut self, name: &'static str, text: &mut Sealable<base::Line>) {
+    fn line(&mut self, name: &str, text: &mut Sealable<base::Line>) {
         text.seal(
             self.key,
             self.name,
@@ -256,7 +262,7 @@ impl SealVisitor for Sealer<'_> {
             },
         );
     }
-    fn prose(&mut self, name: &'static str, text: &mut Sealable<Prose>) {
+    fn prose(&mut self, name: &str, text: &mut Sealable<Prose>) {
         text.seal(
             self.key,
             self.name,
@@ -299,10 +305,10 @@ impl Opener<'_> {
 }
 
 impl SealVisitor for Opener<'_> {
-    fn line(&mut self, name: &'static str, text: &mut Sealable<base::Line>) {
+    fn line(&mut self, name: &str, text: &mut Sealable<base::Line>) {
         self.open(name, text);
     }
-    fn prose(&mut self, name: &'static str, text: &mut Sealable<Prose>) {
+    fn prose(&mut self, name: &str, text: &mut Sealable<Prose>) {
         self.open(name, text);
     }
 }
@@ -472,6 +478,9 @@ impl Subject {
             Subject::Key(_) => "key",
             Subject::Person(_) => "person",
             Subject::Team(_) => "team",
+            Subject::Request(_) => "request",
+            Subject::Runbook(_) => "runbook",
+            Subject::Template(_) => "template",
             Subject::Service(_) => "service",
             Subject::Record => "record",
         }
@@ -486,6 +495,9 @@ impl Subject {
             Subject::Silence(id)
             | Subject::Maintenance(id)
             | Subject::Heartbeat(id)
+            | Subject::Request(id)
+            | Subject::Runbook(id)
+            | Subject::Template(id)
             | Subject::Key(id) => id.to_string(),
             Subject::Person(id) => id.to_string(),
             Subject::Team(id) => id.to_string(),
@@ -509,6 +521,9 @@ impl Subject {
             "key" => id.parse().map(Subject::Key),
             "person" => id.parse().map(Subject::Person),
             "team" => id.parse().map(Subject::Team),
+            "request" => id.parse().map(Subject::Request),
+            "runbook" => id.parse().map(Subject::Runbook),
+            "template" => id.parse().map(Subject::Template),
             "service" => id.parse().map(Subject::Service),
             "record" if id == "record" => Ok(Subject::Record),
             _ => Err(BadId {

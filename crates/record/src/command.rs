@@ -3,21 +3,12 @@
 //! Its canonical form is what a person's key signs. What a command leads to is decided by
 //! `engine`; this is only how it is written down.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use aws_lc_rs::hmac;
-use base::{
-    Actor, AlertId, CommandDigest, CommandId, IncidentId, Line, Name, PersonName, Prose,
-    ServiceName, Severity, TeamName, Timestamp, TokenId,
-};
+use base::{Actor, CommandDigest, CommandId, IncidentId, PersonName, Prose, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::canonical::{self, NotCanonical};
-use crate::hash::Hash;
-use crate::kinds::access::Scope;
-use crate::kinds::directory::{Dependency, Permission, PlaceKind};
-use crate::kinds::incident::{Audience, BlobRef, Role, Stamp, Status};
 
 /// The longest command, in bytes of canonical JSON.
 pub const COMMAND_BYTES_MAX: usize = 49_152;
@@ -62,33 +53,39 @@ pub enum BadCommand {
     TooLong(usize),
 }
 
-macro_rules! verbs {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal {
+/// What commands take, one type for each.
+macro_rules! forms {
+    ($($(#[$doc:meta])* $form:ident {
         $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
     })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub struct $form {
+                $($(#[$field_doc])* pub $field: $type,)*
+            }
+
+            impl From<$form> for $crate::command::Verb {
+                fn from(form: $form) -> $crate::command::Verb {
+                    $crate::command::Verb::$form(form)
+                }
+            }
+        )*
+    };
+}
+
+macro_rules! verbs {
+    ($($variant:ident = $name:literal,)*) => {
         /// What a command asks for.
         #[derive(Clone, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each command's type says what it asks for")]
         pub enum Verb {
-            $($(#[$doc])* $variant($variant),)*
+            $($variant($variant),)*
         }
 
         /// The names of all commands, in the order of the reference.
         pub const VERBS: &[&str] = &[$($name),*];
-
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-            #[serde(deny_unknown_fields)]
-            pub struct $variant {
-                $($(#[$field_doc])* pub $field: $type,)*
-            }
-
-            impl From<$variant> for Verb {
-                fn from(verb: $variant) -> Verb {
-                    Verb::$variant(verb)
-                }
-            }
-        )*
 
         impl Verb {
             /// The command's name: `incident.declare`.
@@ -120,304 +117,152 @@ macro_rules! verbs {
     };
 }
 
+mod directory;
+mod incident;
+mod quiet;
+mod request;
+mod review;
+mod work;
+
+pub use directory::*;
+pub use incident::*;
+pub use quiet::*;
+pub use request::*;
+pub use review::*;
+pub use work::*;
+
 verbs! {
-    /// Declares an incident.
-    Declare = "incident.declare" {
-        /// Alerts that belong to it, at most 64.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        alerts: Vec<AlertId>,
-        /// Rehearsed, not real.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        drill: bool,
-        /// When customers began to be hurt, if that is known.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        impact_start: Option<Timestamp>,
-        /// Seal what is written in it under a key of its own.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        private: bool,
-        /// What is affected.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        service: Option<ServiceName>,
-        /// 1 (worst) to 5.
-        severity: Severity,
-        /// What is wrong, in a line.
-        title: Line,
-    }
-    /// Says: I saw it, I am on it.
-    Acknowledge = "incident.acknowledge" {
-        /// Which incident.
-        incident: IncidentId,
-    }
-    /// Gives somebody a role.
-    Assign = "incident.assign" {
-        /// Which incident.
-        incident: IncidentId,
-        /// Who.
-        person: PersonName,
-        /// Which role.
-        role: Role,
-    }
-    /// Asks somebody to take a role over.
-    HandOver = "incident.hand_over" {
-        /// Which incident.
-        incident: IncidentId,
-        /// Which role.
-        role: Role,
-        /// Who is to have it.
-        to: PersonName,
-    }
-    /// Takes over a role that was offered.
-    Accept = "incident.accept" {
-        /// Which incident.
-        incident: IncidentId,
-        /// Which role.
-        role: Role,
-    }
-    /// Lets somebody leave a role.
-    Relieve = "incident.relieve" {
-        /// Which incident.
-        incident: IncidentId,
-        /// Who.
-        person: PersonName,
-        /// Which role.
-        role: Role,
-    }
-    /// Lets somebody be commander and operations at once, for a reason.
-    Waive = "incident.waive" {
-        /// Which incident.
-        incident: IncidentId,
-        /// Who.
-        person: PersonName,
-    }
-    /// Says when something happened, or that nobody knows.
-    StampTime = "incident.stamp_time" {
-        /// When; left out: it is not known.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        at: Option<Timestamp>,
-        /// Which incident.
-        incident: IncidentId,
-        /// What.
-        stamp: Stamp,
-    }
-    /// Writes something down.
-    Note = "incident.note" {
-        /// Blobs that belong to it, at most 16; uploaded before.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        blobs: Vec<BlobRef>,
-        /// Which incident.
-        incident: IncidentId,
-        /// What.
-        text: Prose,
-    }
-    /// Tells an audience something.
-    Update = "incident.update" {
-        /// Whom.
-        audience: Audience,
-        /// Which incident.
-        incident: IncidentId,
-        /// Moves the status in the same breath.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        status: Option<Status>,
-        /// What.
-        text: Prose,
-    }
-    /// Moves the incident's status.
-    SetStatus = "incident.set_status" {
-        /// Which incident.
-        incident: IncidentId,
-        /// Where to; `resolved` has a command of its own.
-        status: Status,
-    }
-    /// Says that it is worse or better than thought.
-    SetSeverity = "incident.set_severity" {
-        /// Which incident.
-        incident: IncidentId,
-        /// 1 (worst) to 5.
-        severity: Severity,
-    }
-    /// Ends the incident.
-    Resolve = "incident.resolve" {
-        /// Which incident.
-        incident: IncidentId,
-        /// How it ended.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        summary: Option<Prose>,
-    }
-    /// Opens a resolved incident again.
-    Reopen = "incident.reopen" {
-        /// Which incident.
-        incident: IncidentId,
-    }
-    /// Says that an alert belongs to an incident.
-    Attach = "incident.attach" {
-        /// Which alert.
-        alert: AlertId,
-        /// Which incident.
-        incident: IncidentId,
-    }
-    /// Stops alerts with these labels from declaring or attaching for a while.
-    Silence = "alert.silence" {
-        /// Until when.
-        ends_at: Timestamp,
-        /// Label values that must all be equal.
-        matchers: BTreeMap<Box<str>, Box<str>>,
-    }
-    /// Ends a silence early.
-    EndSilence = "silence.end" {
-        /// Which silence.
-        silence: Name,
-    }
-    /// Announces planned work on a service.
-    ScheduleMaintenance = "maintenance.schedule" {
-        /// Until when.
-        ends_at: Timestamp,
-        /// Whose.
-        service: ServiceName,
-        /// From when.
-        starts_at: Timestamp,
-        /// What is done, in a line.
-        title: Line,
-    }
-    /// Ends planned work early, or calls it off.
-    EndMaintenance = "maintenance.end" {
-        /// Which window.
-        maintenance: Name,
-    }
-    /// Expects a sign of life from now on.
-    ExpectHeartbeat = "heartbeat.expect" {
-        /// How late one may be, in milliseconds.
-        grace_ms: u64,
-        /// What it is called.
-        heartbeat: Name,
-        /// How often one is expected, in milliseconds.
-        interval_ms: u64,
-        /// The service whose life it is a sign of.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        service: Option<ServiceName>,
-        /// With a severity, its silence declares an incident.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        severity: Option<Severity>,
-    }
-    /// Expects no sign of life any more.
-    ForgetHeartbeat = "heartbeat.forget" {
-        /// Which.
-        heartbeat: Name,
-    }
-    /// Makes a bearer token known. Its secret never leaves the machine that made it.
-    IssueToken = "token.issue" {
-        /// Whom it makes its holder.
-        actor: Actor,
-        /// When it stops working: within 400 days.
-        expires_at: Timestamp,
-        /// SHA-256 of the secret, which has 256 random bits.
-        hash: Hash,
-        /// What it is good for.
-        scopes: BTreeSet<Scope>,
-        /// Its name: `tok-` and the first 16 hexadecimal digits of the hash.
-        token: TokenId,
-    }
-    /// Stops a token from working.
-    RevokeToken = "token.revoke" {
-        /// Which.
-        token: TokenId,
-    }
-    /// Lets a person's key sign commands.
-    EnrollKey = "key.enroll" {
-        /// What the key is called.
-        key: Name,
-        /// Whose it is.
-        person: PersonName,
-        /// The key, as a C2SP verifier key.
-        vkey: Box<str>,
-    }
-    /// Stops a key from signing commands.
-    RevokeKey = "key.revoke" {
-        /// Which.
-        key: Name,
-    }
-    /// Makes somebody known, or changes what is known of them.
-    RegisterPerson = "person.register" {
-        /// What they are called.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        full_name: Option<Line>,
-        /// Who.
-        person: PersonName,
-        /// Where they are reached, the quickest first; at most 8.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        places: Vec<Address>,
-    }
-    /// Makes a team known, or changes what is known of it.
-    RegisterTeam = "team.register" {
-        /// What they do.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        about: Option<Line>,
-        /// What it is called.
-        team: TeamName,
-    }
-    /// Makes a service known, or changes what is known of it.
-    RegisterService = "service.register" {
-        /// What it is.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        about: Option<Line>,
-        /// What it needs; at most 64.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        dependencies: Vec<Dependency>,
-        /// Who looks after it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        owner: Option<TeamName>,
-        /// What it is called.
-        service: ServiceName,
-        /// How much depends on it: 1 (everything) to 4.
-        tier: u8,
-    }
-    /// Lets somebody ask for more.
-    GrantPermission = "permission.grant" {
-        /// What.
-        permission: Permission,
-        /// Who.
-        person: PersonName,
-        /// For what this team looks after; for everything without.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        team: Option<TeamName>,
-    }
-    /// Lets somebody ask for less.
-    WithdrawPermission = "permission.withdraw" {
-        /// What.
-        permission: Permission,
-        /// Who.
-        person: PersonName,
-        /// In this team; everywhere without.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        team: Option<TeamName>,
-    }
-    /// Forgets a service.
-    RemoveService = "service.remove" {
-        /// Which.
-        service: ServiceName,
-    }
-    /// Forgets a team, with the permissions in it.
-    RemoveTeam = "team.remove" {
-        /// Which.
-        team: TeamName,
-    }
-    /// Forgets somebody, with their permissions.
-    RemovePerson = "person.remove" {
-        /// Who.
-        person: PersonName,
-    }
-    /// Makes a new key for the log and signs with it from the next checkpoint on.
-    RotateLogKey = "record.rotate_key" {
-    }
+    Declare = "incident.declare",
+    Acknowledge = "incident.acknowledge",
+    Assign = "incident.assign",
+    HandOver = "incident.hand_over",
+    Accept = "incident.accept",
+    Relieve = "incident.relieve",
+    Waive = "incident.waive",
+    StampTime = "incident.stamp_time",
+    Note = "incident.note",
+    Update = "incident.update",
+    SetStatus = "incident.set_status",
+    SetSeverity = "incident.set_severity",
+    Resolve = "incident.resolve",
+    Reopen = "incident.reopen",
+    Attach = "incident.attach",
+    Join = "incident.join",
+    Leave = "incident.leave",
+    Decide = "incident.decide",
+    OpenTask = "incident.open_task",
+    AssignTask = "incident.assign_task",
+    CloseTask = "incident.close_task",
+    Ask = "incident.ask",
+    AnswerQuestion = "incident.answer",
+    NameContact = "incident.name_contact",
+    RemoveContact = "incident.remove_contact",
+    AttachFile = "incident.attach_file",
+    Relate = "incident.relate",
+    StartChecklist = "incident.start_checklist",
+    TickStep = "incident.tick_step",
+    SetUpdateClock = "incident.set_update_clock",
+    Correct = "incident.correct",
+    CatchUp = "incident.catch_up",
+    StateImpact = "incident.state_impact",
+    RedactIncident = "incident.redact",
+    StateFinding = "review.state",
+    WithdrawFinding = "review.withdraw",
+    PublishReview = "review.publish",
+    ScheduleMeeting = "review.schedule_meeting",
+    CancelMeeting = "review.cancel_meeting",
+    OpenFollowup = "followup.open",
+    ChangeFollowup = "followup.change",
+    CloseFollowup = "followup.close",
+    LinkTicket = "followup.link_ticket",
+    SaveRunbook = "runbook.save",
+    RemoveRunbook = "runbook.remove",
+    SaveTemplate = "template.save",
+    RemoveTemplate = "template.remove",
+    Silence = "alert.silence",
+    EndSilence = "silence.end",
+    ScheduleMaintenance = "maintenance.schedule",
+    EndMaintenance = "maintenance.end",
+    ExpectHeartbeat = "heartbeat.expect",
+    ForgetHeartbeat = "heartbeat.forget",
+    IssueToken = "token.issue",
+    RevokeToken = "token.revoke",
+    EnrollKey = "key.enroll",
+    RevokeKey = "key.revoke",
+    RegisterPerson = "person.register",
+    RegisterTeam = "team.register",
+    RegisterService = "service.register",
+    GrantPermission = "permission.grant",
+    WithdrawPermission = "permission.withdraw",
+    RemoveService = "service.remove",
+    RemoveTeam = "team.remove",
+    RemovePerson = "person.remove",
+    RedactPerson = "person.redact",
+    ApproveRequest = "request.approve",
+    RejectRequest = "request.reject",
+    WithdrawRequest = "request.withdraw",
+    OverrideRequest = "request.override",
+    RotateLogKey = "record.rotate_key",
 }
 
-/// Where somebody is reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Address {
-    /// The address, as that kind of place writes it.
-    pub address: Line,
-    /// What kind of place it is.
-    pub kind: PlaceKind,
+impl Verb {
+    /// The incident that it is about, where it names one.
+    pub fn incident(&self) -> Option<IncidentId> {
+        Some(match self {
+            Verb::Acknowledge(verb) => verb.incident,
+            Verb::Assign(verb) => verb.incident,
+            Verb::HandOver(verb) => verb.incident,
+            Verb::Accept(verb) => verb.incident,
+            Verb::Relieve(verb) => verb.incident,
+            Verb::Waive(verb) => verb.incident,
+            Verb::StampTime(verb) => verb.incident,
+            Verb::Note(verb) => verb.incident,
+            Verb::Update(verb) => verb.incident,
+            Verb::SetStatus(verb) => verb.incident,
+            Verb::SetSeverity(verb) => verb.incident,
+            Verb::Resolve(verb) => verb.incident,
+            Verb::Reopen(verb) => verb.incident,
+            Verb::Attach(verb) => verb.incident,
+            Verb::Join(verb) => verb.incident,
+            Verb::Leave(verb) => verb.incident,
+            Verb::Decide(verb) => verb.incident,
+            Verb::OpenTask(verb) => verb.incident,
+            Verb::AssignTask(verb) => verb.incident,
+            Verb::CloseTask(verb) => verb.incident,
+            Verb::Ask(verb) => verb.incident,
+            Verb::AnswerQuestion(verb) => verb.incident,
+            Verb::NameContact(verb) => verb.incident,
+            Verb::RemoveContact(verb) => verb.incident,
+            Verb::AttachFile(verb) => verb.incident,
+            Verb::Relate(verb) => verb.incident,
+            Verb::StartChecklist(verb) => verb.incident,
+            Verb::TickStep(verb) => verb.incident,
+            Verb::SetUpdateClock(verb) => verb.incident,
+            Verb::Correct(verb) => verb.incident,
+            Verb::CatchUp(verb) => verb.incident,
+            Verb::StateImpact(verb) => verb.incident,
+            Verb::RedactIncident(verb) => verb.incident,
+            Verb::StateFinding(verb) => verb.incident,
+            Verb::WithdrawFinding(verb) => verb.incident,
+            Verb::PublishReview(verb) => verb.incident,
+            Verb::ScheduleMeeting(verb) => verb.incident,
+            Verb::CancelMeeting(verb) => verb.incident,
+            Verb::OpenFollowup(verb) => verb.incident,
+            Verb::ChangeFollowup(verb) => verb.incident,
+            Verb::CloseFollowup(verb) => verb.incident,
+            Verb::LinkTicket(verb) => verb.incident,
+            _ => return None,
+        })
+    }
+
+    /// Its arguments as canonical JSON.
+    ///
+    /// # Errors
+    /// When an argument has no canonical form.
+    pub fn canonical_args(&self) -> Result<String, BadCommand> {
+        let bytes = canonical::to_vec(&self.args()?)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
 }
 
 #[derive(Serialize)]

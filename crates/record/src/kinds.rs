@@ -14,14 +14,17 @@ pub mod alert;
 pub mod directory;
 pub mod incident;
 pub mod log;
+pub mod request;
+pub mod review;
 pub mod upcast;
+pub mod work;
 
 /// Visits the fields of a body that a private incident seals.
 pub trait SealVisitor {
     /// One line of text in the field `name` (with its path: `body.title`).
-    fn line(&mut self, name: &'static str, text: &mut Sealable<base::Line>);
+    fn line(&mut self, name: &str, text: &mut Sealable<base::Line>);
     /// Longer text in the field `name`.
-    fn prose(&mut self, name: &'static str, text: &mut Sealable<base::Prose>);
+    fn prose(&mut self, name: &str, text: &mut Sealable<base::Prose>);
 }
 
 /// A body this build has no type for: written by a later version, kept as it is.
@@ -136,6 +139,40 @@ kinds! {
     IncidentReopened: "incident.reopened/1" => incident::Reopened,
     IncidentReminded: "incident.reminded/1" => incident::Reminded,
     IncidentAlertAttached: "incident.alert_attached/1" => incident::AlertAttached,
+    IncidentJoined: "incident.joined/1" => work::Joined,
+    IncidentLeft: "incident.left/1" => work::Left,
+    IncidentDecided: "incident.decided/1" => work::Decided,
+    IncidentTaskOpened: "incident.task_opened/1" => work::TaskOpened,
+    IncidentTaskAssigned: "incident.task_assigned/1" => work::TaskAssigned,
+    IncidentTaskClosed: "incident.task_closed/1" => work::TaskClosed,
+    IncidentAsked: "incident.asked/1" => work::Asked,
+    IncidentAnswered: "incident.answered/1" => work::Answered,
+    IncidentContactNamed: "incident.contact_named/1" => work::ContactNamed,
+    IncidentContactRemoved: "incident.contact_removed/1" => work::ContactRemoved,
+    IncidentFileAttached: "incident.file_attached/1" => work::FileAttached,
+    IncidentRelated: "incident.related/1" => work::Related,
+    IncidentChecklistStarted: "incident.checklist_started/1" => work::ChecklistStarted,
+    IncidentStepTicked: "incident.step_ticked/1" => work::StepTicked,
+    IncidentUpdateClockSet: "incident.update_clock_set/1" => work::UpdateClockSet,
+    IncidentUpdateOverdue: "incident.update_overdue/1" => work::UpdateOverdue,
+    IncidentCorrected: "incident.corrected/1" => work::Corrected,
+    IncidentCaughtUp: "incident.caught_up/1" => work::CaughtUp,
+    IncidentImpactStated: "incident.impact_stated/1" => work::ImpactStated,
+    IncidentRedacted: "incident.redacted/1" => work::IncidentRedacted,
+    FindingStated: "review.stated/1" => review::FindingStated,
+    FindingWithdrawn: "review.withdrawn/1" => review::FindingWithdrawn,
+    ReviewPublished: "review.published/1" => review::ReviewPublished,
+    MeetingScheduled: "review.meeting_scheduled/1" => review::MeetingScheduled,
+    MeetingCancelled: "review.meeting_cancelled/1" => review::MeetingCancelled,
+    FollowupOpened: "followup.opened/1" => review::FollowupOpened,
+    FollowupChanged: "followup.changed/1" => review::FollowupChanged,
+    FollowupClosed: "followup.closed/1" => review::FollowupClosed,
+    FollowupReminded: "followup.reminded/1" => review::FollowupReminded,
+    TicketLinked: "followup.ticket_linked/1" => review::TicketLinked,
+    RunbookSaved: "runbook.saved/1" => work::RunbookSaved,
+    RunbookRemoved: "runbook.removed/1" => work::RunbookRemoved,
+    TemplateSaved: "template.saved/1" => work::TemplateSaved,
+    TemplateRemoved: "template.removed/1" => work::TemplateRemoved,
     AlertFired: "alert.fired/1" => alert::Fired,
     AlertResolved: "alert.resolved/1" => alert::Resolved,
     AlertAcknowledged: "alert.acknowledged/1" => alert::Acknowledged,
@@ -157,6 +194,13 @@ kinds! {
     TeamRemoved: "team.removed/1" => directory::TeamRemoved,
     ServiceRegistered: "service.registered/1" => directory::ServiceRegistered,
     ServiceRemoved: "service.removed/1" => directory::ServiceRemoved,
+    PersonRedacted: "person.redacted/1" => directory::PersonRedacted,
+    RequestMade: "request.made/1" => request::RequestMade,
+    RequestApproved: "request.approved/1" => request::RequestApproved,
+    RequestRejected: "request.rejected/1" => request::RequestRejected,
+    RequestWithdrawn: "request.withdrawn/1" => request::RequestWithdrawn,
+    RequestCarriedOut: "request.carried_out/1" => request::RequestCarriedOut,
+    RequestLapsed: "request.lapsed/1" => request::RequestLapsed,
     LogOpened: "record.opened/1" => log::Opened,
     LogRecovered: "record.recovered/1" => log::Recovered,
     LogKeyRotated: "record.key_rotated/1" => log::KeyRotated,
@@ -179,6 +223,38 @@ macro_rules! nothing_sealed {
     };
 }
 pub(crate) use nothing_sealed;
+
+/// Words of a short list, spelled on the record as they are here.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident {
+        $($(#[$word_doc:meta])* $variant:ident = $word:literal,)*
+    })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(
+                Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+                serde::Serialize, serde::Deserialize,
+            )]
+            pub enum $name {
+                $($(#[$word_doc])* #[serde(rename = $word)] $variant,)*
+            }
+
+            impl $name {
+                /// Every one of them.
+                pub const ALL: &[$name] = &[$($name::$variant),*];
+
+                /// The word.
+                #[must_use]
+                pub fn as_str(self) -> &'static str {
+                    match self {
+                        $($name::$variant => $word,)*
+                    }
+                }
+            }
+        )*
+    };
+}
+pub(crate) use words;
 
 #[cfg(test)]
 mod tests;

@@ -2,12 +2,13 @@
 //!
 //! A subject's key is durable before anything that is sealed under it is written, or a crash would
 //! leave text that nobody can ever read. Every file is its owner's alone (0600). Secrets are never
-//! logged; the text they were read from is overwritten. Erasing a key is not here. A keystore without
+//! logged; the text they were read from is overwritten. Copies of erased keys are elsewhere and not
+//! known here. A keystore without
 //! any key is not one whose keys were erased: it was lost, and whoever asks it is told.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -26,6 +27,9 @@ use crate::layout::Paths;
 
 /// The longest key file that is read.
 const KEY_FILE_BYTES_MAX: u64 = 4_096;
+
+/// Ends the name of the mark that an erased key leaves.
+const ERASED: &str = "erased";
 
 /// How many keys are kept in memory, so that sealing a note needs no file.
 const CACHED_MAX: usize = 1_024;
@@ -257,7 +261,7 @@ impl Keystore {
             let path = name
                 .map_err(FileError::new("list", &self.directory))?
                 .path();
-            if is_key_file(&path) {
+            if is_key_file(&path) || path.extension().is_some_and(|it| it == ERASED) {
                 return Ok(Presence::Keys);
             }
         }
@@ -359,6 +363,28 @@ impl Keystore {
         Ok(key)
     }
 
+    /// Erases a key for good: its bytes are overwritten, its file removed, both durable. A mark with
+    /// its name stays, so that a keystore whose last key was erased is not taken for a lost one.
+    fn erase_key(&self, name: &KeyRef) -> Result<(), CannotLoadKey> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(name);
+        let path = self.path(name);
+        let file = match fs::OpenOptions::new().write(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(FileError::new("open", &path)(error).into()),
+        };
+        let bytes = file.metadata().map_err(FileError::new("look at", &path))?;
+        let zeros = vec![0; usize::try_from(bytes.len()).unwrap_or(0)];
+        durable::replace(&path.with_extension(ERASED), b"", Keep::Durable)?;
+        (&file)
+            .write_all(&zeros)
+            .and_then(|()| file.sync_all())
+            .map_err(FileError::new("overwrite", &path))?;
+        fs::remove_file(&path).map_err(FileError::new("remove", &path))?;
+        Ok(durable::sync_dir(&self.directory)?)
+    }
+
     fn known(&self, name: &KeyRef, make: bool) -> Result<Option<SubjectKey>, CannotLoadKey> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = known.get(name) {
@@ -393,6 +419,10 @@ impl engine::ports::Keystore for Keystore {
 
     fn find(&self, name: &KeyRef) -> io::Result<Option<SubjectKey>> {
         Ok(self.known(name, false)?)
+    }
+
+    fn erase(&self, name: &KeyRef) -> io::Result<()> {
+        Ok(self.erase_key(name)?)
     }
 }
 

@@ -352,6 +352,11 @@ impl Keystore for Keys {
     fn find(&self, name: &KeyRef) -> io::Result<Option<SubjectKey>> {
         Ok(self.0.lock().unwrap().get(name).cloned())
     }
+
+    fn erase(&self, name: &KeyRef) -> io::Result<()> {
+        self.0.lock().unwrap().remove(name);
+        Ok(())
+    }
 }
 
 /// Snapshots, by size.

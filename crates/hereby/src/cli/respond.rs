@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use base::{IncidentId, Line, PersonName, Prose, ServiceName, Severity};
+use base::{IncidentId, Line, Name, PersonName, Prose, ServiceName, Severity};
 use clap::{Args, ValueEnum};
 use record::kinds::incident::{Audience, Role, Stamp, Status};
 
@@ -32,6 +32,9 @@ pub(crate) struct DeclareArgs {
     /// Rehearsed, not real: marked as a drill everywhere
     #[arg(long)]
     pub(crate) drill: bool,
+    /// Begin with the checklists and update clocks of this template
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) template: Option<Name>,
     /// When customers began to be hurt: 2017-12-21T07:30:00Z, "10m ago"
     #[arg(long, value_name = "TIME", value_parser = parse::when)]
     pub(crate) impact_start: Option<When>,

@@ -30,6 +30,7 @@ impl Session<'_> {
                 private: args.private,
                 service: args.service,
                 severity,
+                template: args.template,
                 title: args.title,
             })
             .await?;

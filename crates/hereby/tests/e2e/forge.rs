@@ -37,6 +37,8 @@ pub(crate) fn acts(vkey: &str, count: u64, word: impl Fn(u64) -> String) -> Vec<
                         private: false,
                         service: None,
                         severity: Severity::from_number(2).unwrap(),
+                        surroundings: None,
+                        template: None,
                         title: "a long day".parse::<base::Line>().unwrap().into(),
                     };
                     (Subject::Incident(incident), declared.into())

@@ -33,6 +33,8 @@ fn declared() -> Act {
             private: true,
             service: None,
             severity: Severity::from_number(2).unwrap(),
+            surroundings: None,
+            template: None,
             title: Sealable::Open("a miner runs from root's crontab".parse().unwrap()),
         }),
     }

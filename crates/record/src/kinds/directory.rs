@@ -51,6 +51,14 @@ pub enum PlaceKind {
 #[serde(deny_unknown_fields)]
 pub struct PersonRemoved {}
 
+/// What is personal of them can't be read any more: their key is erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonRedacted {
+    /// Which time it is, from 1.
+    pub count: u32,
+}
+
 /// People who look after services together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -200,32 +208,20 @@ pub struct PermissionWithdrawn {
     pub team: Option<TeamName>,
 }
 
-/// Every address has a name of its own: sealed text is bound to the name of its field.
-const ADDRESSES: [&str; PLACES_MAX] = [
-    "body.places.0.address",
-    "body.places.1.address",
-    "body.places.2.address",
-    "body.places.3.address",
-    "body.places.4.address",
-    "body.places.5.address",
-    "body.places.6.address",
-    "body.places.7.address",
-];
-
 impl PersonRegistered {
     pub(crate) fn visit_sealable(&mut self, visitor: &mut dyn SealVisitor) {
         if let Some(name) = &mut self.full_name {
             visitor.line("body.full_name", name);
         }
-        // More than there are names for are refused before anything is sealed.
-        for (place, field) in self.places.iter_mut().zip(ADDRESSES) {
-            visitor.line(field, &mut place.address);
+        for (at, place) in self.places.iter_mut().enumerate() {
+            visitor.line(&format!("body.places.{at}.address"), &mut place.address);
         }
     }
 }
 
 nothing_sealed!(
     PersonRemoved,
+    PersonRedacted,
     TeamRegistered,
     TeamRemoved,
     ServiceRegistered,

@@ -1,8 +1,9 @@
 //! What happens in an incident, from its declaration to its end.
 
-use base::{AlertId, IncidentId, Line, PersonName, Prose, ServiceName, Severity, Timestamp};
+use base::{AlertId, IncidentId, Line, Name, PersonName, Prose, ServiceName, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::directory::Dependency;
 use super::{SealVisitor, nothing_sealed};
 use crate::sealed::Sealable;
 
@@ -24,8 +25,49 @@ pub struct Declared {
     pub service: Option<ServiceName>,
     /// How bad it is.
     pub severity: Severity,
+    /// How things were around it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surroundings: Option<Surroundings>,
+    /// The template it began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Name>,
     /// What is wrong, in a line.
     pub title: Sealable<Line>,
+}
+
+/// How things were when an incident was declared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Surroundings {
+    /// This machine's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockSeen>,
+    /// What the affected service needs; at most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dependencies: Vec<DependencySeen>,
+}
+
+/// How sure a clock was of the time, as the kernel has it (adjtimex(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockSeen {
+    /// The most it is wrong by, in milliseconds, if it is synchronised.
+    pub max_error_ms: u64,
+    /// Whether something keeps it synchronised.
+    pub synchronised: bool,
+}
+
+/// How something that a service needs was, as far as hereby knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DependencySeen {
+    /// Alerts that fired for it.
+    pub alerts: u32,
+    /// What it is, and what the service does without it.
+    pub dependency: Dependency,
+    /// The oldest incident that was open on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
 }
 
 /// Somebody saw the declaration and is on it; reminders stop.
@@ -45,6 +87,19 @@ pub enum Role {
     Communications,
     /// Tickets, shifts, what comes next.
     Planning,
+}
+
+impl Role {
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Commander => "commander",
+            Role::Operations => "operations",
+            Role::Communications => "communications",
+            Role::Planning => "planning",
+        }
+    }
 }
 
 /// The commander (or the declarer) gave somebody a role.

@@ -211,6 +211,11 @@ impl Keystore for Memory {
         let keys = self.keys.lock().unwrap();
         Ok(keys.get(name.as_str()).copied().map(SubjectKey::from_bytes))
     }
+
+    fn erase(&self, name: &KeyRef) -> io::Result<()> {
+        self.keys.lock().unwrap().remove(name.as_str());
+        Ok(())
+    }
 }
 
 impl Snapshots for Memory {
