@@ -292,7 +292,10 @@ fn every_route_succeeds_as_documented() {
         let kept = route.path.contains("/tile/") || route.path.contains("/blobs/");
         assert_eq!(cache.contains("immutable"), kept, "{}", route.path);
         if route.method == "GET" {
-            let path = if kept { continue } else { filled(&route.path) };
+            let path = filled(&route.path);
+            if kept || route.path.contains("/files/") {
+                continue; // Named by what they hold.
+            }
             let head = world.local(&Ask::new("HEAD", &path));
             assert_eq!(head.status, reply.status, "HEAD {path}");
         }
