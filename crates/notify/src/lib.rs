@@ -10,7 +10,7 @@
 pub mod calendar;
 mod link;
 mod mail;
-//TRACKER
+pub mod tracker;
 
 pub use link::{BadLink, Link};
 pub use mail::{BadMailAddress, MailAddress};

@@ -1,6 +1,6 @@
 //! A link that is shown to people: in a meeting, in a review, in a terminal.
 //!
-//! It says nothing about where requests go: that is the tracker's base URL.
+//! It says nothing about where requests go: that is [`crate::tracker::BaseUrl`].
 
 use std::fmt;
 use std::str::FromStr;
