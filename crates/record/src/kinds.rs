@@ -168,6 +168,7 @@ kinds! {
     FollowupChanged: "followup.changed/1" => review::FollowupChanged,
     FollowupClosed: "followup.closed/1" => review::FollowupClosed,
     FollowupReminded: "followup.reminded/1" => review::FollowupReminded,
+    TicketTried: "followup.ticket_tried/1" => review::TicketTried,
     TicketLinked: "followup.ticket_linked/1" => review::TicketLinked,
     RunbookSaved: "runbook.saved/1" => work::RunbookSaved,
     RunbookRemoved: "runbook.removed/1" => work::RunbookRemoved,
