@@ -13,6 +13,7 @@ pub(crate) fn all() -> Value {
         record(),
         incidents(),
         work(),
+        prepared(),
         alerts(),
         access(),
         answers(),
@@ -325,6 +326,13 @@ fn work() -> Value {
                 {"type": "null"},
             ]},
         })),
+    })
+}
+
+/// What is written down before an incident, and what waits.
+fn prepared() -> Value {
+    let list = |item: Value| json!({"type": "array", "items": item});
+    json!({
         "Runbook": object(json!({
             "runbook": reference("Name"),
             "title": reference("Line"),
