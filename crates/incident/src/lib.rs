@@ -18,6 +18,7 @@ mod roles;
 mod rules;
 mod signal;
 mod state;
+pub mod stats;
 mod tick;
 
 pub use alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
