@@ -13,6 +13,8 @@ use serde_json::{Map, Value, json};
 use crate::problem::Problem;
 use crate::site::Site;
 
+pub(crate) mod stats;
+
 /// An incident in a list. `open`: whoever asks may see sealed text.
 pub(crate) fn summary(site: &Site, summary: &Summary, open: bool) -> Result<Value, Problem> {
     let acknowledged = summary
