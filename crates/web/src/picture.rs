@@ -14,7 +14,7 @@ use std::fmt::{self, Write as _};
 use base::Timestamp;
 use incident::stats::{INTERVAL_N_MIN, Numbers, Outcome, Phase, PhaseNumbers, Question};
 
-use scale::{Scale, lasts};
+use scale::{Scale, rounded};
 
 /// What is drawn.
 pub(crate) struct Picture<'a> {
@@ -27,7 +27,9 @@ const WIDTH: usize = 980;
 const MARGIN: usize = 28;
 const GAP: usize = 36;
 const HEAD_HEIGHT: usize = 128;
-const FOOT_HEIGHT: usize = 34;
+const FOOT_HEIGHT: usize = 40;
+/// About as wide as a character is, in the widest of the usual fonts.
+const CHARACTER_WIDTH: f64 = 6.4;
 
 /// Light first, for programs that know no media queries; print last, so that a dark screen does not
 /// reach the paper.
@@ -96,17 +98,7 @@ fn written(out: &mut String, picture: &Picture<'_>) -> fmt::Result {
         panel::draw(out, numbers, &scale, width)?;
         writeln!(out, "</g>")?;
     }
-    let foot = format!(
-        "Quantiles: Hyndman and Fan 7. Median's 95 % interval: bootstrap, of at least {INTERVAL_N_MIN}; \
-         where some go on, Kaplan-Meier. Means mislead, so none is drawn. At {}.",
-        picture.now
-    );
-    let bottom = height - 16;
-    writeln!(
-        out,
-        "<text class=\"dim\" x=\"{MARGIN}\" y=\"{bottom}\">{}</text>",
-        escaped(&foot)
-    )?;
+    foot(out, height)?;
     writeln!(out, "</svg>")
 }
 
@@ -178,37 +170,57 @@ fn head(out: &mut String, picture: &Picture<'_>) -> fmt::Result {
     legend(out, 92)
 }
 
+/// Shapes and what they mean, one behind the other.
 fn legend(out: &mut String, y: usize) -> fmt::Result {
     let middle = y - 4;
-    let items: [(usize, String, &str); 5] = [
-        (0, panel::dot(6.0, middle as f64, "dot"), "one incident"),
-        (110, panel::open_dot(5.0, middle as f64), "one that goes on"),
+    let top = middle - 7;
+    let items: [(String, &str); 5] = [
+        (panel::dot(11.0, middle as f64), "one incident"),
+        (panel::open_dot(7.0, middle as f64), "still open"),
         (
-            248,
             format!("<path class=\"ecdf\" d=\"M0 {middle}h22\"/>"),
             "share over by then (ECDF)",
         ),
         (
-            438,
             format!("<path class=\"km\" d=\"M0 {middle}h22\"/>"),
-            "the same, open ones counted (Kaplan-Meier)",
+            "with open ones (Kaplan-Meier)",
         ),
         (
-            730,
             format!(
-                "<rect class=\"band\" x=\"0\" y=\"{}\" width=\"22\" height=\"14\"/>\
-                 <path class=\"median\" d=\"M11 {}v14\"/>",
-                middle - 7,
-                middle - 7
+                "<rect class=\"band\" x=\"0\" y=\"{top}\" width=\"22\" height=\"14\"/>\
+                 <path class=\"median\" d=\"M11 {top}v14\"/>"
             ),
-            "median, its 95 % interval",
+            "median, 95 % interval",
         ),
     ];
-    for (x, shape, says) in items {
+    let mut x = MARGIN as f64;
+    for (shape, says) in items {
         writeln!(
             out,
-            "<g transform=\"translate({} 0)\">{shape}<text x=\"28\" y=\"{y}\">{says}</text></g>",
-            MARGIN + x
+            "<g transform=\"translate({x:.0} 0)\">{shape}<text x=\"28\" y=\"{y}\">{says}</text></g>"
+        )?;
+        x += 28.0 + CHARACTER_WIDTH * says.len() as f64 + 20.0;
+    }
+    Ok(())
+}
+
+/// How the numbers were made.
+fn foot(out: &mut String, height: usize) -> fmt::Result {
+    let texts = [
+        format!(
+            "Median: Hyndman and Fan 7, interval by bootstrap from {INTERVAL_N_MIN} on; where some are \
+             open, Kaplan-Meier with its log-log interval."
+        ),
+        "Means of durations mislead, so none is drawn. What lacks a stamp is not in a curve, and \
+         never counted as zero."
+            .to_owned(),
+    ];
+    for (text, above) in texts.iter().zip([34, 16]) {
+        let y = height - above;
+        let text = escaped(text);
+        writeln!(
+            out,
+            "<text class=\"dim\" x=\"{MARGIN}\" y=\"{y}\">{text}</text>"
         )?;
     }
     Ok(())
@@ -240,13 +252,13 @@ fn name(phase: Phase) -> &'static str {
     }
 }
 
-/// `n 42, 3 go on, 5 lack a stamp`.
+/// `n 42, 3 still open, 5 missing a stamp`.
 fn counts(numbers: &PhaseNumbers) -> String {
     let mut text = format!("n {}", numbers.done);
     let rest = [
-        (numbers.ongoing, "go on"),
-        (numbers.missing, "lack a stamp"),
-        (numbers.contradictory, "contradict themselves"),
+        (numbers.ongoing, "still open"),
+        (numbers.missing, "missing a stamp"),
+        (numbers.contradictory, "contradictory"),
     ];
     for (count, says) in rest.into_iter().filter(|(count, _)| *count > 0) {
         let _ = write!(text, ", {count} {says}");
@@ -278,20 +290,20 @@ fn median_of(numbers: &PhaseNumbers) -> Option<Median> {
     })
 }
 
-/// `median 12 min (8 min to 20 min)`.
+/// `median 12 min, 95 %: 8.0 min to 20 min`.
 fn median(numbers: &PhaseNumbers) -> String {
     let Some(median) = median_of(numbers) else {
         return match numbers.ongoing {
             0 => "no median".to_owned(),
-            _ => "median not reached: too many go on".to_owned(),
+            _ => "median not reached: too many are open".to_owned(),
         };
     };
     let interval = match median.interval {
-        Some((low, Some(high))) => format!(" ({} to {})", lasts(low), lasts(high)),
-        Some((low, None)) => format!(" ({} or more)", lasts(low)),
+        Some((low, Some(high))) => format!(", 95 %: {} to {}", rounded(low), rounded(high)),
+        Some((low, None)) => format!(", 95 %: {} or more", rounded(low)),
         None => ", too few for an interval".to_owned(),
     };
-    format!("median {}{interval}", lasts(median.at_ms))
+    format!("median {}{interval}", rounded(median.at_ms))
 }
 
 /// Text as XML takes it, in elements and attributes (XML 1.0, 2.4).

@@ -24,7 +24,7 @@ pub(crate) enum PhaseArg {
     Repair,
 }
 
-/// Say how long incidents take, how sure that is, and how often services fail
+/// Say how long incidents take and how sure that is
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   hereby stats --since 2024-01-01 --service checkout

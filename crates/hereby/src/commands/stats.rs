@@ -98,8 +98,11 @@ fn lines(stats: &Stats, width: Option<usize>) -> Vec<Line> {
     let mut lines = sentences(&head(stats), width);
     lines.push(Line::new());
     lines.extend(phases(&stats.phases, width));
-    lines.push(Line::new());
-    lines.extend(distribution(&stats.phases, width));
+    let distribution = distribution(&stats.phases, width);
+    if !distribution.is_empty() {
+        lines.push(Line::new());
+        lines.extend(distribution);
+    }
     lines.extend(sentences(&notes(stats), width));
     if stats.asked.phase.is_some() {
         for phase in &stats.phases {
@@ -244,7 +247,7 @@ fn distribution(phases: &[Phase], width: Option<usize>) -> Vec<Line> {
         (cells, axis.strip(done))
     });
     let label = format!("{} TO {}", short(axis.low_ms()), short(axis.high_ms()));
-    let header = ["IF OVER", "P25", "P50", "P75", "P90", label.as_str()];
+    let header = ["OF THOSE OVER", "P25", "P50", "P75", "P90", label.as_str()];
     table(&header, rows.collect(), width)
 }
 
@@ -252,8 +255,8 @@ fn notes(stats: &Stats) -> Vec<String> {
     let mut notes = Vec::new();
     if stats.phases.iter().any(|phase| phase.ongoing > 0) {
         notes.push(
-            "* Kaplan-Meier: open ones count for as long as they have lasted. The quantiles below \
-             the first table are of those that are over, and too short while some are open."
+            "* Kaplan-Meier: open ones count for as long as they have lasted. What is said of those \
+             over is too short while some are open."
                 .to_owned(),
         );
     }

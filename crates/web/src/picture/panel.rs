@@ -9,18 +9,18 @@ use super::scale::{Scale, lasts};
 use super::{counts, escaped, known_ms, median, median_of, name};
 
 /// How high a panel is.
-pub(super) const HEIGHT: usize = 262;
+pub(super) const HEIGHT: usize = 272;
 
 const LEFT: f64 = 46.0;
 const RIGHT: f64 = 14.0;
 /// Where the curves are: the top of the plot is all of them, its bottom none.
-const TOP: f64 = 56.0;
-const BOTTOM: f64 = 176.0;
+const TOP: f64 = 68.0;
+const BOTTOM: f64 = 188.0;
 /// Where the dots are.
-const DOTS_TOP: f64 = 188.0;
-const DOTS_BOTTOM: f64 = 226.0;
-const AXIS: f64 = 236.0;
-const LABELS: f64 = 252.0;
+const DOTS_TOP: f64 = 199.0;
+const DOTS_BOTTOM: f64 = 237.0;
+const AXIS: f64 = 246.0;
+const LABELS: f64 = 262.0;
 const RADIUS: f64 = 3.0;
 /// Tick labels are at least so far from each other.
 const LABEL_GAP: f64 = 38.0;
@@ -66,17 +66,15 @@ pub(super) fn draw(
         plot.right(),
         escaped(&span)
     )?;
-    let line = format!("{} · {}", counts(numbers), median(numbers));
-    writeln!(out, "<text x=\"0\" y=\"34\">{}</text>", escaped(&line))?;
+    for (line, y) in [(counts(numbers), 33), (median(numbers), 50)] {
+        writeln!(out, "<text x=\"0\" y=\"{y}\">{}</text>", escaped(&line))?;
+    }
     frame(out, &plot)?;
     if numbers.sample.is_none() && numbers.survival.is_none() {
         let middle = LEFT + (plot.right() - LEFT) / 2.0;
         let nothing = match numbers.missing {
             0 => "nothing to show".to_owned(),
-            missing => format!(
-                "nothing to show: {missing} lack {}",
-                span.replace('→', "or")
-            ),
+            _ => format!("nothing to show: {} is missing", span.replace('→', "or")),
         };
         return writeln!(
             out,
@@ -145,30 +143,34 @@ fn curves(out: &mut String, numbers: &PhaseNumbers, plot: &Plot<'_>) -> fmt::Res
         let share = |count: usize| count as f64 / sample.n as f64;
         let steps = sample.ecdf.iter();
         let steps = steps.map(|step| (step.at_ms, share(step.count)));
-        stairs(out, "ecdf", steps, plot)?;
+        stairs(out, "ecdf", steps, plot.right(), plot)?;
     }
     match &numbers.survival {
         Some(survival) if numbers.ongoing > 0 => {
             let steps = survival.steps.iter();
             let steps = steps.map(|step| (step.at_ms, 1.0 - step.share));
-            stairs(out, "km", steps, plot)
+            // Beyond the last incident nobody knows.
+            let last = numbers.incidents.iter().filter_map(|(_, it)| known_ms(*it));
+            let end = plot.x(last.max().unwrap_or(0) as f64);
+            stairs(out, "km", steps, end, plot)
         }
         _ => Ok(()),
     }
 }
 
-/// A curve that rises at each step to its share, and goes on to the end of the axis.
+/// A curve that rises at each step to its share, and goes on to its end.
 fn stairs(
     out: &mut String,
     class: &str,
     steps: impl Iterator<Item = (i64, f64)>,
+    end: f64,
     plot: &Plot<'_>,
 ) -> fmt::Result {
     write!(out, "<path class=\"{class}\" d=\"M{LEFT} {BOTTOM:.1}")?;
     for (ms, share) in steps {
         write!(out, "H{:.1}V{:.1}", plot.x(ms as f64), y(share))?;
     }
-    writeln!(out, "H{:.1}\"/>", plot.right())
+    writeln!(out, "H{end:.1}\"/>")
 }
 
 fn dots(out: &mut String, numbers: &PhaseNumbers, plot: &Plot<'_>) -> fmt::Result {
@@ -178,8 +180,8 @@ fn dots(out: &mut String, numbers: &PhaseNumbers, plot: &Plot<'_>) -> fmt::Resul
         let x = plot.x(ms as f64);
         let y = DOTS_TOP + spread(number) * (DOTS_BOTTOM - DOTS_TOP);
         let (shape, says) = match outcome {
-            Outcome::Ongoing(_) => (open_dot(x, y), "goes on, for"),
-            _ => (dot(x, y, "dot"), "took"),
+            Outcome::Ongoing(_) => (open_dot(x, y), "is open, for"),
+            _ => (dot(x, y), "took"),
         };
         writeln!(out, "<g>{}{shape}</g>", told(id, says, ms))?;
     }
@@ -190,8 +192,8 @@ fn told(id: IncidentId, says: &str, ms: i64) -> String {
     format!("<title>{id} {says} {}</title>", lasts(ms as f64))
 }
 
-pub(super) fn dot(x: f64, y: f64, class: &str) -> String {
-    format!("<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{RADIUS}\"/>")
+pub(super) fn dot(x: f64, y: f64) -> String {
+    format!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{RADIUS}\"/>")
 }
 
 /// Hollow, and pointing on.

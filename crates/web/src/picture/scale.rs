@@ -28,6 +28,8 @@ const TICKS: &[(i64, &str)] = &[
 pub(super) struct Scale {
     pub(super) low_ms: i64,
     pub(super) high_ms: i64,
+    /// Whether something is shorter than where it begins.
+    pub(super) cut: bool,
 }
 
 impl Scale {
@@ -45,6 +47,7 @@ impl Scale {
         Scale {
             low_ms,
             high_ms: above.unwrap_or(high.max(10 * low_ms)),
+            cut: low < low_ms,
         }
     }
 
@@ -55,10 +58,30 @@ impl Scale {
     }
 
     /// What is labelled: where, and with what.
-    pub(super) fn ticks(&self) -> impl Iterator<Item = (f64, &'static str)> {
+    pub(super) fn ticks(&self) -> impl Iterator<Item = (f64, String)> {
         let within = |ms: i64| (self.low_ms..=self.high_ms).contains(&ms);
         let ticks = TICKS.iter().filter(move |(ms, _)| within(*ms));
-        ticks.map(|(ms, says)| (self.place(*ms as f64), *says))
+        ticks.map(|(ms, says)| {
+            let below = if self.cut && *ms == self.low_ms {
+                "≤ "
+            } else {
+                ""
+            };
+            (self.place(*ms as f64), format!("{below}{says}"))
+        })
+    }
+}
+
+/// How long, to two digits or more: `8.2 min`, `20 min`, `1.5 h`.
+pub(super) fn rounded(ms: f64) -> String {
+    let units = [(DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s")];
+    let Some((unit, name)) = units.into_iter().find(|(unit, _)| *unit as f64 <= ms) else {
+        return format!("{ms:.0} ms");
+    };
+    let value = ms / unit as f64;
+    match value < 9.95 {
+        true => format!("{value:.1} {name}"),
+        false => format!("{value:.0} {name}"),
     }
 }
 
