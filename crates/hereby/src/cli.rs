@@ -20,6 +20,7 @@ pub(crate) mod listen;
 pub(crate) mod machine;
 pub(crate) mod parse;
 pub(crate) mod respond;
+pub(crate) mod stats;
 
 /// Declare incidents, run them, and keep evidence that stays trustworthy
 #[derive(Debug, Parser)]
@@ -144,6 +145,7 @@ pub(crate) enum Task {
     Show(respond::ShowArgs),
     Incidents(respond::IncidentsArgs),
     Watch(respond::WatchArgs),
+    Stats(stats::StatsArgs),
 
     Alerts(listen::AlertsArgs),
     Attach(listen::AttachArgs),

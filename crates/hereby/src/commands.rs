@@ -24,6 +24,7 @@ mod quiet;
 mod respond;
 pub(crate) mod shell;
 mod show;
+mod stats;
 mod tell;
 mod text;
 mod watch;
@@ -142,6 +143,7 @@ impl Session<'_> {
             Task::Show(args) => self.show(args).await,
             Task::Incidents(args) => self.incidents(args).await,
             Task::Watch(args) => self.watch(args).await,
+            Task::Stats(args) => self.stats(args).await,
             Task::Alerts(args) => self.alerts(args).await,
             Task::Attach(args) => self.attach(args).await,
             Task::Silence(args) => self.silence(args).await,

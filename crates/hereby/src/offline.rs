@@ -276,7 +276,7 @@ fn json_of(bytes: &[u8]) -> Result<serde_json::Value, Failure> {
 }
 
 /// Writes a file that was asked for; never over one that is there.
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let failed = |error: std::io::Error| {

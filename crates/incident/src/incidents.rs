@@ -69,6 +69,8 @@ pub struct Summary {
     pub declared_by: Actor,
     /// Rehearsed, not real.
     pub drill: bool,
+    /// When the first of the alerts fired that were attached to it while hereby knew them.
+    pub first_alert_at: Option<Timestamp>,
     /// Its number.
     pub id: IncidentId,
     /// What it did, as far as somebody said.
@@ -114,6 +116,7 @@ impl Incident {
                 declared_at: act.at,
                 declared_by: act.actor.clone(),
                 drill: body.drill,
+                first_alert_at: None,
                 id,
                 impact: ImpactStated::default(),
                 people: BTreeSet::new(),

@@ -24,6 +24,7 @@ mod limits;
 mod listen;
 mod metrics;
 mod openapi;
+mod picture;
 mod problem;
 mod prove;
 mod query;

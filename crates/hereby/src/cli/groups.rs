@@ -25,7 +25,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "See what happens",
-        &["show", "incidents", "watch", "alerts"],
+        &["show", "incidents", "watch", "alerts", "stats"],
     ),
     (
         "Direct alerts",

@@ -1,5 +1,7 @@
 //! The schemas that the document's operations refer to.
 
+mod stats;
+
 use serde_json::{Map, Value, json};
 
 use crate::route::reference;
@@ -17,6 +19,7 @@ pub(crate) fn all() -> Value {
         alerts(),
         access(),
         answers(),
+        stats::all(),
     ] {
         if let Value::Object(part) = part {
             schemas.extend(part);
