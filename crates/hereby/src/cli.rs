@@ -160,6 +160,7 @@ pub(crate) enum Task {
     Policy(directory::PolicyArgs),
 
     Verify(machine::VerifyArgs),
+    Auditor(machine::AuditorArgs),
     Prove(machine::ProveArgs),
     Export(machine::ExportArgs),
     Record(machine::RecordArgs),

@@ -160,6 +160,7 @@ impl Session<'_> {
             | Task::Serve(_)
             | Task::Witness(_)
             | Task::Verify(_)
+            | Task::Auditor(_)
             | Task::Prove(_)
             | Task::Export(_)
             | Task::Rebuild(_)

@@ -22,11 +22,13 @@ use crate::exit::{Exit, Failure};
 use crate::say::Out;
 use crate::station::keystore;
 
+mod auditor;
 mod doctor;
 mod rebuild;
 mod tend;
 mod verify;
 
+pub(crate) use auditor::auditor;
 pub(crate) use doctor::doctor;
 pub(crate) use rebuild::rebuild;
 pub(crate) use tend::record;

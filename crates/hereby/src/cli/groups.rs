@@ -37,7 +37,9 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Check the record",
-        &["verify", "prove", "export", "record", "rebuild", "witness"],
+        &[
+            "verify", "auditor", "prove", "export", "record", "rebuild", "witness",
+        ],
     ),
     ("Run hereby", &["up", "serve", "doctor"]),
     (

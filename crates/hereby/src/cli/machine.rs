@@ -103,6 +103,23 @@ pub(crate) struct VerifyArgs {
     pub(crate) settings: SettingsArgs,
 }
 
+/// Fold the record again and check that its invariants hold
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hereby auditor                             the record in the data directory
+  hereby auditor /mnt/backup/hereby          a copy of it
+
+Reads only, also beside a running hereby, which audits itself all the time.
+Exit code 5: an invariant is violated.")]
+pub(crate) struct AuditorArgs {
+    /// A data directory; default: the one of --data-dir
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Where archived segments went; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(crate) archive: Vec<PathBuf>,
+}
+
 /// Write a proof that an act is on the record
 #[derive(Args, Debug)]
 pub(crate) struct ProveArgs {

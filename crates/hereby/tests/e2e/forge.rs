@@ -53,7 +53,12 @@ pub(crate) fn acts(vkey: &str, count: u64, word: impl Fn(u64) -> String) -> Vec<
                     )
                 }
             };
-            let command = format!("forged-{index}").parse().unwrap();
+            let command = match index {
+                // What the auditor knows the id of.
+                0 => "hereby:record:opened".to_owned(),
+                _ => format!("forged-{index}"),
+            };
+            let command = command.parse().unwrap();
             Act {
                 id: act_id(&command, 0),
                 at: start.plus_ms(i64::try_from(index).unwrap()),
@@ -63,7 +68,8 @@ pub(crate) fn acts(vkey: &str, count: u64, word: impl Fn(u64) -> String) -> Vec<
                     on_behalf_of: None,
                 },
                 evidence: Evidence {
-                    digest: CommandDigest::from_bytes([7; 16]),
+                    // Of each command another one.
+                    digest: CommandDigest::from_bytes(u128::from(index).to_be_bytes()),
                     proof: Proof::LocalUid,
                     signed: None,
                 },

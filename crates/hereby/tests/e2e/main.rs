@@ -12,6 +12,7 @@
 
 mod alertmanager;
 mod archive;
+mod auditor;
 mod directory;
 mod faults;
 mod forge;
