@@ -165,6 +165,8 @@ pub(crate) enum Task {
     Export(machine::ExportArgs),
     Record(machine::RecordArgs),
     Rebuild(machine::RebuildArgs),
+    Backup(machine::BackupArgs),
+    Restore(machine::RestoreArgs),
     Witness(machine::WitnessArgs),
 
     Up(machine::UpArgs),

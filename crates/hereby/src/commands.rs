@@ -164,6 +164,8 @@ impl Session<'_> {
             | Task::Prove(_)
             | Task::Export(_)
             | Task::Rebuild(_)
+            | Task::Backup(_)
+            | Task::Restore(_)
             | Task::Record(_)
             | Task::Doctor(_)
             | Task::Policy(_)

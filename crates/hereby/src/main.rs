@@ -50,6 +50,8 @@ fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failure> {
         Task::Prove(args) => offline::prove(args, globals, out),
         Task::Export(args) => offline::export(args, globals, out),
         Task::Rebuild(args) => offline::rebuild(args, globals, out),
+        Task::Backup(args) => offline::backup(args, globals, out),
+        Task::Restore(args) => offline::restore(args, out),
         Task::Record(args) => offline::record(args, globals, out),
         Task::Doctor(args) => offline::doctor(args, globals, out),
         Task::Policy(_) => commands::policy(out),

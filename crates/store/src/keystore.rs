@@ -265,7 +265,7 @@ impl Keystore {
     }
 
     /// Where no key at all is, none was erased: `Err` says so.
-    fn must_be_there(&self) -> Result<(), CannotLoadKey> {
+    pub(crate) fn must_be_there(&self) -> Result<(), CannotLoadKey> {
         let lost = |why| {
             Err(CannotLoadKey::Lost {
                 directory: self.directory.clone(),
@@ -313,7 +313,8 @@ impl Keystore {
         Ok(keys)
     }
 
-    fn path(&self, name: &KeyRef) -> PathBuf {
+    /// The file that the key with this name is in, if there is one.
+    pub(crate) fn path(&self, name: &KeyRef) -> PathBuf {
         let digest = hash::sha256(&[name.as_str().as_bytes()]);
         let hex: String = digest.0.iter().map(|byte| format!("{byte:02x}")).collect();
         self.directory.join(hex)

@@ -7,10 +7,11 @@ use std::io;
 use std::path::Path;
 
 use record::act::Act;
+use record::checkpoint::Checkpoint;
 use record::hash::{self, Hash};
 use record::kinds::Body;
 use record::kinds::log::KeyRotated;
-use record::note::VerifierKey;
+use record::note::{Note, VerifierKey};
 use record::tree::Frontier;
 
 use crate::durable::FileError;
@@ -208,6 +209,16 @@ impl Scan {
             Ok(_) => {}
             Err(mismatch) => self.tail.damaged = Some((*at, mismatch.to_string())),
         }
+    }
+
+    /// Where the last signed line ends, and the signed checkpoint that it stands for.
+    pub(crate) fn signed_end(&self) -> Option<(u64, Checkpoint, Note)> {
+        let (at, signed, root) = self.last_signed.as_ref()?;
+        let mut line = String::new();
+        signed.write(&mut line);
+        let note = signed.to_note(self.replay.origin(), *root)?;
+        let checkpoint = Checkpoint::parse_text(note.text()).ok()?;
+        Some((at + line.len() as u64, checkpoint, note))
     }
 
     /// The keys that the last change of the log's key in the segment names.

@@ -41,7 +41,10 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "verify", "auditor", "prove", "export", "record", "rebuild", "witness",
         ],
     ),
-    ("Run hereby", &["up", "serve", "doctor"]),
+    (
+        "Run hereby",
+        &["up", "serve", "backup", "restore", "doctor"],
+    ),
     (
         "Give access and automate",
         &["token", "key", "send", "completions", "man"],

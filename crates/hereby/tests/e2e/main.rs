@@ -13,6 +13,7 @@
 mod alertmanager;
 mod archive;
 mod auditor;
+mod backup;
 mod directory;
 mod faults;
 mod forge;
