@@ -59,6 +59,8 @@ pub(crate) enum ScanError {
     File(#[from] FileError),
     #[error("byte {at}: {what}")]
     Damaged { at: u64, what: String },
+    #[error(transparent)]
+    Newer(segment::BadLine),
 }
 
 /// Reads the segment, and checks its last signature: a key among `keys` must have made it, or one
@@ -130,6 +132,7 @@ fn header_of(lines: &mut Lines, path: &Path, length: u64) -> Result<Option<Heade
         Ok(_) => Err(damaged(
             "the segment does not begin with its header".to_owned(),
         )),
+        Err(error @ segment::BadLine::Version(_)) => Err(ScanError::Newer(error)),
         Err(error) => Err(damaged(error.to_string())),
     }
 }

@@ -21,4 +21,5 @@ mod go_verifier;
 mod harness;
 mod kill;
 mod story;
+mod upgrade;
 mod witness;
