@@ -28,6 +28,7 @@ use crate::station::{Opening, Station, SystemClock, short};
 
 mod backstage;
 mod formats;
+mod notify;
 mod push;
 mod tls;
 
@@ -193,6 +194,11 @@ fn serve_until_told(
             tls = tls.as_ref().map(|(address, _)| tracing::field::display(address)),
             "hereby serves"
         );
+        notify::State::Ready.tell();
+        let stop = async {
+            stop.await;
+            notify::State::Stopping.tell();
+        };
         let serving = web::serve(options, listeners, stop);
         let touring = async {
             if !run.rehearse {

@@ -270,7 +270,7 @@ fn prioritize(duty: Duty) {
     match (rank.take(), duty) {
         (Err(error), Duty::Writes) => tracing::info!(
             %error,
-            "threads keep their ordinary priority; grant CAP_SYS_NICE to raise it"
+            "threads keep their ordinary priority; LimitRTPRIO=2 or CAP_SYS_NICE lets them go first"
         ),
         (Ok(realtime), Duty::Writes) => tracing::debug!(realtime, "threads go first"),
         _ => {}

@@ -20,6 +20,7 @@ mod forge;
 mod go_verifier;
 mod harness;
 mod kill;
+mod service;
 mod story;
 mod upgrade;
 mod witness;
