@@ -77,7 +77,7 @@ pub fn back_up_keys(
     for name in &names {
         wanted.extend(key_file(KEYSTORE, &keystore.path(name))?);
     }
-    let gone = gone(to, before.as_ref(), &wanted)?;
+    let gone = gone(to, &wanted)?;
     if !gone.is_empty() && !erase {
         let names = gone.into_iter().map(|(name, _)| name).collect();
         return Err(CannotBackUp::Gone(names, to.to_owned()));
@@ -130,36 +130,18 @@ fn key_file(root: &str, path: &Path) -> Result<Option<Wanted>, FileError> {
     }
 }
 
-/// Keys of subjects that the backup has and the keystore has not: what each opens, and its file.
-fn gone(
-    to: &Path,
-    before: Option<&KeysManifest>,
-    wanted: &[Wanted],
-) -> Result<Vec<(String, PathBuf)>, CannotBackUp> {
-    let kept: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
-    let files = before.into_iter().flat_map(|before| before.files.keys());
-    let of_subjects = files.filter(|name| name.starts_with(KEYSTORE));
-    let mut gone: Vec<PathBuf> = of_subjects
-        .filter(|name| !kept.contains(name.as_str()))
-        .map(|name| to.join(name))
-        .filter(|path| path.exists())
-        .collect();
-    if gone.is_empty() {
-        return Ok(Vec::new());
-    }
+/// Keys of subjects that lie in the backup and are not in the keystore: what each opens, and its
+/// file. What lies there counts, and not the manifest: a power failure may have come between.
+fn gone(to: &Path, wanted: &[Wanted]) -> Result<Vec<(String, PathBuf)>, CannotBackUp> {
+    let kept: BTreeSet<PathBuf> = wanted.iter().map(|wanted| to.join(&wanted.name)).collect();
     let backup = Keystore::at(to.join("keystore"));
-    let mut named = Vec::new();
-    for name in backup.list()? {
-        let file = backup.path(&name);
-        if let Some(at) = gone.iter().position(|path| *path == file) {
-            named.push((name.to_string(), gone.swap_remove(at)));
-        }
-    }
-    named.extend(
-        gone.into_iter()
-            .map(|path| (path.display().to_string(), path)),
-    );
-    Ok(named)
+    let files = backup.files()?;
+    let gone = files.into_iter().filter(|path| !kept.contains(path));
+    let named = |path: PathBuf| match backup.name_in(&path) {
+        Some(name) => (name.to_string(), path),
+        None => (path.display().to_string(), path),
+    };
+    Ok(gone.map(named).collect())
 }
 
 /// Removes the files, durably; what the disk makes of their old blocks is the disk's matter.

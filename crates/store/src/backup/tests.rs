@@ -357,6 +357,14 @@ fn keys_are_backed_up_apart_and_one_that_is_gone_goes_there_only_when_a_person_s
     );
     assert_eq!(backup.list().unwrap(), [keyref("incident/INC-2")]);
     check_keys(&safe).unwrap();
+    // Also one that a power failure left there when the manifest had forgotten it.
+    let left = backup.path(&keyref("incident/INC-1"));
+    Keystore::at(safe.join("keystore"))
+        .ensure(&keyref("incident/INC-1"))
+        .unwrap();
+    assert!(matches!(keys(false), Err(CannotBackUp::Gone(..))));
+    assert_eq!(keys(true).unwrap().erased, ["incident/INC-1"]);
+    assert!(!left.exists());
     // A keystore without any key was lost: nothing is erased because of it.
     std::fs::remove_file(keystore.path(&keyref("incident/INC-2"))).unwrap();
     assert!(matches!(keys(true), Err(CannotBackUp::Key(_))));
