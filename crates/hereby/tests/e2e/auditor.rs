@@ -54,6 +54,12 @@ fn a_sound_record_is_audited_beside_the_server_and_offline() {
     let last = audited(&server, "hereby_audit_last_success_timestamp_seconds");
     assert!((clock - last).abs() < 60.0, "{clock} {last}");
 
+    let doctor = place.hereby(&["doctor"]).stdout;
+    assert!(
+        doctor.contains("the auditor has found nothing wrong in"),
+        "{doctor}"
+    );
+
     // Beside the server: what its published checkpoint covers.
     eventually("all is published", || {
         place.json(&["auditor"])["entries"] == json!(4)
@@ -113,6 +119,13 @@ fn who_commands_and_operates_is_found_counted_and_an_alert_once_for_ever() {
         assert_eq!(audited(&server, &violations("fold")), 0.0);
         let alerts = place.ok(&["alerts"]);
         assert!(alerts.contains("Invariant violated: sam"), "{alerts}");
+        let doctor = place.hereby(&["doctor"]);
+        assert_eq!(doctor.code, 3);
+        let said = doctor.stdout;
+        assert!(
+            said.contains("invariants are violated: roles (1)"),
+            "{said}"
+        );
         assert_eq!(server.stop(), 0);
     }
     let fired = place.acts_of("alert.fired");
