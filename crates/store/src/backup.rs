@@ -37,6 +37,9 @@ pub use keys::{KeysBackedUp, back_up_keys};
 pub use restore::{Restored, Restoring, restore};
 pub use take::{BackedUp, back_up};
 
+/// Settings may lie in a data directory before it is one.
+const SETTINGS: &str = "hereby.toml";
+
 /// The name of a manifest.
 const MANIFEST: &str = "manifest.json";
 
@@ -188,7 +191,7 @@ impl Manifest {
         let checkpoint = crate::layout::Paths::new(directory).checkpoint();
         durable::make_dir(durable::parent(&checkpoint))?;
         durable::replace(&checkpoint, self.published.as_bytes(), Keep::Durable)?;
-        let settings = directory.join("hereby.toml");
+        let settings = directory.join(SETTINGS);
         match &self.settings {
             Some(text) => durable::replace(&settings, text.as_bytes(), Keep::Durable),
             None => {
@@ -203,7 +206,7 @@ impl Manifest {
 fn take_directory(to: &Path) -> Result<File, CannotBackUp> {
     durable::make_dir(to)?;
     let (lock, manifest) = (to.join(LOCK), to.join(MANIFEST));
-    if !lock.exists() && !manifest.exists() && !is_empty(to)? {
+    if !lock.exists() && !manifest.exists() && !is_empty(to, &[])? {
         return Err(CannotBackUp::Occupied(to.to_owned()));
     }
     let file = OpenOptions::new()
@@ -220,13 +223,13 @@ fn take_directory(to: &Path) -> Result<File, CannotBackUp> {
     }
 }
 
-/// Whether a directory has nothing in it that somebody put there.
-fn is_empty(directory: &Path) -> Result<bool, FileError> {
+/// Whether a directory has nothing in it but these, and what a file system keeps for itself.
+fn is_empty(directory: &Path, but: &[&str]) -> Result<bool, FileError> {
     let names = std::fs::read_dir(directory).map_err(FileError::new("list", directory))?;
     for name in names {
         let name = name.map_err(FileError::new("list", directory))?.file_name();
-        // What a file system keeps for itself.
-        if name != "lost+found" {
+        let expected = name.to_str().is_some_and(|name| but.contains(&name));
+        if name != "lost+found" && !expected {
             return Ok(false);
         }
     }

@@ -193,7 +193,7 @@ pub(crate) struct RestoreArgs {
     /// What `hereby backup` made
     #[arg(value_name = "BACKUP")]
     pub(crate) backup: PathBuf,
-    /// The data directory; it is not there yet, or is empty
+    /// The data directory; it is not there yet, or has at most hereby.toml in it
     #[arg(long, value_name = "DIR")]
     pub(crate) to: PathBuf,
     /// The backup of the keys; without it the record can be read and not be continued

@@ -27,9 +27,7 @@ pub(crate) fn backup(args: BackupArgs, globals: &Globals, out: &Out) -> Result<(
         return Err(Failure::usage("a backup is made of files: --url is not for it")
             .hint("run it on the machine with the record; on another one, hereby witness keeps a copy"));
     }
-    if let Some(keys) = &args.keys {
-        must_be_apart(&args.dir, keys)?;
-    }
+    check_places(&args)?;
     let data_dir = globals.data_dir()?;
     let config = Config::find(&args.settings, &data_dir)?;
     let paths = Paths::new(&data_dir);
@@ -63,6 +61,21 @@ pub(crate) fn backup(args: BackupArgs, globals: &Globals, out: &Out) -> Result<(
         started.elapsed().as_secs_f64(),
         out,
     )
+}
+
+/// Both places are directories, and apart from each other.
+fn check_places(args: &BackupArgs) -> Result<(), Failure> {
+    for place in std::iter::once(&args.dir).chain(&args.keys) {
+        if place.exists() && !place.is_dir() {
+            return Err(Failure::usage(format!("{} is a file", place.display()))
+                .because("a backup is a directory, so that the next one copies only what is new")
+                .hint("back up into a directory, then: tar -C DIRECTORY -cf FILE ."));
+        }
+    }
+    match &args.keys {
+        Some(keys) => must_be_apart(&args.dir, keys),
+        None => Ok(()),
+    }
 }
 
 fn must_be_apart(record: &Path, keys: &Path) -> Result<(), Failure> {

@@ -43,7 +43,12 @@ pub(crate) fn restore(args: RestoreArgs, out: &Out) -> Result<(), Failure> {
             let why = format!("{} acts with the root {}", report.entries, report.root);
             return Err(Stopped(Failure::new(Exit::Unverified, what).because(why)));
         }
-        let config = Config::find(&SettingsArgs::default(), paths.root())
+        // What is there before a restore is what will count.
+        let settings = match args.to.join("hereby.toml").exists() {
+            true => args.to.as_path(),
+            false => paths.root(),
+        };
+        let config = Config::find(&SettingsArgs::default(), settings)
             .map_err(|error| Stopped(error.into()))?;
         let keystore = config.record.keystore.clone();
         found = Some((report, config));
@@ -134,7 +139,7 @@ fn say(
             "root": manifest.root, "made_at": manifest.made_at, "blobs": report.blobs,
             "keys": restored.keys.is_some(),
             "keystore": restored.keystore.as_ref().map(|(path, _)| path),
-            "keystore_kept": restored.keystore_kept,
+            "keystore_kept": restored.keystore_kept, "settings_kept": restored.settings_kept,
             "anchor": { "path": anchor.path, "standing": word(&anchor.standing), "size": covers },
             "witness_size": witness,
         }));
@@ -162,6 +167,9 @@ fn say(
             "No keys were restored: the record can be read, and not be continued. Put keys/log.key \
              back before a start.",
         ),
+    }
+    if restored.settings_kept {
+        out.talk("hereby.toml was there already, and was left as it is.");
     }
     if let Some(newer) = witness.and_then(|size| size.checked_sub(manifest.size)) {
         out.talk(match newer {

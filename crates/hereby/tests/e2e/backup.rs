@@ -253,6 +253,9 @@ fn a_damaged_backup_and_a_target_that_is_not_empty_are_refused_and_nothing_is_to
     let said = place.hereby(&["backup", &to, "--keys", &format!("{to}/keys")]);
     assert_eq!(said.code, 2, "{}", said.stderr);
     assert!(said.stderr.contains("fiction"), "{}", said.stderr);
+    let said = place.hereby(&["backup", &format!("{to}/manifest.json")]);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("tar -C DIRECTORY"), "{}", said.stderr);
     assert_eq!(server.stop(), 0);
 }
 
@@ -290,4 +293,40 @@ fn what_was_erased_stays_erased_when_a_record_comes_back_that_was_backed_up_befo
     assert!(there.ok(&["show", "INC-2"]).contains("payroll leaked"));
     there.ok(&["verify"]);
     assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn a_record_with_an_archive_comes_back_without_it_and_says_what_was_not_checked() {
+    let place = Place::new();
+    place.configure("segment_mib = 1");
+    let server = place.serve();
+    let acts = super::archive::grow(&place, &server);
+    assert_eq!(server.stop(), 0);
+    let at = |name: &str| place.dir.path().join(name).to_str().unwrap().to_owned();
+    let (away, to, safe, back) = (at("away"), at("backup"), at("safe"), at("back"));
+    place.ok(&["record", "archive", &away, "--keep", "1"]);
+    let made = place.json(&["backup", &to, "--keys", &safe]);
+    assert!(!made["archived"].as_array().unwrap().is_empty(), "{made}");
+    std::fs::rename(&away, at("unmounted")).unwrap();
+    std::fs::remove_dir_all(place.data()).unwrap();
+
+    place.ok(&["backup", "--check", &to]);
+    place.ok(&["restore", &to, "--to", &back, "--keys", &safe]);
+    std::fs::rename(&back, place.data()).unwrap();
+    let server = place.serve();
+    assert_eq!(place.json(&["status"])["size"].as_u64(), Some(acts as u64));
+    place.ok(&["note", "INC-1", "without the archive"]);
+    let first = place.hereby(&["record", "show", "3"]);
+    assert!(
+        first.stderr.contains("archived segment"),
+        "{}",
+        first.stderr
+    );
+    place.ok(&["prove", &format!("{}", acts - 1)]);
+    // The auditor goes on from the snapshot that was kept for this.
+    let audited = place.json(&["auditor"]);
+    assert_eq!(audited["sound"], true, "{audited}");
+    assert!(audited["first"].as_u64().unwrap() > 0, "{audited}");
+    assert_eq!(server.stop(), 0);
+    place.ok(&["verify", "--archive", &at("unmounted")]);
 }

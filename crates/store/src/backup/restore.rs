@@ -9,7 +9,7 @@ use super::check::{check_backup, check_keys};
 use super::copy::{Copier, Wanted};
 use super::keys::{KEYS, KEYSTORE, signed_by};
 use super::{
-    CannotBackUp, Copied, Damaged, Files, KeysManifest, Manifest, is_empty, must_be_apart,
+    CannotBackUp, Copied, Damaged, Files, KeysManifest, Manifest, SETTINGS, is_empty, must_be_apart,
 };
 use crate::durable::{self, FileError};
 use crate::keystore::{self, CannotLoadKey, Keystore, Presence};
@@ -20,7 +20,7 @@ const STAGING: &str = ".restoring";
 
 /// In the order in which they get their places: a directory with a record and without keys does not
 /// start, one with keys and without a record would begin a new one.
-const PLACES: [&str; 5] = ["record", "blobs", "keys", "keystore", "hereby.toml"];
+const PLACES: [&str; 5] = ["record", "blobs", "keys", "keystore", SETTINGS];
 
 /// What is to be restored.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub struct Restoring<'a> {
     pub backup: &'a Path,
     /// The backup of its keys, if they are to be restored.
     pub keys: Option<&'a Path>,
-    /// The data directory: empty, or not there.
+    /// The data directory: not there, or empty but for a `hereby.toml`, which then counts.
     pub to: &'a Path,
 }
 
@@ -44,6 +44,8 @@ pub struct Restored {
     pub keystore: Option<(PathBuf, usize)>,
     /// A keystore elsewhere had keys already, and was left as it is.
     pub keystore_kept: bool,
+    /// Settings were there already, and were left as they are.
+    pub settings_kept: bool,
 }
 
 /// Restores a backup. `judge` is shown the directory before anything in it gets its place, and says
@@ -82,9 +84,10 @@ pub fn restore<E: From<CannotBackUp>>(
         keys,
         keystore: None,
         keystore_kept: false,
+        settings_kept: to.join(SETTINGS).symlink_metadata().is_ok(),
     };
     place_keystore(&mut restored, to, &staging, elsewhere)?;
-    move_in(to, &staging)?;
+    move_in(to, &staging, restored.settings_kept)?;
     Ok(restored)
 }
 
@@ -95,7 +98,7 @@ fn make_empty(to: &Path, staging: &Path) -> Result<(), CannotBackUp> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(FileError::new("remove", staging)(error).into()),
     }
-    if !is_empty(to)? {
+    if !is_empty(to, &[SETTINGS])? {
         return Err(CannotBackUp::Occupied(to.to_owned()));
     }
     durable::make_dir(staging)?;
@@ -210,8 +213,11 @@ fn place_keystore(
     Ok(())
 }
 
-fn move_in(to: &Path, staging: &Path) -> Result<(), CannotBackUp> {
+fn move_in(to: &Path, staging: &Path, settings_kept: bool) -> Result<(), CannotBackUp> {
     for name in PLACES {
+        if settings_kept && name == SETTINGS {
+            continue;
+        }
         let (from, place) = (staging.join(name), to.join(name));
         match fs::rename(&from, &place) {
             Ok(()) => durable::sync_dir(to)?,

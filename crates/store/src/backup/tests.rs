@@ -60,8 +60,10 @@ fn while_it_is_written_a_record_is_backed_up_to_its_last_signature_and_comes_bac
     assert_eq!(problems(&to), []);
 
     let back = place.temporary.path().join("back");
+    std::fs::create_dir(&back).unwrap();
     let restored = put_back(&to, &back).unwrap();
     assert_eq!(restored.manifest, made.manifest);
+    assert!(!restored.settings_kept);
     let reader = crate::Reader::open(&Paths::new(&back), &[]).unwrap();
     assert_eq!(reader.size(), 61);
     assert_eq!(root_of(&reader), made.manifest.root);
@@ -77,6 +79,15 @@ fn while_it_is_written_a_record_is_backed_up_to_its_last_signature_and_comes_bac
         "no key is in a record's backup"
     );
     assert!(!back.join(".restoring").exists());
+
+    // Settings that are there before, or lead elsewhere, are those that count.
+    let prepared = place.temporary.path().join("prepared");
+    std::fs::create_dir(&prepared).unwrap();
+    std::os::unix::fs::symlink("/etc/no-such.toml", prepared.join("hereby.toml")).unwrap();
+    assert!(put_back(&to, &prepared).unwrap().settings_kept);
+    let leads = std::fs::read_link(prepared.join("hereby.toml")).unwrap();
+    assert_eq!(leads, Path::new("/etc/no-such.toml"));
+    assert!(prepared.join("record/segments").is_dir());
 }
 
 #[test]
@@ -160,7 +171,7 @@ fn any_file_that_is_changed_cut_or_missing_is_named_and_nothing_is_restored() {
                 Err(CannotBackUp::Damaged(damaged)) => assert_eq!(damaged.path, path),
                 other => panic!("{name} {what}: {other:?}"),
             }
-            assert!(is_empty(&back).unwrap(), "{name} {what}");
+            assert!(is_empty(&back, &[]).unwrap(), "{name} {what}");
             std::fs::write(&path, &good).unwrap();
         }
     }
@@ -187,7 +198,7 @@ fn who_judges_what_was_restored_can_end_it_and_nothing_is_left() {
         Err(CannotBackUp::Unsigned)
     });
     assert!(matches!(refused, Err(CannotBackUp::Unsigned)));
-    assert!(is_empty(&back).unwrap());
+    assert!(is_empty(&back, &[]).unwrap());
 }
 
 #[test]
@@ -471,5 +482,5 @@ fn the_keys_of_another_time_are_not_put_beside_a_record_that_they_did_not_sign()
         matches!(refused, Err(CannotBackUp::OtherKey(_))),
         "{refused:?}"
     );
-    assert!(is_empty(&back).unwrap());
+    assert!(is_empty(&back, &[]).unwrap());
 }
