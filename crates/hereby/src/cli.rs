@@ -162,10 +162,13 @@ pub(crate) enum Task {
     Policy(directory::PolicyArgs),
 
     Verify(machine::VerifyArgs),
+    Auditor(machine::AuditorArgs),
     Prove(machine::ProveArgs),
     Export(machine::ExportArgs),
     Record(machine::RecordArgs),
     Rebuild(machine::RebuildArgs),
+    Backup(machine::BackupArgs),
+    Restore(machine::RestoreArgs),
     Witness(machine::WitnessArgs),
 
     Up(machine::UpArgs),

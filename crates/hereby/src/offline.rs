@@ -22,13 +22,19 @@ use crate::exit::{Exit, Failure};
 use crate::say::Out;
 use crate::station::keystore;
 
+mod auditor;
+mod backup;
 mod doctor;
 mod rebuild;
+mod restore;
 mod tend;
 mod verify;
 
+pub(crate) use auditor::auditor;
+pub(crate) use backup::backup;
 pub(crate) use doctor::doctor;
 pub(crate) use rebuild::rebuild;
+pub(crate) use restore::restore;
 pub(crate) use tend::record;
 pub(crate) use verify::verify;
 

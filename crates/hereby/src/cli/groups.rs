@@ -37,9 +37,14 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Check the record",
-        &["verify", "prove", "export", "record", "rebuild", "witness"],
+        &[
+            "verify", "auditor", "prove", "export", "record", "rebuild", "witness",
+        ],
     ),
-    ("Run hereby", &["up", "serve", "doctor"]),
+    (
+        "Run hereby",
+        &["up", "serve", "backup", "restore", "doctor"],
+    ),
     (
         "Give access and automate",
         &["token", "key", "send", "completions", "man"],
