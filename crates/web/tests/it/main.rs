@@ -15,6 +15,7 @@ mod memory;
 mod reading;
 mod schema;
 mod secure;
+mod sight;
 mod stats;
 mod table;
 mod tokens;
