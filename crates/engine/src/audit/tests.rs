@@ -350,7 +350,7 @@ fn an_approval_of_ones_own_and_a_request_done_too_soon_are_found() {
     let found = forged.found();
     let all = |found: &[(Invariant, String)]| {
         let of = found.iter().map(|(invariant, _)| *invariant);
-        of.collect::<std::collections::BTreeSet<_>>()
+        of.collect::<BTreeSet<_>>()
     };
     assert_eq!(all(&found), [Invariant::Approvals].into(), "{found:?}");
     assert_eq!(found.len(), 2, "{found:?}");
