@@ -10,6 +10,7 @@ mod heartbeats;
 mod laws;
 mod refusals;
 mod reminders;
+mod review;
 mod roles;
 mod silences;
 mod story;
