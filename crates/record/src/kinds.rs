@@ -207,6 +207,18 @@ kinds! {
     LogAnchorAccepted: "record.anchor_accepted/1" => log::AnchorAccepted,
 }
 
+impl Body {
+    /// The blobs that it cites.
+    pub fn blobs(&self) -> Vec<incident::BlobRef> {
+        match self {
+            Body::IncidentNoted(noted) => noted.blobs.clone(),
+            Body::IncidentFileAttached(file) => vec![file.blob()],
+            Body::ReviewPublished(published) => vec![published.document.clone()],
+            _ => Vec::new(),
+        }
+    }
+}
+
 fn parse<'a, T: Deserialize<'a>>(kind: &str, json: &'a str) -> Result<T, BadBody> {
     serde_json::from_str(json).map_err(|error| BadBody {
         kind: kind.to_owned(),
