@@ -4,6 +4,7 @@
 mod acts;
 mod incidents;
 mod lists;
+mod review;
 mod status;
 
 use hyper::Method;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Vec<Route> {
     [
         incidents::routes(),
         lists::routes(),
+        review::routes(),
         acts::routes(),
         status::routes(),
     ]
