@@ -18,5 +18,6 @@ mod forge;
 mod go_verifier;
 mod harness;
 mod kill;
+mod review;
 mod story;
 mod witness;
