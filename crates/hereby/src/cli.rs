@@ -20,6 +20,7 @@ pub(crate) mod listen;
 pub(crate) mod machine;
 pub(crate) mod parse;
 pub(crate) mod respond;
+pub(crate) mod review;
 pub(crate) mod stats;
 
 /// Declare incidents, run them, and keep evidence that stays trustworthy
@@ -142,6 +143,11 @@ pub(crate) enum Task {
     Severity(respond::SeverityArgs),
     Resolve(respond::ResolveArgs),
     Reopen(respond::ReopenArgs),
+    Review(review::ReviewArgs),
+    Finding(review::FindingArgs),
+    Followup(review::FollowupArgs),
+    Followups(review::FollowupsArgs),
+    Meeting(review::MeetingArgs),
     Show(respond::ShowArgs),
     Incidents(respond::IncidentsArgs),
     Watch(respond::WatchArgs),

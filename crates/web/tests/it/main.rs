@@ -13,6 +13,7 @@ mod commands;
 mod events;
 mod memory;
 mod reading;
+mod review;
 mod schema;
 mod secure;
 mod sight;
