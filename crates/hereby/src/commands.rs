@@ -19,6 +19,7 @@ use crate::say::{Line, Out, Style};
 mod access;
 mod afterwards;
 mod alerts;
+mod calendar;
 mod directory;
 mod keyfile;
 mod quiet;
@@ -29,6 +30,7 @@ mod show;
 mod stats;
 mod tell;
 mod text;
+mod ticket;
 mod watch;
 mod wire;
 
@@ -202,16 +204,26 @@ impl Session<'_> {
     }
 
     async fn submit(&self, verb: Verb) -> Result<(CommandId, Done), Failure> {
-        let signer: Option<(Name, Ed25519KeyPair)> = match &self.globals.sign {
-            Some(name) => Some((name.clone(), keyfile::Keys::of_user()?.signer(name)?)),
-            None => None,
-        };
         let id = match &self.globals.id {
             Some(id) => id.clone(),
             None => random_id()?,
         };
+        let done = self.submit_under(id.clone(), verb).await?;
+        Ok((id, done))
+    }
+
+    /// Sends a command that goes before the one that was asked for, under an id of its own.
+    async fn submit_before(&self, verb: impl Into<Verb>) -> Result<Done, Failure> {
+        self.submit_under(random_id()?, verb.into()).await
+    }
+
+    async fn submit_under(&self, id: CommandId, verb: Verb) -> Result<Done, Failure> {
+        let signer: Option<(Name, Ed25519KeyPair)> = match &self.globals.sign {
+            Some(name) => Some((name.clone(), keyfile::Keys::of_user()?.signer(name)?)),
+            None => None,
+        };
         let sending = Sending {
-            id: id.clone(),
+            id,
             verb,
             why: self.globals.why.clone(),
             on_behalf_of: self.globals.on_behalf_of.clone(),
@@ -225,8 +237,7 @@ impl Session<'_> {
             waiting: &waiting,
             options: self.options(),
         };
-        let done = self.client.submit(&sending, &via).await?;
-        Ok((id, done))
+        self.client.submit(&sending, &via).await
     }
 
     /// The options that lead to the same hereby again; those that the environment gives as well
