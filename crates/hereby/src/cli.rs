@@ -19,7 +19,10 @@ pub(crate) mod groups;
 pub(crate) mod listen;
 pub(crate) mod machine;
 pub(crate) mod parse;
+pub(crate) mod prepare;
+pub(crate) mod request;
 pub(crate) mod respond;
+pub(crate) mod work;
 
 /// Declare incidents, run them, and keep evidence that stays trustworthy
 #[derive(Debug, Parser)]
@@ -145,6 +148,25 @@ pub(crate) enum Task {
     Incidents(respond::IncidentsArgs),
     Watch(respond::WatchArgs),
 
+    Join(work::JoinArgs),
+    Leave(work::LeaveArgs),
+    Decide(work::DecideArgs),
+    Task(work::TaskArgs),
+    Ask(work::AskArgs),
+    Answer(work::AnswerArgs),
+    Questions(work::QuestionsArgs),
+    Contact(work::ContactArgs),
+    File(work::FileArgs),
+    Relate(work::RelateArgs),
+    Checklist(work::ChecklistArgs),
+    Tick(work::TickArgs),
+    Skip(work::SkipArgs),
+    Clock(work::ClockArgs),
+    Correct(work::CorrectArgs),
+    Read(work::ReadArgs),
+    Knew(work::KnewArgs),
+    Impact(work::ImpactArgs),
+
     Alerts(listen::AlertsArgs),
     Attach(listen::AttachArgs),
     Silence(listen::SilenceArgs),
@@ -158,6 +180,17 @@ pub(crate) enum Task {
     Grant(directory::GrantArgs),
     Withdraw(directory::WithdrawArgs),
     Policy(directory::PolicyArgs),
+
+    Runbook(prepare::RunbookArgs),
+    Template(prepare::TemplateArgs),
+    Import(prepare::ImportArgs),
+
+    Requests(request::RequestsArgs),
+    Approve(request::ApproveArgs),
+    Reject(request::RejectArgs),
+    TakeBack(request::TakeBackArgs),
+    Override(request::OverrideArgs),
+    Redact(request::RedactArgs),
 
     Verify(machine::VerifyArgs),
     Prove(machine::ProveArgs),

@@ -19,15 +19,25 @@ use crate::say::{Line, Out, Style};
 mod access;
 mod alerts;
 mod directory;
+mod files;
+mod import;
 mod keyfile;
+mod knew;
+mod markdown;
+mod money;
 mod quiet;
+mod reading;
+mod requests;
 mod respond;
+mod runbook;
 pub(crate) mod shell;
 mod show;
 mod tell;
 mod text;
+mod timeline;
 mod watch;
 mod wire;
+mod work;
 
 pub(crate) use directory::policy;
 
@@ -142,6 +152,31 @@ impl Session<'_> {
             Task::Show(args) => self.show(args).await,
             Task::Incidents(args) => self.incidents(args).await,
             Task::Watch(args) => self.watch(args).await,
+            Task::Join(args) => self.join(args).await,
+            Task::Leave(args) => self.leave(args).await,
+            Task::Decide(args) => self.decide(args).await,
+            Task::Task(args) => self.task(args).await,
+            Task::Ask(args) => self.ask(args).await,
+            Task::Answer(args) => self.answer(args).await,
+            Task::Questions(args) => self.questions(args).await,
+            Task::Contact(args) => self.contact(args).await,
+            Task::File(args) => self.file(args).await,
+            Task::Relate(args) => self.relate(args).await,
+            Task::Checklist(args) => self.checklist(args).await,
+            Task::Tick(args) => self.tick(args).await,
+            Task::Skip(args) => self.skip(args).await,
+            Task::Clock(args) => self.clock(args).await,
+            Task::Correct(args) => self.correct(args).await,
+            Task::Read(args) => self.read(args).await,
+            Task::Knew(args) => self.knew(args).await,
+            Task::Impact(args) => self.impact(args).await,
+            other => self.run_prepared(other).await,
+        }
+    }
+
+    /// Does what is not about one incident.
+    async fn run_prepared(&self, task: Task) -> Result<(), Failure> {
+        match task {
             Task::Alerts(args) => self.alerts(args).await,
             Task::Attach(args) => self.attach(args).await,
             Task::Silence(args) => self.silence(args).await,
@@ -153,22 +188,19 @@ impl Session<'_> {
             Task::Service(args) => self.service(args).await,
             Task::Grant(args) => self.grant(args).await,
             Task::Withdraw(args) => self.withdraw(args).await,
+            Task::Runbook(args) => self.runbook(args).await,
+            Task::Template(args) => self.template(args).await,
+            Task::Import(args) => self.import(args).await,
+            Task::Requests(_) => self.requests().await,
+            Task::Approve(args) => self.approve(args).await,
+            Task::Reject(args) => self.reject(args).await,
+            Task::TakeBack(args) => self.take_back(args).await,
+            Task::Override(args) => self.override_it(args).await,
+            Task::Redact(args) => self.redact(args).await,
             Task::Token(args) => self.token(args).await,
             Task::Key(args) => self.key(args).await,
             Task::Send(args) => self.send_any(args).await,
-            Task::Up(_)
-            | Task::Serve(_)
-            | Task::Witness(_)
-            | Task::Verify(_)
-            | Task::Prove(_)
-            | Task::Export(_)
-            | Task::Rebuild(_)
-            | Task::Record(_)
-            | Task::Doctor(_)
-            | Task::Policy(_)
-            | Task::Completions(_)
-            | Task::Man(_)
-            | Task::Reference => Err(Failure::new(
+            _ => Err(Failure::new(
                 Exit::Internal,
                 "this command asks no running hereby",
             )),
@@ -180,9 +212,11 @@ impl Session<'_> {
     async fn send(&self, verb: impl Into<Verb>) -> Result<Done, Failure> {
         let (id, done) = self.submit(verb.into()).await?;
         if self.out.is_json() {
+            let request = requests::waits(&done);
             self.out.json(&DoneDocument {
-                outcome: "done",
+                outcome: request.map_or("done", |_| "waits"),
                 id,
+                request,
                 done: &done,
             })?;
         }
@@ -190,16 +224,22 @@ impl Session<'_> {
     }
 
     async fn submit(&self, verb: Verb) -> Result<(CommandId, Done), Failure> {
-        let signer: Option<(Name, Ed25519KeyPair)> = match &self.globals.sign {
-            Some(name) => Some((name.clone(), keyfile::Keys::of_user()?.signer(name)?)),
-            None => None,
-        };
         let id = match &self.globals.id {
             Some(id) => id.clone(),
             None => random_id()?,
         };
+        let done = self.submit_as(id.clone(), verb).await?;
+        Ok((id, done))
+    }
+
+    /// Sends a command under this id.
+    async fn submit_as(&self, id: CommandId, verb: Verb) -> Result<Done, Failure> {
+        let signer: Option<(Name, Ed25519KeyPair)> = match &self.globals.sign {
+            Some(name) => Some((name.clone(), keyfile::Keys::of_user()?.signer(name)?)),
+            None => None,
+        };
         let sending = Sending {
-            id: id.clone(),
+            id,
             verb,
             why: self.globals.why.clone(),
             on_behalf_of: self.globals.on_behalf_of.clone(),
@@ -213,8 +253,7 @@ impl Session<'_> {
             waiting: &waiting,
             options: self.options(),
         };
-        let done = self.client.submit(&sending, &via).await?;
-        Ok((id, done))
+        self.client.submit(&sending, &via).await
     }
 
     /// The options that lead to the same hereby again; those that the environment gives as well
@@ -255,10 +294,13 @@ impl Session<'_> {
         given.flatten().collect()
     }
 
-    /// Sends a command and says what was done.
+    /// Sends a command and says what was done, or what it waits for.
     async fn does(&self, verb: impl Into<Verb>, said: impl Into<String>) -> Result<(), Failure> {
         let done = self.send(verb).await?;
-        self.did(&done, said.into());
+        match requests::waits(&done) {
+            Some(request) if !self.out.is_json() => self.say_waits(&done, request).await,
+            _ => self.did(&done, said.into()),
+        }
         Ok(())
     }
 
@@ -276,6 +318,11 @@ impl Session<'_> {
 
     /// Reads all pages of a list, up to [`LIST_MAX`] items.
     async fn list(&self, path: &str, cursor: &str) -> Result<Vec<Value>, Failure> {
+        self.list_of(path, cursor, LIST_MAX).await
+    }
+
+    /// Reads all pages of a list, up to `max` items.
+    async fn list_of(&self, path: &str, cursor: &str, max: usize) -> Result<Vec<Value>, Failure> {
         let mut items: Vec<Value> = Vec::new();
         let mut next: Option<Value> = None;
         let joint = if path.contains('?') { '&' } else { '?' };
@@ -292,10 +339,9 @@ impl Session<'_> {
                 .read(&format!("{path}{joint}limit=500{from}"))
                 .await?;
             items.extend(page.items);
-            if items.len() >= LIST_MAX && page.next.is_some() {
-                items.truncate(LIST_MAX);
-                self.out
-                    .warn(&format!("only the first {LIST_MAX} are shown"));
+            if items.len() >= max && page.next.is_some() {
+                items.truncate(max);
+                self.out.warn(&format!("only the first {max} are shown"));
                 return Ok(items);
             }
             match page.next {
@@ -308,12 +354,16 @@ impl Session<'_> {
 
     /// Says what was done, unless a document said it.
     fn did(&self, done: &Done, what: impl Into<Line>) {
+        let what = match requests::waits(done) {
+            Some(request) => Line::from(format!("Waits as {request}: nothing happened yet.")),
+            None => what.into(),
+        };
         let place = done
             .receipts
             .last()
             .map(|receipt| format!("  (entry {})", receipt.index));
         self.out
-            .talk(what.into().styled(Style::Dim, place.unwrap_or_default()));
+            .talk(what.styled(Style::Dim, place.unwrap_or_default()));
     }
 }
 
@@ -322,6 +372,9 @@ impl Session<'_> {
 struct DoneDocument<'a> {
     outcome: &'static str,
     id: CommandId,
+    /// The request that it waits as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
     #[serde(flatten)]
     done: &'a Done,
 }

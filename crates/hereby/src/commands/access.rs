@@ -179,8 +179,7 @@ impl Session<'_> {
                     person,
                     vkey: vkey.to_string().into(),
                 };
-                let done = self.send(verb).await?;
-                self.did(&done, said);
+                self.does(verb, said).await?;
                 self.next(&format!("acknowledge INC-1 --sign {key}"));
                 Ok(())
             }

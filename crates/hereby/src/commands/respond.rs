@@ -2,7 +2,7 @@
 
 use base::IncidentId;
 use record::command::{
-    Accept, Acknowledge, Assign, Declare, HandOver, Note, Relieve, Reopen, Resolve, SetSeverity,
+    Accept, Acknowledge, Assign, HandOver, Note, Relieve, Reopen, Resolve, SetSeverity,
     SetStatus, StampTime, Update, Waive,
 };
 
@@ -21,19 +21,10 @@ impl Session<'_> {
         for alert in &args.alert {
             alerts.push(self.alert_named(alert).await?);
         }
-        let (severity, title) = (args.severity, args.title.to_string());
-        let done = self
-            .send(Declare {
-                alerts,
-                drill: args.drill,
-                impact_start: args.impact_start.map(|start| start.resolve(self.now)),
-                private: args.private,
-                service: args.service,
-                severity,
-                template: args.template,
-                title: args.title,
-            })
-            .await?;
+        let verb = self.declaration(args, alerts).await?;
+        let (severity, title) = (verb.severity, verb.title.to_string());
+        let (drill, private) = (verb.drill, verb.private);
+        let done = self.send(verb).await?;
         if self.out.is_json() {
             return Ok(());
         }
@@ -43,10 +34,10 @@ impl Session<'_> {
         let mut said = Line::new()
             .text("Declared ")
             .styled(Style::Bold, incident.to_string());
-        if args.drill {
+        if drill {
             said = said.text(" ").styled(Style::Loud, "DRILL");
         }
-        if args.private {
+        if private {
             said = said.text(" ").styled(Style::Loud, "PRIVATE");
         }
         self.did(&done, said.text(format!(", {severity}: {title}")));
@@ -140,7 +131,7 @@ impl Session<'_> {
     pub(super) async fn note(&self, args: NoteArgs) -> Result<(), Failure> {
         let incident = args.incident;
         let text = self.prose(args.text.as_deref(), "note")?;
-        let blobs = self.upload(&args.file).await?;
+        let blobs = self.upload(incident, &args.file).await?;
         let with = match blobs.len() {
             0 => String::new(),
             1 => ", with a file".to_owned(),
