@@ -54,11 +54,10 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
         Verb::Relieve(verb) => roles::relieve(state, verb),
         Verb::Waive(verb) => roles::waive(state, verb, context),
         Verb::Note(note) => known(state, note.incident).and_then(|summary| {
-            at_most("blobs", note.blobs.len(), BLOBS_MAX)?;
-            if summary.private && !note.blobs.is_empty() {
+            at_most("files", note.blobs.len(), BLOBS_MAX)?;
+            if summary.redacted && !note.blobs.is_empty() {
                 return wrong_state(format!(
-                    "{} is private and files are not sealed yet: attached, this one could be read \
-                     by others. Put into the note what matters of it",
+                    "what is sealed in {} was erased: no file is taken any more",
                     note.incident
                 ));
             }

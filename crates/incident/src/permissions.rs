@@ -156,6 +156,43 @@ impl State {
         Err(refused(id, verb, wanted, &concern))
     }
 
+    /// Whether a person sees an incident. Until somebody has a permission, everybody sees everything.
+    /// Then somebody sees what they take part in or declared; what their permissions reach, which is
+    /// what their teams look after and what nobody does; and private ones only as a commander or an
+    /// admin.
+    pub fn may_see(&self, person: &PersonName, id: IncidentId) -> bool {
+        if !self.directory.is_governed() {
+            return true;
+        }
+        let Some(summary) = self.summary(id) else {
+            return false;
+        };
+        let declared = crate::roles::person_of(&summary.declared_by) == Some(person);
+        if declared || summary.involved().contains(person) {
+            return true;
+        }
+        let service = summary.service.as_ref();
+        let owner = service.and_then(|service| self.directory.owner(service));
+        let Some(known) = self.directory.people.get(person) else {
+            return false;
+        };
+        known.grants.iter().any(|grant| {
+            let reaches = match (&grant.team, owner) {
+                (None, _) | (Some(_), None) => true,
+                (Some(team), Some(owner)) => team == owner,
+            };
+            let trusted = matches!(grant.permission, Commander | Admin);
+            reaches && (trusted || !summary.private)
+        })
+    }
+
+    /// Whether a person sees every entry of the record. The text of private incidents is sealed in it.
+    pub fn may_see_everything(&self, person: &PersonName) -> bool {
+        let whole = |grant: &crate::Grant| grant.team.is_none();
+        let known = self.directory.people.get(person);
+        !self.directory.is_governed() || known.is_some_and(|known| known.grants.iter().any(whole))
+    }
+
     fn concern(&self, verb: &Verb) -> Concern<'_> {
         let of_service = |service: Option<&ServiceName>| {
             let owner = service.and_then(|service| self.directory.owner(service));

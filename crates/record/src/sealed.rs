@@ -5,6 +5,8 @@
 //! proof stay as they were. AES-256-GCM (NIST SP 800-38D); the nonce is derived, so that sealing
 //! needs no randomness: see [`seal`].
 
+mod file;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,6 +17,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use file::SealedFile;
 
 /// Text as it stands on the record: readable, or sealed under a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use base::TokenId;
+use base::{Actor, PersonName, TokenId};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use engine::{Engine, Transport};
@@ -17,6 +17,7 @@ use record::kinds::access::Scope;
 use crate::connection::Peer;
 use crate::problem::Problem;
 use crate::rates::Who;
+use crate::sight::Sight;
 
 /// Every token begins so.
 const TOKEN_PREFIX: &str = "hby_";
@@ -29,6 +30,8 @@ pub(crate) struct Caller {
     /// For the engine; `None`: nobody we know.
     pub(crate) transport: Option<Transport>,
     scopes: Scopes,
+    /// The person whom a token makes its holder.
+    person: Option<PersonName>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +51,7 @@ impl Caller {
             who,
             transport: None,
             scopes: Scopes::These(BTreeSet::new()),
+            person: None,
         }
     }
 
@@ -71,6 +75,7 @@ impl Caller {
                 who: Who::Uid(*uid),
                 transport: Some(Transport::LocalUid(*uid)),
                 scopes: Scopes::All,
+                person: None,
             },
             Peer::Plain(_) | Peer::Tls(_) => Caller::nobody(peer),
         })
@@ -85,11 +90,11 @@ impl Caller {
         let secret = secret(token).ok_or_else(|| invalid("this is not a token of hereby"))?;
         let hash = hash::sha256(&[&secret]);
         let id = token_id(&hash).ok_or_else(|| invalid("this is not a token of hereby"))?;
-        let (held, scopes) = engine
+        let (held, scopes, holder) = engine
             .view()
             .read(|state| {
                 let found = state.access.valid_token(&id, engine.now());
-                found.map(|token| (token.hash, token.scopes.clone()))
+                found.map(|token| (token.hash, token.scopes.clone(), token.actor.clone()))
             })
             .map_err(|refusal| invalid(&refusal.detail))?;
         if !equal(&held, &hash) {
@@ -99,6 +104,10 @@ impl Caller {
             who: Who::Token(id.clone()),
             transport: Some(Transport::Token(id)),
             scopes: Scopes::These(scopes),
+            person: match holder {
+                Actor::Person { id } => Some(id),
+                _ => None,
+            },
         })
     }
 
@@ -145,9 +154,12 @@ impl Caller {
         }
     }
 
-    /// Whether sealed text of private incidents is shown to them.
-    pub(crate) fn opens_sealed(&self) -> bool {
-        self.holds(&[Scope::Respond, Scope::Admin])
+    /// What they see. Sealed text of private incidents is shown to those who may do something.
+    pub(crate) fn sight(&self) -> Sight {
+        Sight {
+            open: self.holds(&[Scope::Respond, Scope::Admin]),
+            person: self.person.clone(),
+        }
     }
 }
 

@@ -27,6 +27,12 @@ pub trait Backstage: Send + Sync {
     /// When the keystore can't be read.
     fn subject_key(&self, name: &KeyRef) -> io::Result<Option<SubjectKey>>;
 
+    /// The same; made, durably, if there is none.
+    ///
+    /// # Errors
+    /// When the keystore can't be used.
+    fn ensure_subject_key(&self, name: &KeyRef) -> io::Result<SubjectKey>;
+
     /// Keeps a blob, durably, and answers its SHA-256.
     ///
     /// # Errors

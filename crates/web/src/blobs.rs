@@ -15,7 +15,7 @@ use crate::reply::{self, Answer, BYTES, Keep, with_type};
 use crate::route::{Access, Form, Gives, Route, Takes};
 
 /// Bytes of a blob.
-const BLOB_BYTES_MAX: usize = 8 << 20;
+pub(crate) const BLOB_BYTES_MAX: usize = 8 << 20;
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
@@ -87,7 +87,7 @@ async fn one(call: Call) -> Answer {
     Ok(response)
 }
 
-fn hex(hash: &Hash) -> String {
+pub(crate) fn hex(hash: &Hash) -> String {
     hash.0
         .iter()
         .fold(String::with_capacity(64), |mut out, byte| {
@@ -97,7 +97,7 @@ fn hex(hash: &Hash) -> String {
         })
 }
 
-fn unhex(text: &str) -> Option<Hash> {
+pub(crate) fn unhex(text: &str) -> Option<Hash> {
     let digits = text.as_bytes();
     if digits.len() != 64 || digits.iter().any(u8::is_ascii_uppercase) {
         return None;

@@ -16,7 +16,7 @@ use crate::rates::Class;
 use crate::read::optional;
 use crate::reply::{self, Answer};
 use crate::route::{Access, Form, Gives, Parameter, Route, Takes};
-use crate::{openapi, prove};
+use crate::{files, openapi, prove};
 
 const PATH: &str = "/api/v1/commands/";
 
@@ -93,6 +93,13 @@ async fn send(call: Call) -> Answer {
         .header("Hereby-Signature")?
         .map(signature)
         .transpose()?;
+    let cited = files::cited(&command.verb);
+    if !cited.is_empty() {
+        let there = call
+            .site
+            .blocking(move |site| files::must_be_there(site, &cited));
+        there.await?;
+    }
     let request = Request {
         transport: call.transport()?,
         command,

@@ -27,6 +27,7 @@ use crate::read::{entries_from, optional};
 use crate::render;
 use crate::reply::{Answer, Endless};
 use crate::route::{Access, Form, Gives, Parameter, Route, Takes};
+use crate::sight::Sight;
 use crate::site::{Site, stopped};
 
 const EVENT_STREAM: &str = "text/event-stream";
@@ -84,6 +85,17 @@ pub(crate) fn routes() -> Vec<Route> {
 
 async fn events(call: Call) -> Answer {
     let incident: Option<IncidentId> = call.query_as("incident")?;
+    if let Some(id) = incident {
+        let sight = call.caller.sight();
+        // One that is yet to be declared can be waited for.
+        let known = call.site.engine().view().read(|state| {
+            let exists = state.incidents.summary(id).is_some();
+            !exists || sight.sees(state, id)
+        });
+        if !known {
+            sight.must_see(&call.site, id)?;
+        }
+    }
     let after = call.query_as::<u64>("after")?;
     let after = call.header_as::<u64>("Last-Event-ID")?.or(after);
     let size = call.site.engine().view().head().size;
@@ -116,7 +128,7 @@ async fn events(call: Call) -> Answer {
         let piece: Bytes = receiver.recv().await?;
         // Asked once more here: since the piece was made the token may have been revoked, and the
         // piece may hold what happened after that.
-        listener.opens_sealed()?;
+        listener.sight()?;
         Some((
             Ok::<_, std::convert::Infallible>(piece),
             (receiver, listener),
@@ -139,11 +151,11 @@ struct Listener {
 }
 
 impl Listener {
-    /// Whether sealed text is shown to them now; `None`: they may listen no more.
-    fn opens_sealed(&self) -> Option<bool> {
+    /// What they see now; `None`: they may listen no more.
+    fn sight(&self) -> Option<Sight> {
         let caller = self.caller.still(self.site.engine()).ok()?;
         caller.require(NEEDED).ok()?;
-        Some(caller.opens_sealed())
+        Some(caller.sight())
     }
 }
 
@@ -163,13 +175,13 @@ impl Feed {
             return;
         }
         loop {
-            let Some(open) = self.listener.opens_sealed() else {
+            let Some(sight) = self.listener.sight() else {
                 return;
             };
             let (from, incident) = (self.next, self.incident);
             let page = self
                 .site
-                .blocking(move |site| page(site, from, incident, open))
+                .blocking(move |site| page(site, from, incident, &sight))
                 .await;
             match page {
                 Ok((text, next)) => {
@@ -206,7 +218,7 @@ impl Feed {
                     return moved;
                 }
                 () = tokio::time::sleep(self.site.limits().event_heartbeat) => {
-                    if self.listener.opens_sealed().is_none() {
+                    if self.listener.sight().is_none() {
                         return false;
                     }
                     if !self.send(sender, ":\n\n".into()).await {
@@ -235,7 +247,7 @@ fn page(
     site: &Site,
     from: u64,
     incident: Option<IncidentId>,
-    open: bool,
+    sight: &Sight,
 ) -> Result<(String, u64), Problem> {
     // Only what the state includes: whoever hears of an act can read what it led to.
     let size = site.engine().view().head().size;
@@ -262,7 +274,9 @@ fn page(
     };
     let mut text = String::new();
     for (index, entry) in found {
-        write(site, &mut text, index, &entry, open)?;
+        if sight.sees_entry(site, &entry) {
+            write(site, &mut text, index, &entry, sight.open)?;
+        }
     }
     Ok((text, next.min(size).max(from)))
 }

@@ -18,6 +18,7 @@ mod commands;
 mod connection;
 mod dispatch;
 mod events;
+mod files;
 mod health;
 mod limits;
 mod listen;
@@ -32,6 +33,7 @@ mod records;
 mod render;
 mod reply;
 mod route;
+mod sight;
 mod site;
 mod table;
 

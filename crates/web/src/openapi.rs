@@ -3,6 +3,7 @@
 
 mod commands;
 mod schemas;
+mod work;
 
 use hyper::Method;
 use serde_json::{Map, Value, json};

@@ -112,6 +112,15 @@ impl Problem {
         .into()
     }
 
+    /// It can't be done in the state things are in.
+    pub(crate) fn wrong_state(detail: impl Into<String>) -> Problem {
+        Refusal {
+            reason: Reason::WrongState,
+            detail: detail.into(),
+        }
+        .into()
+    }
+
     /// No valid token was sent (RFC 6750 section 3).
     pub(crate) fn unauthorized(detail: impl Into<String>, sent: bool) -> Problem {
         let challenge = match sent {

@@ -1,6 +1,8 @@
 //! What is shown of incidents, alerts and acts: the one file in which the domain's types become
 //! the API's JSON.
 
+mod work;
+
 use base::{ActId, Name, PersonName, ServiceName, TeamName, Timestamp, TokenId};
 use engine::{Key, Token};
 use incident::{Alert, Heartbeat, Incident, Maintenance, Person, Service, Silence, Summary, Team};
@@ -9,6 +11,8 @@ use record::kinds::Body;
 use record::kinds::incident::Role;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+
+pub(crate) use work::{request, runbook, template};
 
 use crate::problem::Problem;
 use crate::site::Site;
@@ -53,6 +57,14 @@ pub(crate) fn summary(site: &Site, summary: &Summary, open: bool) -> Result<Valu
         "touched_at": summary.touched_at,
         "roles": roles,
         "acts": summary.acts,
+        "people": summary.people,
+        "impact": summary.impact,
+        "redacted": summary.redacted,
+        "relations": summary
+            .relations
+            .iter()
+            .map(|(relation, to)| json!({"relation": relation, "to": to}))
+            .collect::<Vec<_>>(),
         "waived": summary.waived,
     }))
 }
@@ -86,6 +98,8 @@ pub(crate) fn incident(site: &Site, incident: &Incident, open: bool) -> Result<V
         fields.insert("next_reminder".to_owned(), json!(incident.next_reminder));
         fields.insert("reminders".to_owned(), json!(incident.reminders));
         fields.insert("told_at".to_owned(), json!(incident.told_at));
+        fields.insert("work".to_owned(), work::work(&incident.work));
+        fields.insert("review".to_owned(), work::review(&incident.review));
     }
     Ok(value)
 }

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use crate::route::Route;
-use crate::{alerts, blobs, commands, events, health, metrics, openapi, read, records};
+use crate::{alerts, blobs, commands, events, files, health, metrics, openapi, read, records};
 
 /// The table.
 pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
@@ -13,6 +13,7 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
         read::routes(),
         events::routes(),
         blobs::routes(),
+        files::routes(),
         alerts::routes(),
         records::routes(),
         health::routes(),

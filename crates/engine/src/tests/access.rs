@@ -393,7 +393,8 @@ fn a_key_replaced_under_the_same_name_does_not_vouch_for_the_old_one() {
                 key: word("kim-laptop"),
             },
         ),
-        local("e-2", enroll("kim-laptop", "kim", 10)),
+        // Another person: for the same one it would wait for others.
+        local("e-2", enroll("kim-laptop", "sam", 10)),
         sign(local("d-1", declare("x")), "kim-laptop", 9),
     ]);
     assert_eq!(reason(&outcomes[2]), Reason::Forbidden);

@@ -41,6 +41,10 @@ impl Backstage for Storage {
         self.published.tile(id)
     }
 
+    fn ensure_subject_key(&self, name: &KeyRef) -> io::Result<SubjectKey> {
+        engine::ports::Keystore::ensure(self.keystore.as_ref(), name)
+    }
+
     fn subject_key(&self, name: &KeyRef) -> io::Result<Option<SubjectKey>> {
         match self.keystore.key(name) {
             // Reading goes on, with the text sealed; `doctor` and the log say why.

@@ -18,16 +18,18 @@ pub(crate) struct CommandForm {
 }
 
 /// An argument: its name, its schema, and whether it must be there.
-type Argument = (&'static str, Value, bool);
+pub(super) type Argument = (&'static str, Value, bool);
 
 /// The form of the command with this name.
 pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
     let (summary, arguments, example) = incident(name)
         .or_else(|| quiet(name))
         .or_else(|| access(name))
-        .or_else(|| directory(name))?;
+        .or_else(|| directory(name))
+        .or_else(|| super::work::form(name))?;
     let scopes = match name {
-        "token.issue" | "token.revoke" | "key.enroll" | "key.revoke" | "record.rotate_key" => ADMIN,
+        "token.issue" | "token.revoke" | "key.enroll" | "key.revoke" | "record.rotate_key"
+        | "incident.redact" | "person.redact" => ADMIN,
         _ if directory(name).is_some() => ADMIN,
         _ => RESPOND,
     };
@@ -55,11 +57,11 @@ pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
     })
 }
 
-fn must(name: &'static str, schema: &str) -> Argument {
+pub(super) fn must(name: &'static str, schema: &str) -> Argument {
     (name, reference(schema), true)
 }
 
-fn may(name: &'static str, schema: &str) -> Argument {
+pub(super) fn may(name: &'static str, schema: &str) -> Argument {
     // Left out and `null` mean the same.
     (
         name,
@@ -68,11 +70,11 @@ fn may(name: &'static str, schema: &str) -> Argument {
     )
 }
 
-fn flag(name: &'static str) -> Argument {
+pub(super) fn flag(name: &'static str) -> Argument {
     (name, json!({"type": "boolean", "default": false}), false)
 }
 
-fn several(name: &'static str, schema: &str, max: usize) -> Argument {
+pub(super) fn several(name: &'static str, schema: &str, max: usize) -> Argument {
     (
         name,
         json!({"type": "array", "maxItems": max, "items": reference(schema)}),
@@ -130,6 +132,7 @@ fn incident(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
                 flag("private"),
                 may("service", "ServiceName"),
                 must("severity", "Severity"),
+                may("template", "Name"),
                 must("title", "Line"),
             ],
             json!({"title": "Checkout fails for one in five", "severity": 2, "service": "checkout"}),

@@ -12,6 +12,7 @@ pub(crate) fn all() -> Value {
         text(),
         record(),
         incidents(),
+        work(),
         alerts(),
         access(),
         answers(),
@@ -58,6 +59,20 @@ fn words() -> Value {
         "IncidentStatus": {"enum": ["investigating", "identified", "monitoring", "resolved"]},
         "Scope": {"enum": ["read", "respond", "alerts", "witness", "admin"]},
         "Index": {"type": "integer", "minimum": 0},
+        "Number": {"type": "integer", "minimum": 1, "maximum": u32::MAX},
+        "Count": {"type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1},
+        "Currency": matching("^[A-Z]{3}$"),
+        "Relation": {"enum": ["caused_by", "duplicate_of", "related_to"]},
+        "DataHarm": {"enum": ["changed", "lost", "none", "read"]},
+        "TaskOutcome": {"enum": ["done", "dropped"]},
+        "StepOutcome": {"enum": ["done", "skipped"]},
+        "Reach": {"enum": ["team", "organisation", "everyone"]},
+        "ReviewAudience": {"enum": ["internal", "customers", "executive"]},
+        "ReviewSection": {"enum": [
+            "abstract", "problem", "impact", "contributing_factor", "sooner_detection", "worked",
+            "near_miss", "learned", "customers_what", "customers_data", "customers_actions",
+            "customers_next", "residual_risk"
+        ]},
         "Milliseconds": {"type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1},
         "Hash": {
             "type": "string",
@@ -211,6 +226,18 @@ fn incidents() -> Value {
             "additionalProperties": {"type": "array", "items": reference("PersonName")},
         },
         "acts": reference("Index"),
+        "people": {"type": "array", "items": reference("PersonName")},
+        "impact": {"type": "object", "properties": {
+            "cost_minor": reference("Count"),
+            "currency": reference("Currency"),
+            "customers": reference("Count"),
+            "data": reference("DataHarm"),
+        }},
+        "redacted": {"type": "boolean"},
+        "relations": {"type": "array", "items": object(json!({
+            "relation": reference("Relation"),
+            "to": reference("IncidentId"),
+        }))},
         "waived": {"type": "array", "items": reference("PersonName")},
     });
     json!({
@@ -227,9 +254,103 @@ fn incidents() -> Value {
                     "next_reminder": maybe("Timestamp"),
                     "reminders": reference("Index"),
                     "told_at": {"type": "object", "additionalProperties": reference("Timestamp")},
+                    "work": reference("Work"),
+                    "review": reference("Review"),
                 }},
             ]},
             "alerts": {"type": "array", "items": reference("Alert")},
+        })),
+    })
+}
+
+/// What people do in an incident, and what is written down before one.
+fn work() -> Value {
+    let list = |item: Value| json!({"type": "array", "items": item});
+    json!({
+        "UpdateEvery": {
+            "type": "object",
+            "propertyNames": reference("Audience"),
+            "additionalProperties": reference("Milliseconds"),
+        },
+        "Work": object(json!({
+            "tasks": list(object(json!({
+                "task": reference("Number"),
+                "act": reference("ActId"),
+                "owner": maybe("PersonName"),
+                "outcome": maybe("TaskOutcome"),
+            }))),
+            "questions": list(object(json!({
+                "question": reference("Number"),
+                "act": reference("ActId"),
+                "person": maybe("PersonName"),
+                "answer": maybe("ActId"),
+            }))),
+            "contacts": list(object(json!({
+                "contact": reference("Number"),
+                "act": reference("ActId"),
+            }))),
+            "checklists": list(object(json!({
+                "checklist": reference("Number"),
+                "act": reference("ActId"),
+                "steps": reference("Number"),
+                "ticked": {"type": "object", "additionalProperties": reference("StepOutcome")},
+            }))),
+            "files": list(object(json!({"sha256": reference("Hash"), "act": reference("ActId")}))),
+            "clocks": list(object(json!({
+                "audience": reference("Audience"),
+                "every_ms": reference("Milliseconds"),
+                "due_at": reference("Timestamp"),
+                "remind_at": reference("Timestamp"),
+            }))),
+            "read": list(object(json!({
+                "person": reference("PersonName"),
+                "acts": reference("Index"),
+            }))),
+        })),
+        "Review": object(json!({
+            "findings_standing": reference("Index"),
+            "followups_opened": reference("Index"),
+            "published": {
+                "type": "object",
+                "propertyNames": reference("ReviewAudience"),
+                "additionalProperties": reference("Timestamp"),
+            },
+            "meeting": {"anyOf": [
+                object(json!({
+                    "act": reference("ActId"),
+                    "minutes": reference("Number"),
+                    "sequence": reference("Index"),
+                    "starts_at": reference("Timestamp"),
+                })),
+                {"type": "null"},
+            ]},
+        })),
+        "Runbook": object(json!({
+            "runbook": reference("Name"),
+            "title": reference("Line"),
+            "steps": list(reference("Line")),
+        })),
+        "Template": object(json!({
+            "template": reference("Name"),
+            "title": maybe("Line"),
+            "severity": maybe("Severity"),
+            "service": maybe("ServiceName"),
+            "private": {"type": "boolean"},
+            "runbooks": list(reference("Name")),
+            "update_every_ms": reference("UpdateEvery"),
+        })),
+        "Request": object(json!({
+            "request": reference("Name"),
+            "command": {"type": "string"},
+            "args": {"type": "object"},
+            "act": reference("ActId"),
+            "by": reference("Actor"),
+            "at": reference("Timestamp"),
+            "approvals": reference("Index"),
+            "approved": list(reference("PersonName")),
+            "due_at": maybe("Timestamp"),
+            "not_before": maybe("Timestamp"),
+            "expires_at": reference("Timestamp"),
         })),
     })
 }

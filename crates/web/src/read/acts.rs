@@ -15,6 +15,7 @@ use crate::call::Call;
 use crate::problem::Problem;
 use crate::reply::{self, Answer, Keep, TEXT, with_type};
 use crate::route::{Form, Gives, Parameter, Route};
+use crate::sight::Sight;
 use crate::site::Site;
 use crate::{prove, render};
 
@@ -67,14 +68,10 @@ pub(super) struct PlacedAct {
 }
 
 async fn acts(call: Call) -> Answer {
-    let (from, limit, open) = (
-        call.first_index()?,
-        call.limit()?,
-        call.caller.opens_sealed(),
-    );
+    let (from, limit, sight) = (call.first_index()?, call.limit()?, call.caller.sight());
     let page = call.site.blocking(move |site| {
         let (found, bytes) = entries_from(site.engine().entries().as_ref(), from, limit + 1)?;
-        placed(site, found, limit, bytes, open)
+        placed(site, found, limit, bytes, &sight)
     });
     reply::json(&page.await?)
 }
@@ -107,7 +104,7 @@ pub(super) fn placed(
     mut found: Placed,
     limit: usize,
     bytes: usize,
-    open: bool,
+    sight: &Sight,
 ) -> Result<Page<PlacedAct>, Problem> {
     let more = found.len() > limit || bytes > PAGE_BYTES_MAX;
     found.truncate(limit);
@@ -117,10 +114,11 @@ pub(super) fn placed(
         .map_or(Value::Null, |(index, _)| json!(index));
     let items: Result<Vec<PlacedAct>, Problem> = found
         .iter()
+        .filter(|(_, entry)| sight.sees_entry(site, entry))
         .map(|(index, entry)| {
             Ok(PlacedAct {
                 index: *index,
-                act: render::act(site, entry, open)?,
+                act: render::act(site, entry, sight.open)?,
             })
         })
         .collect();
@@ -130,8 +128,8 @@ pub(super) fn placed(
     })
 }
 
-/// Where an act is: by its index, or by its id.
-fn find(site: &Site, act: &str) -> Result<(u64, Vec<u8>), Problem> {
+/// Where an act is: by its index, or by its id. One that the caller may not see is not there.
+fn find(site: &Site, act: &str, sight: &Sight) -> Result<(u64, Vec<u8>), Problem> {
     let missing = || Problem::not_found(format!("there is no act {}", act.escape_debug()));
     let entries = site.engine().entries();
     let index = if act.len() == 32 {
@@ -141,7 +139,10 @@ fn find(site: &Site, act: &str) -> Result<(u64, Vec<u8>), Problem> {
         act.parse().map_err(|_| missing())?
     };
     let entry = entries.entry(index)?.ok_or_else(missing)?;
-    Ok((index, entry))
+    match sight.sees_entry(site, &entry) {
+        true => Ok((index, entry)),
+        false => Err(missing()),
+    }
 }
 
 /// An act, with its entry byte for byte.
@@ -153,10 +154,10 @@ struct ActWithEntry {
 }
 
 async fn one_act(call: Call) -> Answer {
-    let (wanted, open) = (call.path("act").to_owned(), call.caller.opens_sealed());
+    let (wanted, sight) = (call.path("act").to_owned(), call.caller.sight());
     let shown = call.site.blocking(move |site| {
-        let (index, entry) = find(site, &wanted)?;
-        let act = render::act(site, &entry, open)?;
+        let (index, entry) = find(site, &wanted, &sight)?;
+        let act = render::act(site, &entry, sight.open)?;
         let entry = String::from_utf8(entry)
             .map_err(|error| Problem::internal("an act can't be read", &error))?;
         Ok(ActWithEntry { index, act, entry })
@@ -165,8 +166,9 @@ async fn one_act(call: Call) -> Answer {
 }
 
 async fn proof(call: Call) -> Answer {
-    let wanted = call.path("act").to_owned();
-    let (index, entry) = call.site.blocking(move |site| find(site, &wanted)).await?;
+    let (wanted, sight) = (call.path("act").to_owned(), call.caller.sight());
+    let found = call.site.blocking(move |site| find(site, &wanted, &sight));
+    let (index, entry) = found.await?;
     let later = || Problem::overloaded("no published checkpoint covers this act yet", 1);
     if !prove::published(&call.site, index).await {
         return Err(later());

@@ -1,6 +1,7 @@
 //! Incidents: the list, one of them, its timeline, and its export.
 
 use base::IncidentId;
+use engine::State;
 use incident::{Alert, Summary};
 use record::act::Subject;
 use record::kinds::access::Scope;
@@ -14,6 +15,7 @@ use crate::prove;
 use crate::render;
 use crate::reply::{self, Answer, JSON, Keep, with_type};
 use crate::route::{Form, Gives, Parameter, Route};
+use crate::sight::Sight;
 
 const INCIDENT: Parameter = part("id", Form::Pattern("^INC-[1-9][0-9]{0,9}$"), "The incident");
 
@@ -78,17 +80,17 @@ pub(super) fn routes() -> Vec<Route> {
 async fn incidents(call: Call) -> Answer {
     let status = call.query_word("status", &["open", "resolved", "all"])?;
     let (limit, before) = (call.limit()?, call.query_as::<IncidentId>("before")?);
-    let open = call.caller.opens_sealed();
+    let sight = call.caller.sight();
     let page = call.site.blocking(move |site| {
         let found = site
             .engine()
             .view()
-            .read(|state| newest_incidents(&state.incidents, status, before, limit + 1));
+            .read(|state| newest_incidents(state, status, before, limit + 1, &sight));
         let page = Page::cut(found, limit, |last| json!(last.id));
         let items: Result<Vec<Value>, Problem> = page
             .items
             .iter()
-            .map(|summary| render::summary(site, summary, open))
+            .map(|summary| render::summary(site, summary, sight.open))
             .collect();
         Ok(Page {
             items: items?,
@@ -99,11 +101,14 @@ async fn incidents(call: Call) -> Answer {
 }
 
 fn newest_incidents(
-    state: &incident::State,
+    state: &State,
     status: &str,
     before: Option<IncidentId>,
     count: usize,
+    sight: &Sight,
 ) -> Vec<Summary> {
+    let seen = |summary: &&Summary| sight.sees(state, summary.id);
+    let state = &state.incidents;
     let end = before.map_or(u32::MAX, IncidentId::number);
     if status == "open" {
         let open = state
@@ -113,6 +118,7 @@ fn newest_incidents(
             .map(|incident| &incident.summary);
         return open
             .filter(|summary| summary.is_open() && summary.id.number() < end)
+            .filter(seen)
             .take(count)
             .cloned()
             .collect();
@@ -121,18 +127,20 @@ fn newest_incidents(
         .rev()
         .filter_map(|number| state.summary(IncidentId::from_number(number)))
         .filter(|summary| status == "all" || !summary.is_open())
+        .filter(seen)
         .take(count)
         .cloned()
         .collect()
 }
 
-fn no_incident(id: IncidentId) -> Problem {
+pub(super) fn no_incident(id: IncidentId) -> Problem {
     Problem::not_found(format!("there is no incident {id}"))
 }
 
 async fn one_incident(call: Call) -> Answer {
     let id: IncidentId = call.path_as("id")?;
-    let open = call.caller.opens_sealed();
+    let sight = call.caller.sight();
+    sight.must_see(&call.site, id)?;
     let shown = call.site.blocking(move |site| {
         let (whole, summary, alerts) = site.engine().view().read(|state| {
             let state = &state.incidents;
@@ -150,8 +158,8 @@ async fn one_incident(call: Call) -> Answer {
             )
         });
         let incident = match (whole, summary) {
-            (Some(whole), _) => render::incident(site, &whole, open)?,
-            (None, Some(summary)) => render::summary(site, &summary, open)?,
+            (Some(whole), _) => render::incident(site, &whole, sight.open)?,
+            (None, Some(summary)) => render::summary(site, &summary, sight.open)?,
             (None, None) => return Err(no_incident(id)),
         };
         let alerts: Vec<Value> = alerts.iter().map(render::alert).collect();
@@ -162,19 +170,9 @@ async fn one_incident(call: Call) -> Answer {
 
 async fn timeline(call: Call) -> Answer {
     let id: IncidentId = call.path_as("id")?;
-    let (from, limit, open) = (
-        call.first_index()?,
-        call.limit()?,
-        call.caller.opens_sealed(),
-    );
+    let (from, limit, sight) = (call.first_index()?, call.limit()?, call.caller.sight());
+    sight.must_see(&call.site, id)?;
     let page = call.site.blocking(move |site| {
-        if site
-            .engine()
-            .view()
-            .read(|state| state.incidents.summary(id).is_none())
-        {
-            return Err(no_incident(id));
-        }
         let entries = site.engine().entries();
         let indexes = entries.of_subject(&Subject::Incident(id), from, limit + 1)?;
         let mut found = Vec::new();
@@ -189,7 +187,7 @@ async fn timeline(call: Call) -> Answer {
                 break;
             }
         }
-        placed(site, found, limit, bytes, open)
+        placed(site, found, limit, bytes, &sight)
     });
     reply::json(&page.await?)
 }
@@ -197,6 +195,7 @@ async fn timeline(call: Call) -> Answer {
 async fn export(call: Call) -> Answer {
     let id: IncidentId = call.path_as("id")?;
     let keys = call.query_flag("keys")?;
+    call.caller.sight().must_see(&call.site, id)?;
     if keys {
         call.caller.require(&[Scope::Admin])?;
     }

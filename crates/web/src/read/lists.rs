@@ -75,6 +75,27 @@ pub(super) fn routes() -> Vec<Route> {
                 |name, service, _| render::service(name, service),
             ))
         }),
+        named("runbooks", "Runbook", |call| {
+            Box::pin(list(
+                call,
+                |state| &state.incidents.runbooks.runbooks,
+                |name, runbook, _| render::runbook(name, runbook),
+            ))
+        }),
+        named("templates", "Template", |call| {
+            Box::pin(list(
+                call,
+                |state| &state.incidents.runbooks.templates,
+                |name, template, _| render::template(name, template),
+            ))
+        }),
+        named("requests", "Request", |call| {
+            Box::pin(list(
+                call,
+                |state| &state.incidents.requests.waiting,
+                render::request,
+            ))
+        }),
         named("people", "Person", |call| Box::pin(people(call))),
         named("heartbeats", "Heartbeat", |call| Box::pin(heartbeats(call))),
     ]
@@ -113,12 +134,14 @@ impl FromStr for AlertCursor {
 async fn alerts(call: Call) -> Answer {
     let wanted = call.query_word("state", &["firing", "ended", "all"])?;
     let (limit, before) = (call.limit()?, call.query_as::<AlertCursor>("before")?);
+    let sight = call.caller.sight();
     let page = call.site.blocking(move |site| {
         let found = site.engine().view().read(|state| {
             let mut found: Vec<&Alert> = state
                 .incidents
                 .alerts
                 .values()
+                .filter(|alert| alert.incident.is_none_or(|id| sight.sees(state, id)))
                 .filter(|alert| wanted == "all" || (wanted == "firing") == alert.is_firing())
                 .filter(|alert| {
                     before
@@ -174,7 +197,7 @@ where
 
 async fn people(call: Call) -> Answer {
     let (limit, after) = (call.limit()?, call.query_as::<PersonName>("after")?);
-    let open = call.caller.opens_sealed();
+    let open = call.caller.sight().open;
     let page = call.site.blocking(move |site| {
         let found: Vec<(PersonName, Person)> = site.engine().view().read(|state| {
             let all = state.incidents.directory.people.iter();

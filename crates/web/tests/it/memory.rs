@@ -267,6 +267,10 @@ impl Backstage for Memory {
         self.find(name)
     }
 
+    fn ensure_subject_key(&self, name: &KeyRef) -> io::Result<SubjectKey> {
+        self.ensure(name)
+    }
+
     fn put_blob(&self, bytes: &[u8]) -> Result<Hash, BlobRefused> {
         if self.full.load(Ordering::SeqCst) {
             return Err(BlobRefused::NoSpace);

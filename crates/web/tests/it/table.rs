@@ -79,6 +79,99 @@ fn arguments(world: &World, name: &str, alert: &str) -> Value {
         "team.remove" => json!({"team": "payments"}),
         "person.remove" => json!({"person": "sam"}),
         "record.rotate_key" => json!({}),
+        _ => work_arguments(world, name),
+    }
+}
+
+fn work_arguments(world: &World, name: &str) -> Value {
+    let in_days = |days: i64| world.in_ms(days * 86_400_000);
+    match name {
+        "incident.join" | "incident.leave" => json!({"incident": "INC-1", "person": "alex"}),
+        "incident.catch_up" => json!({"incident": "INC-1", "acts": 1, "person": "alex"}),
+        "incident.decide" => {
+            json!({"incident": "INC-1", "decision": "Roll back", "options": ["Wait"]})
+        }
+        "incident.open_task" => json!({"incident": "INC-1", "text": "Rotate the keys"}),
+        "incident.assign_task" => json!({"incident": "INC-1", "task": 1, "owner": "kim"}),
+        "incident.close_task" => json!({"incident": "INC-1", "task": 1, "outcome": "done"}),
+        "incident.ask" => json!({"incident": "INC-1", "text": "Did X change Y?"}),
+        "incident.answer" => json!({"incident": "INC-1", "question": 1, "text": "No."}),
+        "incident.name_contact" => json!({"incident": "INC-1", "about": "bank", "who": "desk"}),
+        "incident.remove_contact" => json!({"incident": "INC-1", "contact": 1}),
+        "incident.attach_file" => {
+            let file = world.upload("INC-1", "a crontab");
+            json!({"incident": "INC-1", "file": file, "source": "root@db1"})
+        }
+        "incident.relate" => {
+            world.declare("The same");
+            json!({"incident": "INC-1", "relation": "related_to", "to": "INC-2"})
+        }
+        "incident.start_checklist" => {
+            let steps = json!({"runbook": "compromised", "title": "x", "steps": ["Isolate it"]});
+            world.local(&Ask::command("runbook.save", "walk/steps", &steps));
+            json!({"incident": "INC-1", "runbook": "compromised"})
+        }
+        "incident.tick_step" => {
+            json!({"incident": "INC-1", "checklist": 1, "step": 1, "outcome": "done"})
+        }
+        "incident.set_update_clock" => {
+            json!({"incident": "INC-1", "audience": "public", "every_ms": 60_000})
+        }
+        "incident.correct" => {
+            let acts = world.local(&Ask::get("/api/v1/incidents/INC-1/timeline"));
+            let act = acts.json()["items"][0]["act"]["id"].take();
+            json!({"incident": "INC-1", "act": act, "text": "It was db2."})
+        }
+        "incident.state_impact" => json!({"incident": "INC-1", "customers": 12}),
+        "review.state" => json!({"incident": "INC-1", "section": "problem", "text": "A leak."}),
+        "review.withdraw" => {
+            let acts = world.local(&Ask::get("/api/v1/incidents/INC-1/timeline?limit=1000"));
+            let acts = acts.json()["items"].take();
+            let stated = acts.as_array().unwrap().iter().map(|placed| &placed["act"]);
+            let stated = stated.rev().find(|act| act["kind"] == "review.stated/1");
+            json!({"incident": "INC-1", "finding": stated.unwrap()["id"]})
+        }
+        "review.publish" => {
+            let resolve = json!({"incident": "INC-1"});
+            world.local(&Ask::command("incident.resolve", "walk/over", &resolve));
+            let stored = world.local(&Ask::new("PUT", "/api/v1/blobs").body("# Review"));
+            let sha256 = stored.json()["sha256"].take();
+            json!({
+                "incident": "INC-1", "audience": "internal",
+                "document": {"bytes": 8, "sha256": sha256},
+            })
+        }
+        "review.schedule_meeting" => {
+            json!({"incident": "INC-1", "minutes": 60, "starts_at": in_days(3)})
+        }
+        "followup.open" => {
+            json!({"incident": "INC-1", "text": "x", "owner": "sam", "due_at": in_days(3)})
+        }
+        "followup.change" => json!({"incident": "INC-1", "followup": 1, "owner": "kim"}),
+        "followup.close" => json!({"incident": "INC-1", "followup": 1, "outcome": "done"}),
+        "followup.link_ticket" => {
+            let open = json!({
+                "incident": "INC-1", "text": "x", "owner": "sam", "due_at": in_days(3),
+            });
+            world.local(&Ask::command("followup.open", "walk/ticketed", &open));
+            json!({
+                "incident": "INC-1", "followup": 2, "tracker": "jira", "ticket": "OPS-1",
+                "url": "https://tracker.example.org/OPS-1",
+            })
+        }
+        "runbook.save" => json!({"runbook": "restart", "title": "x", "steps": ["Stop", "Start"]}),
+        "runbook.remove" => json!({"runbook": "restart"}),
+        "template.save" => json!({"template": "outage", "severity": 2}),
+        "template.remove" => json!({"template": "outage"}),
+        "person.redact" => json!({"person": "sam"}),
+        // The incident's redaction was asked for first, then the person's.
+        "request.approve" | "request.reject" => json!({"request": "req-1"}),
+        "request.withdraw" => json!({"request": "req-2"}),
+        "request.override" => {
+            let kim = json!({"person": "kim"});
+            world.local(&Ask::command("person.redact", "walk/kim", &kim));
+            json!({"request": "req-3"})
+        }
         _ => json!({"incident": "INC-1"}),
     }
 }
@@ -93,6 +186,17 @@ fn good(world: &World, route: &RouteLine, alert: &str, robot: &str) -> Reply {
     if let Some(name) = path.strip_prefix("/api/v1/commands/") {
         let args = arguments(world, name, alert);
         let mut ask = Ask::command(name, &format!("walk/{name}"), &args);
+        if matches!(name, "request.approve" | "request.override") {
+            world.enroll(name.trim_start_matches("request."), 77);
+            let by = (name.trim_start_matches("request."), 77);
+            ask = world.signed(
+                name,
+                &format!("walk/{name}"),
+                &arguments(world, name, alert),
+                by,
+            );
+            return world.local(&ask);
+        }
         if name == "incident.accept" {
             ask = ask.header("hereby-on-behalf-of", "kim");
         }
@@ -103,6 +207,18 @@ fn good(world: &World, route: &RouteLine, alert: &str, robot: &str) -> Reply {
             .local(&Ask::new("PUT", "/api/v1/blobs").body("a graph"))
             .expect(200);
         path = format!("/api/v1/blobs/{}", stored.json()["hex"].as_str().unwrap());
+    }
+    if path.starts_with("/api/v1/incidents/INC-1/files") {
+        world.declare("It has files");
+        let kept = world.local(&Ask::new("POST", "/api/v1/incidents/INC-1/files").body("a file"));
+        if route.method == "POST" {
+            return kept;
+        }
+        let kept = kept.expect(200).json();
+        path = format!(
+            "/api/v1/incidents/INC-1/files/{}",
+            kept["hex"].as_str().unwrap()
+        );
     }
     if path == "/record/tile/0/000.p/2" {
         // The partial tile of the present size.

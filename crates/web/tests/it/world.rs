@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use base::{Actor, Timestamp};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use engine::ports::Clock as _;
 use engine::{Engine, Growth};
 use incident::{Action, AlertRule, Deed, Draft, Rules};
 use record::act::Subject;
-use record::command::DigestKey;
+use record::command::{Command, DigestKey, Verb, signed_bytes};
 use record::hash;
 use record::kinds::log::Opened;
 use record::tile::TileBuilder;
@@ -297,6 +297,38 @@ impl World {
             &json!({"title": title, "severity": 3}),
         );
         receipts[0]["subject"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A file of an incident as a command cites it.
+    pub(crate) fn upload(&self, incident: &str, content: &str) -> Value {
+        let path = format!("/api/v1/incidents/{incident}/files");
+        let kept = self.local(&Ask::new("POST", &path).body(content));
+        let kept = kept.expect(200).json();
+        json!({"bytes": kept["bytes"], "sha256": kept["sha256"]})
+    }
+
+    /// Lets the key of this seed sign for a person.
+    pub(crate) fn enroll(&self, person: &str, seed: u8) {
+        let vkey = signer(seed).verifier().to_string();
+        let key = json!({"key": format!("{person}-key"), "person": person, "vkey": vkey});
+        self.done("key.enroll", &format!("enroll/{person}"), &key);
+    }
+
+    /// A command signed by a person whose key was [enrolled](World::enroll).
+    pub(crate) fn signed(&self, name: &str, id: &str, args: &Value, by: (&str, u8)) -> Ask {
+        let (person, seed) = by;
+        let verb = Verb::decode(name, &args.to_string()).unwrap();
+        let mut command = Command::new(id.parse().unwrap(), verb);
+        command.why = Some("walked".parse().unwrap());
+        let canonical = command.to_canonical().unwrap();
+        let pair = aws_lc_rs::signature::Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+        let signature = STANDARD.encode(pair.sign(&signed_bytes(&canonical)));
+        Ask::command(name, id, args)
+            .header("Hereby-Why", "walked")
+            .header(
+                "Hereby-Signature",
+                &format!("key={person}-key, sig={signature}"),
+            )
     }
 
     /// A token for a person with these scopes that works for a day.
