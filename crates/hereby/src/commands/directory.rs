@@ -40,7 +40,11 @@ pub(crate) fn policy(out: &Out) -> Result<(), Failure> {
     let width = out.width();
     let mut lines = table(&["COMMAND", "ANY ONE OF"], rows.collect(), width);
     lines.push(Line::new());
-    lines.extend(table(&["CAN'T BE UNDONE", "WAITS"], guards.collect(), width));
+    lines.extend(table(
+        &["CAN'T BE UNDONE", "WAITS"],
+        guards.collect(),
+        width,
+    ));
     lines.into_iter().try_for_each(|line| out.data(line))
 }
 

@@ -157,8 +157,7 @@ impl Session<'_> {
                 .json(&json!({ "bytes": bytes, "file": output, "sha256": digest }));
         }
         let size = counted(answer.body.len(), "byte");
-        self.out
-            .talk(format!("{}: {size}.", output.display()));
+        self.out.talk(format!("{}: {size}.", output.display()));
         Ok(())
     }
 
@@ -204,7 +203,10 @@ pub(super) fn rows(files: &[Cited]) -> super::work::lists::Rows {
                     let sure = Line::new().styled(style, tell::verification(*sure));
                     (sure, format!("{}, from: {from}", file.name))
                 }
-                None => (Line::new().styled(Style::Dim, "of a note"), file.name.clone()),
+                None => (
+                    Line::new().styled(Style::Dim, "of a note"),
+                    file.name.clone(),
+                ),
             };
             let cells = vec![
                 Line::new().styled(Style::Bold, number.to_string()),
@@ -261,11 +263,7 @@ pub(super) fn cited(timeline: &Timeline) -> Vec<Cited> {
 }
 
 /// The one that is meant by its number or the first digits of its digest.
-fn chosen<'a>(
-    incident: IncidentId,
-    files: &'a [Cited],
-    which: &str,
-) -> Result<&'a Cited, Failure> {
+fn chosen<'a>(incident: IncidentId, files: &'a [Cited], which: &str) -> Result<&'a Cited, Failure> {
     let list = format!("see which there are: hereby file list {incident}");
     let wanted = which.to_ascii_lowercase();
     let none = || {
@@ -288,10 +286,9 @@ fn chosen<'a>(
     match (found.next(), found.next()) {
         (Some(file), None) => Ok(file),
         (None, _) => Err(none()),
-        (Some(_), Some(_)) => Err(Failure::usage(format!(
-            "more than one file begins with {which}"
-        ))
-        .hint(list)),
+        (Some(_), Some(_)) => {
+            Err(Failure::usage(format!("more than one file begins with {which}")).hint(list))
+        }
     }
 }
 

@@ -35,8 +35,10 @@ enum Sent {
 impl Session<'_> {
     pub(super) async fn import(&self, args: ImportArgs) -> Result<(), Failure> {
         if self.globals.id.is_some() {
-            return Err(Failure::usage("an import is many commands, and --id names one")
-                .hint("leave --id out: each command's id follows from what it says"));
+            return Err(
+                Failure::usage("an import is many commands, and --id names one")
+                    .hint("leave --id out: each command's id follows from what it says"),
+            );
         }
         let files = Files::read(&args.path)?;
         let status: wire::ServerStatus = self.client.read("/api/v1/status").await?;

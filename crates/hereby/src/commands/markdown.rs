@@ -39,7 +39,9 @@ pub(super) fn runbook(text: &str) -> Result<Page, String> {
         .title
         .ok_or("it has no heading: the first one, `# What it is for`, is the runbook's title")?;
     if reading.steps.is_empty() {
-        return Err("it has no step: steps are list items, `- [ ] step`, `- step` or `1. step`".into());
+        return Err(
+            "it has no step: steps are list items, `- [ ] step`, `- step` or `1. step`".into(),
+        );
     }
     Ok(Page {
         title,
@@ -111,7 +113,9 @@ impl Reading {
             return Err("a step before the title: the page begins with `# What it is for`".into());
         }
         if self.steps.len() == STEPS_MAX {
-            return Err(format!("one step too many: a runbook has at most {STEPS_MAX}"));
+            return Err(format!(
+                "one step too many: a runbook has at most {STEPS_MAX}"
+            ));
         }
         let step = text
             .parse()
@@ -131,7 +135,10 @@ fn heading(line: &str) -> Option<&str> {
 
 /// What a block of code begins and ends with: three or more backquotes or tildes.
 fn fence(line: &str) -> Option<String> {
-    let mark = line.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
+    let mark = line
+        .chars()
+        .next()
+        .filter(|mark| matches!(mark, '`' | '~'))?;
     let fence: String = line.chars().take_while(|other| *other == mark).collect();
     (fence.len() >= 3).then_some(fence)
 }

@@ -24,14 +24,16 @@ impl Session<'_> {
         let timeline = self.timeline(id).await?;
         let before = timeline.incident()?.work.read.get(&person).copied();
         let seen = usize::try_from(before.unwrap_or(0)).unwrap_or(usize::MAX);
-        let own = |act: &&Act| matches!(&act.body, Body::IncidentCaughtUp(it) if it.person == person);
+        let own =
+            |act: &&Act| matches!(&act.body, Body::IncidentCaughtUp(it) if it.person == person);
         let new: Vec<&Act> = timeline.acts.iter().skip(seen).collect();
         if new.iter().all(own) {
             if self.out.is_json() {
                 return self.out.json(&json!({ "items": [], "read": seen }));
             }
-            self.out
-                .talk(format!("Nothing is new on {id}: {person} has read all of it."));
+            self.out.talk(format!(
+                "Nothing is new on {id}: {person} has read all of it."
+            ));
             return Ok(());
         }
         let acts = u64::try_from(timeline.acts.len()).unwrap_or(u64::MAX);
@@ -39,11 +41,7 @@ impl Session<'_> {
             let items: Vec<&Value> = timeline.items.iter().skip(seen).collect();
             self.out.json(&json!({ "items": items, "read": acts }))?;
         } else {
-            let shown: Vec<Act> = new
-                .into_iter()
-                .filter(|act| !own(act))
-                .cloned()
-                .collect();
+            let shown: Vec<Act> = new.into_iter().filter(|act| !own(act)).cloned().collect();
             self.print(show::timeline_lines(&shown, None, self.out.width()))?;
         }
         let verb = CatchUp {

@@ -23,7 +23,9 @@ pub(super) fn waits(done: &Done) -> Option<&str> {
 /// Whether what a request asked for was done with the command that was sent.
 fn carried_out(done: &Done) -> bool {
     let kinds = done.receipts.iter().map(|receipt| &receipt.kind);
-    kinds.into_iter().any(|kind| kind.starts_with("request.carried_out/"))
+    kinds
+        .into_iter()
+        .any(|kind| kind.starts_with("request.carried_out/"))
 }
 
 impl Session<'_> {
@@ -47,10 +49,13 @@ impl Session<'_> {
                 request: request.clone(),
             })
             .await?;
-        self.did(&done, match carried_out(&done) {
-            true => format!("Approved {request}: it is done."),
-            false => format!("Approved {request}: it waits for more."),
-        });
+        self.did(
+            &done,
+            match carried_out(&done) {
+                true => format!("Approved {request}: it is done."),
+                false => format!("Approved {request}: it waits for more."),
+            },
+        );
         Ok(())
     }
 
@@ -89,7 +94,14 @@ impl Session<'_> {
             ];
             (cells, wanted(request))
         });
-        let header = ["REQUEST", "BY", "ASKED", "APPROVED", "DONE BY ITSELF", "WHAT"];
+        let header = [
+            "REQUEST",
+            "BY",
+            "ASKED",
+            "APPROVED",
+            "DONE BY ITSELF",
+            "WHAT",
+        ];
         let rows = rows.collect();
         self.listed(items, &header, rows, "Nothing waits for a second person.")
     }

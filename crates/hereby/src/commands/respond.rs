@@ -2,8 +2,8 @@
 
 use base::IncidentId;
 use record::command::{
-    Accept, Acknowledge, Assign, HandOver, Note, Relieve, Reopen, Resolve, SetSeverity,
-    SetStatus, StampTime, Update, Waive,
+    Accept, Acknowledge, Assign, HandOver, Note, Relieve, Reopen, Resolve, SetSeverity, SetStatus,
+    StampTime, Update, Waive,
 };
 
 use super::Session;

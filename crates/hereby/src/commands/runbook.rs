@@ -202,7 +202,11 @@ impl Session<'_> {
 fn begins_with(template: &wire::Template) -> String {
     let mut parts: Vec<String> = template.runbooks.iter().map(ToString::to_string).collect();
     let clock = |(audience, every_ms): (&Audience, &u64)| {
-        format!("{} every {}", tell::audience(*audience), tell::span(*every_ms))
+        format!(
+            "{} every {}",
+            tell::audience(*audience),
+            tell::span(*every_ms)
+        )
     };
     parts.extend(template.update_every_ms.iter().map(clock));
     if template.private {

@@ -111,9 +111,9 @@ pub(super) fn named(timeline: &Timeline, wanted: &str) -> Result<(u64, ActId), F
     let entries = format!("see which there are: hereby show {id} --entries");
     match (found.next(), found.next()) {
         (Some((at, act)), None) => Ok((at, act.id)),
-        (None, _) => Err(
-            Failure::new(Exit::Refused, format!("{id} has no act {wanted}")).hint(entries),
-        ),
+        (None, _) => {
+            Err(Failure::new(Exit::Refused, format!("{id} has no act {wanted}")).hint(entries))
+        }
         (Some(_), Some(_)) => Err(Failure::usage(format!(
             "more than one act of {id} is called {wanted}"
         ))

@@ -67,7 +67,8 @@ impl Session<'_> {
                     text,
                 };
                 let done = self.send(verb).await?;
-                self.did_numbered(incident, &done, ("Task", "task"), &whose).await
+                self.did_numbered(incident, &done, ("Task", "task"), &whose)
+                    .await
             }
             TaskVerb::Give {
                 incident,
@@ -125,7 +126,8 @@ impl Session<'_> {
             text,
         };
         let done = self.send(verb).await?;
-        self.did_numbered(incident, &done, ("Question", "question"), &whom).await
+        self.did_numbered(incident, &done, ("Question", "question"), &whom)
+            .await
     }
 
     pub(super) async fn answer(&self, args: AnswerArgs) -> Result<(), Failure> {
@@ -159,7 +161,8 @@ impl Session<'_> {
                     who,
                 };
                 let done = self.send(verb).await?;
-                self.did_numbered(incident, &done, ("Point of contact", "contact"), "").await
+                self.did_numbered(incident, &done, ("Point of contact", "contact"), "")
+                    .await
             }
             ContactVerb::Remove { incident, contact } => {
                 let said = format!("Point of contact {contact} of {incident} is removed.");
@@ -191,7 +194,8 @@ impl Session<'_> {
             ChecklistVerb::Start { incident, runbook } => {
                 let from = format!(" from {runbook}");
                 let done = self.send(StartChecklist { incident, runbook }).await?;
-                self.did_numbered(incident, &done, ("Checklist", "checklist"), &from).await
+                self.did_numbered(incident, &done, ("Checklist", "checklist"), &from)
+                    .await
             }
             ChecklistVerb::List { incident } => self.checklists(incident).await,
         }
@@ -248,7 +252,9 @@ impl Session<'_> {
             ),
             _ => Err(Failure::usage(format!("{id} has more than one checklist"))
                 .because("a step by itself names none of them")
-                .hint(format!("hereby tick {id} 2.{step} is step {step} of checklist 2"))
+                .hint(format!(
+                    "hereby tick {id} 2.{step} is step {step} of checklist 2"
+                ))
                 .hint(format!("hereby checklist list {id}"))),
         }
     }
@@ -344,8 +350,8 @@ impl Session<'_> {
     async fn number_in(&self, act: ActId, what: &str) -> Result<u64, Failure> {
         let entry: Value = self.client.read(&format!("/api/v1/acts/{act}")).await?;
         let number = entry.pointer(&format!("/act/body/{what}"));
-        number.and_then(Value::as_u64).ok_or_else(|| {
-            Failure::new(Exit::Internal, "this build cannot read hereby's answer")
-        })
+        number
+            .and_then(Value::as_u64)
+            .ok_or_else(|| Failure::new(Exit::Internal, "this build cannot read hereby's answer"))
     }
 }

@@ -167,9 +167,8 @@ impl Files {
     }
 
     fn take(&mut self, file: &Path) -> Result<(), Failure> {
-        let wrong = |why: String| {
-            Failure::usage(format!("{} can't be taken", file.display())).because(why)
-        };
+        let wrong =
+            |why: String| Failure::usage(format!("{} can't be taken", file.display())).because(why);
         let page = match file.extension().and_then(|ending| ending.to_str()) {
             Some("md") => {
                 let name = file.file_stem().unwrap_or_default().to_string_lossy();

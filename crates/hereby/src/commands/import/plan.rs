@@ -269,10 +269,7 @@ fn change(known: &Known, key: &Key, verb: &Verb) -> Change {
 
 /// What is known and not in the files, of the kinds that they do name; permissions of the people
 /// that they name.
-fn unnamed<'a>(
-    files: &'a Files,
-    known: &'a Known,
-) -> impl DoubleEndedIterator<Item = Step> + 'a {
+fn unnamed<'a>(files: &'a Files, known: &'a Known) -> impl DoubleEndedIterator<Item = Step> + 'a {
     let kinds: BTreeSet<Kind> = files.wanted.keys().map(|key| key.kind).collect();
     known.things.iter().filter_map(move |(key, present)| {
         let in_scope = match (key.kind, present) {
@@ -294,10 +291,22 @@ fn unnamed<'a>(
 /// What forgets a thing.
 fn removal(key: &Key, present: Option<&Verb>) -> Option<Verb> {
     Some(match present {
-        Some(Verb::RegisterTeam(it)) => RemoveTeam { team: it.team.clone() }.into(),
-        Some(Verb::RegisterService(it)) => RemoveService { service: it.service.clone() }.into(),
-        Some(Verb::SaveRunbook(it)) => RemoveRunbook { runbook: it.runbook.clone() }.into(),
-        Some(Verb::SaveTemplate(it)) => RemoveTemplate { template: it.template.clone() }.into(),
+        Some(Verb::RegisterTeam(it)) => RemoveTeam {
+            team: it.team.clone(),
+        }
+        .into(),
+        Some(Verb::RegisterService(it)) => RemoveService {
+            service: it.service.clone(),
+        }
+        .into(),
+        Some(Verb::SaveRunbook(it)) => RemoveRunbook {
+            runbook: it.runbook.clone(),
+        }
+        .into(),
+        Some(Verb::SaveTemplate(it)) => RemoveTemplate {
+            template: it.template.clone(),
+        }
+        .into(),
         Some(Verb::GrantPermission(it)) => WithdrawPermission {
             permission: it.permission,
             person: it.person.clone(),
@@ -305,7 +314,10 @@ fn removal(key: &Key, present: Option<&Verb>) -> Option<Verb> {
         }
         .into(),
         // Of a person whose name can't be read, what they are called can.
-        _ if key.kind == Kind::Person => RemovePerson { person: key.name.parse().ok()? }.into(),
+        _ if key.kind == Kind::Person => RemovePerson {
+            person: key.name.parse().ok()?,
+        }
+        .into(),
         _ => return None,
     })
 }

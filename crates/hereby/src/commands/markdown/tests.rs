@@ -36,15 +36,27 @@ fn what_is_no_runbook_is_refused_with_its_line() {
         ("# T\n", "it has no step"),
         ("# T\n#hashtag\n", "it has no step"),
         ("- a\n# T\n", "line 1: a step before the title"),
-        ("# T\n- a\n  - b\n", "line 3: a step stands at the beginning"),
+        (
+            "# T\n- a\n  - b\n",
+            "line 3: a step stands at the beginning",
+        ),
         ("# T\n- a\nand more of it\n", "line 3: a step is one line"),
         ("# T\n- a\n  and more of it\n", "line 3: a step is one line"),
         ("# T\n- \n", "it has no step"),
-        ("# T\n- [ ] \n", "line 2: the step can't be taken: it is empty"),
-        ("# T\n- a\u{1b}[2J\n", "line 2: the step can't be taken: character U+001B"),
+        (
+            "# T\n- [ ] \n",
+            "line 2: the step can't be taken: it is empty",
+        ),
+        (
+            "# T\n- a\u{1b}[2J\n",
+            "line 2: the step can't be taken: character U+001B",
+        ),
         (&long, "line 2: the step can't be taken: it has 201 bytes"),
         (&many, "line 66: one step too many"),
-        ("# T\n```\n- a\n", "the block that begins with ``` has no end"),
+        (
+            "# T\n```\n- a\n",
+            "the block that begins with ``` has no end",
+        ),
     ] {
         let error = runbook(text).unwrap_err();
         assert!(error.starts_with(why), "{text:?}: {error}");

@@ -24,7 +24,19 @@ fn an_amount_goes_to_the_smallest_unit_and_back() {
 fn what_is_no_amount_is_refused() {
     let eur = "EUR".parse().unwrap();
     for text in [
-        "", ".", ".5", "5.", "-5", "+5", "1,200", "1 200", "1e3", "1.2.3", "1.005", "x", "٣",
+        "",
+        ".",
+        ".5",
+        "5.",
+        "-5",
+        "+5",
+        "1,200",
+        "1 200",
+        "1e3",
+        "1.2.3",
+        "1.005",
+        "x",
+        "٣",
         "9999999999999999",
     ] {
         assert!(minor(text, eur).is_err(), "{text}");

@@ -49,7 +49,10 @@ pub(super) fn sections(
     let answered = work.questions.len() - open.len();
     let mut questions = rows(&lists::QUESTIONS, open, width);
     if answered > 0 {
-        let more = format!("{} answered: hereby questions {id}", counted(answered, "question"));
+        let more = format!(
+            "{} answered: hereby questions {id}",
+            counted(answered, "question")
+        );
         questions.push(Line::new().styled(Style::Dim, more));
     }
     add("Questions", questions);
@@ -77,7 +80,11 @@ fn next_word(audience: Audience, clock_of: &UpdateClock, now: Timestamp) -> Line
     let due = match left {
         ..=0 => Line::new().styled(
             Style::Bad,
-            format!("OVERDUE since {}, {}", clock(clock_of.due_at), duration(left)),
+            format!(
+                "OVERDUE since {}, {}",
+                clock(clock_of.due_at),
+                duration(left)
+            ),
         ),
         _ => Line::from(format!("next word due in {}", duration(left))),
     };

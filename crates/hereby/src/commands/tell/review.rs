@@ -43,12 +43,16 @@ fn short(act: ActId) -> String {
 pub(super) fn told(act: &Act) -> Option<Told> {
     Some(match &act.body {
         Body::FindingStated(body) => stated(body),
-        Body::FindingWithdrawn(body) => {
-            plain(format!("took finding {} out of the review", short(body.finding)))
-        }
+        Body::FindingWithdrawn(body) => plain(format!(
+            "took finding {} out of the review",
+            short(body.finding)
+        )),
         Body::ReviewPublished(body) => Told {
             style: Style::Bold,
-            ..plain(format!("published the review for {}", readers(body.audience)))
+            ..plain(format!(
+                "published the review for {}",
+                readers(body.audience)
+            ))
         },
         Body::MeetingScheduled(body) => {
             let again = if body.sequence > 0 { "moved" } else { "set" };

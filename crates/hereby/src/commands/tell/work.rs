@@ -70,7 +70,11 @@ pub(super) fn told(act: &Act) -> Option<Told> {
         }
         Body::IncidentAsked(body) => {
             let whom = body.person.as_ref().map(|person| format!(" {person}"));
-            let deed = format!("asked{} (question {})", whom.unwrap_or_default(), body.question);
+            let deed = format!(
+                "asked{} (question {})",
+                whom.unwrap_or_default(),
+                body.question
+            );
             said(deed, opened(&body.text))
         }
         Body::IncidentAnswered(body) => said(
@@ -78,9 +82,11 @@ pub(super) fn told(act: &Act) -> Option<Told> {
             opened(&body.text),
         ),
         Body::IncidentFileAttached(body) => attached(body),
-        Body::IncidentRelated(body) => {
-            plain(format!("said that it is {} {}", relation(body.relation), body.to))
-        }
+        Body::IncidentRelated(body) => plain(format!(
+            "said that it is {} {}",
+            relation(body.relation),
+            body.to
+        )),
         Body::IncidentCorrected(body) => {
             let id: String = body.act.to_string().chars().take(8).collect();
             said(format!("corrected act {id}"), opened(&body.text))
@@ -163,7 +169,9 @@ fn steps(act: &Act) -> Option<Told> {
         Body::IncidentUpdateClockSet(body) => {
             let whom = audience(body.audience);
             plain(match body.every_ms {
-                Some(every_ms) => format!("set the clock: {whom} hear of it every {}", span(every_ms)),
+                Some(every_ms) => {
+                    format!("set the clock: {whom} hear of it every {}", span(every_ms))
+                }
                 None => format!("stopped the clock of {whom}"),
             })
         }

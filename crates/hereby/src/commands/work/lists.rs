@@ -36,12 +36,7 @@ impl Session<'_> {
             })
         });
         let nothing = format!("{id} has no task.");
-        self.listed(
-            items.collect(),
-            &TASKS,
-            tasks(&work, &acts, true),
-            &nothing,
-        )
+        self.listed(items.collect(), &TASKS, tasks(&work, &acts, true), &nothing)
     }
 
     pub(super) async fn questions_of(&self, id: IncidentId) -> Result<(), Failure> {
@@ -80,12 +75,7 @@ impl Session<'_> {
             })
         });
         let nothing = format!("{id} has no point of contact.");
-        self.listed(
-            items.collect(),
-            &CONTACTS,
-            contacts(&work, &acts),
-            &nothing,
-        )
+        self.listed(items.collect(), &CONTACTS, contacts(&work, &acts), &nothing)
     }
 
     pub(super) async fn checklists(&self, id: IncidentId) -> Result<(), Failure> {
