@@ -151,7 +151,8 @@ pub(crate) enum Task {
     Join(work::JoinArgs),
     Leave(work::LeaveArgs),
     Decide(work::DecideArgs),
-    Task(work::TaskArgs),
+    #[command(name = "task")]
+    Todo(work::TaskArgs),
     Ask(work::AskArgs),
     Answer(work::AnswerArgs),
     Questions(work::QuestionsArgs),

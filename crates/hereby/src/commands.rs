@@ -155,7 +155,7 @@ impl Session<'_> {
             Task::Join(args) => self.join(args).await,
             Task::Leave(args) => self.leave(args).await,
             Task::Decide(args) => self.decide(args).await,
-            Task::Task(args) => self.task(args).await,
+            Task::Todo(args) => self.task(args).await,
             Task::Ask(args) => self.ask(args).await,
             Task::Answer(args) => self.answer(args).await,
             Task::Questions(args) => self.questions(args).await,
@@ -390,4 +390,4 @@ fn random_id() -> Result<CommandId, Failure> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

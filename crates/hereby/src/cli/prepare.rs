@@ -111,7 +111,7 @@ fn update_every(text: &str) -> Result<(Audience, u64), String> {
     Ok((audience, u64::try_from(every_ms).map_err(|_| form)?))
 }
 
-/// Make people, teams, services, permissions, runbooks and templates known from files
+/// Make known what files say: people, teams, services, runbooks, templates
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   hereby import ops/ --plan

@@ -12,6 +12,7 @@ use record::hash::Hash;
 use record::kinds::Body;
 use record::kinds::incident::BlobRef;
 use record::kinds::work::Verification;
+use record::sealed::SealedFile;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -107,11 +108,12 @@ impl Session<'_> {
             let answer = self.client.answer(&ask).await?;
             let kept: Kept = serde_json::from_slice(&answer.body)
                 .map_err(|error| Failure::from(anyhow::Error::new(error)))?;
-            // What is encrypted is longer than what was sent, by what makes it tamper-evident.
-            if kept.bytes < sent {
+            // What is kept is encrypted: its digest can't be known here, its length can.
+            let overhead = u64::try_from(SealedFile::OVERHEAD_BYTES).unwrap_or(u64::MAX);
+            if kept.bytes != sent.saturating_add(overhead) {
                 return Err(Failure::new(
                     Exit::Internal,
-                    "hereby kept less of the file than was sent",
+                    "hereby kept another file than was sent",
                 ));
             }
             blobs.push(BlobRef {

@@ -10,11 +10,11 @@ use crate::exit::{Exit, Failure};
 use crate::say::tests::captured;
 
 /// What a command said and how it ended.
-struct Ran {
-    outcome: Result<(), Failure>,
-    stdout: String,
-    stderr: String,
-    requests: Vec<String>,
+pub(crate) struct Ran {
+    pub(crate) outcome: Result<(), Failure>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) requests: Vec<String>,
 }
 
 fn read(line: &[&str]) -> Cli {
@@ -22,7 +22,7 @@ fn read(line: &[&str]) -> Cli {
     cli::parse(line.map(Into::into)).unwrap()
 }
 
-async fn ran(line: &[&str], reactions: impl IntoIterator<Item = Reaction>) -> Ran {
+pub(crate) async fn ran(line: &[&str], reactions: impl IntoIterator<Item = Reaction>) -> Ran {
     let cli = read(line);
     let (out, stdout, stderr) = captured(cli.globals.json);
     let server = Server::start(reactions);
@@ -43,7 +43,7 @@ async fn ran(line: &[&str], reactions: impl IntoIterator<Item = Reaction>) -> Ra
     }
 }
 
-fn body(request: &str) -> Value {
+pub(crate) fn body(request: &str) -> Value {
     serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
@@ -109,8 +109,12 @@ async fn a_note_uploads_its_files_before_it_cites_them() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("dashboard.png");
     std::fs::write(&file, b"pixels").unwrap();
-    let sha256 = record::hash::sha256(&[b"pixels"]).to_string();
-    let kept = answer(200, &json!({ "sha256": sha256, "hex": "…", "bytes": 6 }));
+    let sha256 = record::hash::sha256(&[b"what is kept"]).to_string();
+    let bytes = 6 + record::sealed::SealedFile::OVERHEAD_BYTES;
+    let kept = answer(
+        200,
+        &json!({ "sha256": sha256, "hex": "…", "bytes": bytes }),
+    );
     let noted = done("incident.noted/1", ("incident", "INC-7"));
     let line = [
         "note",
@@ -122,12 +126,12 @@ async fn a_note_uploads_its_files_before_it_cites_them() {
     let ran = ran(&line, [kept, noted]).await;
     ran.outcome.unwrap();
     assert!(
-        ran.requests[0].starts_with("PUT /api/v1/blobs "),
+        ran.requests[0].starts_with("POST /api/v1/incidents/INC-7/files "),
         "{}",
         ran.requests[0]
     );
     assert!(ran.requests[0].ends_with("\r\n\r\npixels"));
-    let cited = json!([{ "bytes": 6, "name": "dashboard.png", "sha256": sha256 }]);
+    let cited = json!([{ "bytes": bytes, "name": "dashboard.png", "sha256": sha256 }]);
     assert_eq!(body(&ran.requests[1])["blobs"], cited);
 }
 

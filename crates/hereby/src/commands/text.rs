@@ -12,8 +12,8 @@ use crate::exit::Failure;
 /// The longest text, in bytes (that of [`Prose`]).
 const TEXT_BYTES_MAX: usize = 16_384;
 
-/// The largest file kept with an incident, in bytes.
-const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// The largest file kept with an incident, in bytes: encrypted it has at most 8 MiB.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024 - record::sealed::SealedFile::OVERHEAD_BYTES as u64;
 
 impl Session<'_> {
     /// The text that was given, or what stdin says when it is `-` or left out.
@@ -69,8 +69,13 @@ pub(super) fn read_file(path: &Path) -> Result<(Option<Line>, Bytes), Failure> {
         .map_err(cannot)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(Failure::usage(format!("{} is too large", path.display()))
-            .because("a file kept with an incident has at most 8 MiB")
+            .because(format!(
+                "a file kept with an incident has at most {FILE_BYTES_MAX} bytes"
+            ))
             .hint("keep the part that matters"));
+    }
+    if bytes.is_empty() {
+        return Err(Failure::usage(format!("{} is empty", path.display())));
     }
     let name = path
         .file_name()

@@ -122,4 +122,4 @@ pub(super) fn named(timeline: &Timeline, wanted: &str) -> Result<(u64, ActId), F
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -355,3 +355,6 @@ impl Session<'_> {
             .ok_or_else(|| Failure::new(Exit::Internal, "this build cannot read hereby's answer"))
     }
 }
+
+#[cfg(test)]
+mod tests;

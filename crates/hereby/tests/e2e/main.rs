@@ -20,3 +20,4 @@ mod harness;
 mod kill;
 mod story;
 mod witness;
+mod work;

@@ -93,9 +93,9 @@ fn next_word(audience: Audience, clock_of: &UpdateClock, now: Timestamp) -> Line
 
 /// How things were around it when it was declared, as far as the declaration says.
 fn surroundings(timeline: &Timeline) -> Vec<Line> {
-    let declared = match timeline.acts.first().map(|act| &act.body) {
-        Some(Body::IncidentDeclared(declared)) => declared,
-        _ => return Vec::new(),
+    let first = timeline.acts.first().map(|act| &act.body);
+    let Some(Body::IncidentDeclared(declared)) = first else {
+        return Vec::new();
     };
     let Some(Surroundings {
         clock,
