@@ -6,7 +6,7 @@ use record::command::{
     StampTime, Update, Waive,
 };
 
-use super::Session;
+use super::{Session, wire};
 use crate::cli::respond::{
     AcceptArgs, AcknowledgeArgs, AssignArgs, DeclareArgs, HandOverArgs, NoteArgs, RelieveArgs,
     ReopenArgs, ResolveArgs, SeverityArgs, StatusArgs, TimeArgs, UpdateArgs, WaiveArgs,
@@ -131,7 +131,12 @@ impl Session<'_> {
     pub(super) async fn note(&self, args: NoteArgs) -> Result<(), Failure> {
         let incident = args.incident;
         let text = self.prose(args.text.as_deref(), "note")?;
-        let blobs = self.upload(incident, &args.file).await?;
+        let mut blobs = self.upload(incident, &args.file).await?;
+        let nameless = !blobs.is_empty() && self.is_private(incident).await?;
+        if nameless {
+            // A note's text is sealed, the names of its files are not.
+            blobs.iter_mut().for_each(|blob| blob.name = None);
+        }
         let with = match blobs.len() {
             0 => String::new(),
             1 => ", with a file".to_owned(),
@@ -145,7 +150,18 @@ impl Session<'_> {
             })
             .await?;
         self.did(&done, format!("Noted on {incident}{with}."));
+        if nameless {
+            let why =
+                "Files of this note have no name on the record: there it would not be sealed.";
+            self.out.talk(why);
+        }
         Ok(())
+    }
+
+    async fn is_private(&self, incident: IncidentId) -> Result<bool, Failure> {
+        let path = format!("/api/v1/incidents/{incident}");
+        let page: wire::IncidentPage = self.client.read(&path).await?;
+        Ok(wire::one::<wire::Incident>(&page.incident)?.private)
     }
 
     pub(super) async fn update(&self, args: UpdateArgs) -> Result<(), Failure> {

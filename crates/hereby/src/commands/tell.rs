@@ -394,3 +394,6 @@ pub(super) fn labels(labels: &std::collections::BTreeMap<Box<str>, Box<str>>) ->
 pub(super) fn span(ms: u64) -> String {
     duration(i64::try_from(ms).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests;

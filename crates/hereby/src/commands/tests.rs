@@ -105,7 +105,7 @@ async fn with_json_one_document_says_it_all() {
 }
 
 #[tokio::test]
-async fn a_note_uploads_its_files_before_it_cites_them() {
+async fn a_note_uploads_its_files_before_it_cites_them_and_a_private_one_names_none() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("dashboard.png");
     std::fs::write(&file, b"pixels").unwrap();
@@ -115,7 +115,17 @@ async fn a_note_uploads_its_files_before_it_cites_them() {
         200,
         &json!({ "sha256": sha256, "hex": "…", "bytes": bytes }),
     );
-    let noted = done("incident.noted/1", ("incident", "INC-7"));
+    let noted = || done("incident.noted/1", ("incident", "INC-7"));
+    let page = |private: bool| {
+        answer(
+            200,
+            &json!({ "alerts": [], "incident": {
+                "id": "INC-7", "title": "x", "severity": 2, "status": "identified",
+                "private": private, "declared_at": "2017-12-21T07:52:03.000Z",
+                "declared_by": { "type": "person", "id": "kim" },
+            }}),
+        )
+    };
     let line = [
         "note",
         "inc-7",
@@ -123,16 +133,21 @@ async fn a_note_uploads_its_files_before_it_cites_them() {
         "--file",
         file.to_str().unwrap(),
     ];
-    let ran = ran(&line, [kept, noted]).await;
-    ran.outcome.unwrap();
+    let open = ran(&line, [kept(), page(false), noted()]).await;
+    open.outcome.unwrap();
     assert!(
-        ran.requests[0].starts_with("POST /api/v1/incidents/INC-7/files "),
+        open.requests[0].starts_with("POST /api/v1/incidents/INC-7/files "),
         "{}",
-        ran.requests[0]
+        open.requests[0]
     );
-    assert!(ran.requests[0].ends_with("\r\n\r\npixels"));
+    assert!(open.requests[0].ends_with("\r\n\r\npixels"));
     let cited = json!([{ "bytes": bytes, "name": "dashboard.png", "sha256": sha256 }]);
-    assert_eq!(body(&ran.requests[1])["blobs"], cited);
+    assert_eq!(body(&open.requests[2])["blobs"], cited);
+    let private = ran(&line, [kept(), page(true), noted()]).await;
+    private.outcome.unwrap();
+    let cited = json!([{ "bytes": bytes, "sha256": sha256 }]);
+    assert_eq!(body(&private.requests[2])["blobs"], cited);
+    assert!(private.stderr.contains("no name"), "{}", private.stderr);
 }
 
 #[tokio::test]

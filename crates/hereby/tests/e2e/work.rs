@@ -317,7 +317,8 @@ fn files_of_a_private_incident_are_readable_to_those_who_work_on_it_and_on_no_di
     ];
     let digest = by(&place, "sam", &line);
     let files = place.json(&["file", "list", "1"])["items"].clone();
-    assert_eq!(files[0]["name"], "mail.txt");
+    assert_eq!(files[0]["name"], "a file");
+    assert_eq!(files[1]["name"], "reply.txt");
     assert_eq!(files[1]["verification"], "attested");
     assert_eq!(files[1]["source"], "their desk");
 

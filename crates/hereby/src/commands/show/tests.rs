@@ -320,3 +320,5 @@ witness         w2: has cosigned nothing yet
 "
     );
 }
+
+mod work;
