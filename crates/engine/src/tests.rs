@@ -5,7 +5,9 @@ mod dedupe;
 mod disk;
 mod faults;
 mod growth;
+mod laws;
 mod private;
+mod requests;
 mod start;
 mod threads;
 
@@ -169,6 +171,19 @@ impl House {
 
     fn tick(&mut self) -> Result<(), AppendError> {
         self.driver().tick()
+    }
+
+    /// Lets time pass, looking at what is due a hundred times.
+    fn pass(&mut self, ms: i64) {
+        let step = (ms / 100).max(1);
+        for _ in 0..ms / step {
+            self.wait(step);
+            self.tick().unwrap();
+        }
+    }
+
+    fn state(&mut self) -> &crate::State {
+        self.driver().state()
     }
 
     fn acts(&self) -> Vec<Act> {

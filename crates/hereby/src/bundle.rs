@@ -12,7 +12,6 @@ use engine::ports::Entries;
 use record::act::{Act, Subject};
 use record::checkpoint::SignedCheckpoint;
 use record::hash::{self, Hash};
-use record::kinds::Body;
 use record::note::VerifierKey;
 use record::sealed::SubjectKey;
 use record::tile::{TileReader, TiledTree};
@@ -224,10 +223,7 @@ fn indexes(entries: &dyn Entries, incident: IncidentId, size: u64) -> io::Result
 }
 
 fn cited(act: &Act) -> Vec<Hash> {
-    match &act.body {
-        Body::IncidentNoted(noted) => noted.blobs.iter().map(|blob| blob.sha256).collect(),
-        _ => Vec::new(),
-    }
+    act.body.blobs().iter().map(|blob| blob.sha256).collect()
 }
 
 fn note_sealed(mut act: Act, sealed: &mut SealedText) {

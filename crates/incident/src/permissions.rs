@@ -61,6 +61,7 @@ pub const POLICY: &[(&str, &[Permission])] = &[
     ("followup.open", SPEAKS),
     ("followup.change", SPEAKS),
     ("followup.close", SPEAKS),
+    ("followup.try_ticket", SPEAKS),
     ("followup.link_ticket", SPEAKS),
     ("runbook.save", TUNES),
     ("runbook.remove", TUNES),

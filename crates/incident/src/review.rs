@@ -11,13 +11,13 @@ use base::{ActId, IncidentId, Line, Name, PersonName, Timestamp};
 use record::act::Act;
 use record::command::{
     CancelMeeting, ChangeFollowup, CloseFollowup, LinkTicket, OpenFollowup, PublishReview,
-    ScheduleMeeting, StateFinding, Verb, WithdrawFinding,
+    ScheduleMeeting, StateFinding, TryTicket, Verb, WithdrawFinding,
 };
 use record::kinds::Body;
 use record::kinds::review::{
     FindingStated, FindingWithdrawn, FollowupChanged, FollowupClosed, FollowupOpened,
     FollowupOutcome, MeetingCancelled, MeetingScheduled, ReviewAudience, ReviewPublished,
-    TicketLinked,
+    TicketLinked, TicketTried,
 };
 use record::sealed::Sealable;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,9 @@ const FOLLOWUPS_OPEN_MAX: usize = 5_000;
 const FOLLOWUPS_MAX: u32 = 200;
 const MINUTES: std::ops::RangeInclusive<u32> = 5..=1_440;
 const AHEAD_MAX_MS: i64 = 730 * 86_400_000;
+
+/// How long whoever opens a ticket has for it: longer than every deadline of the exchange.
+const TRY_EVERY_MS: i64 = 180_000;
 
 /// How often an owner is reminded of what is overdue: every week.
 pub(crate) const REMIND_EVERY_MS: i64 = 7 * 86_400_000;
@@ -79,6 +82,8 @@ pub struct Followup {
     pub reminders: u32,
     /// When its owner is reminded next.
     pub remind_at: Timestamp,
+    /// When somebody was last about to open a ticket for it, and in which tracker.
+    pub tried: Option<(Timestamp, Name)>,
     /// The ticket that it is as well: the tracker, the ticket, where it is seen.
     pub ticket: Option<(Name, Line, Line)>,
 }
@@ -131,6 +136,7 @@ pub(crate) fn follow(followups: &mut Followups, id: IncidentId, act: &Act) {
             owner: opened.owner.clone(),
             reminders: 0,
             remind_at: opened.due_at,
+            tried: None,
             ticket: None,
         };
         followups
@@ -154,6 +160,11 @@ pub(crate) fn follow(followups: &mut Followups, id: IncidentId, act: &Act) {
             if let Some(followup) = of_incident.get_mut(&reminded.followup) {
                 followup.reminders = reminded.count;
                 followup.remind_at = reminded.next_at;
+            }
+        }
+        Body::TicketTried(tried) => {
+            if let Some(followup) = of_incident.get_mut(&tried.followup) {
+                followup.tried = Some((act.at, tried.tracker.clone()));
             }
         }
         Body::TicketLinked(linked) => {
@@ -186,6 +197,7 @@ pub(crate) fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Optio
         Verb::OpenFollowup(verb) => open_followup(state, verb, context),
         Verb::ChangeFollowup(verb) => change_followup(state, verb, context),
         Verb::CloseFollowup(verb) => close_followup(state, verb, context),
+        Verb::TryTicket(verb) => try_ticket(state, verb, context),
         Verb::LinkTicket(verb) => link_ticket(state, verb),
         _ => return None,
     })
@@ -356,6 +368,27 @@ fn close_followup(state: &State, verb: &CloseFollowup, context: &Context<'_>) ->
     let body = FollowupClosed {
         followup: verb.followup,
         outcome: verb.outcome,
+    };
+    one(verb.incident, body)
+}
+
+/// One at a time: whoever comes while another is at it waits, and then looks before they open.
+fn try_ticket(state: &State, verb: &TryTicket, context: &Context<'_>) -> Decision {
+    let followup = open_one(state, verb.incident, verb.followup)?;
+    if let Some((tracker, ticket, url)) = &followup.ticket {
+        return wrong_state(format!("it is {ticket} of {tracker}: {url}"));
+    }
+    if let Some((at, tracker)) = &followup.tried
+        && context.now.ms_since(*at) < TRY_EVERY_MS
+    {
+        return wrong_state(format!(
+            "somebody is opening a ticket in {tracker} since {at}: try again in {} s",
+            TRY_EVERY_MS / 1_000
+        ));
+    }
+    let body = TicketTried {
+        followup: verb.followup,
+        tracker: verb.tracker.clone(),
     };
     one(verb.incident, body)
 }

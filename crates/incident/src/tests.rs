@@ -14,6 +14,7 @@ mod roles;
 mod silences;
 mod story;
 mod times;
+mod work;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

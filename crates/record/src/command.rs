@@ -174,6 +174,7 @@ verbs! {
     OpenFollowup = "followup.open",
     ChangeFollowup = "followup.change",
     CloseFollowup = "followup.close",
+    TryTicket = "followup.try_ticket",
     LinkTicket = "followup.link_ticket",
     SaveRunbook = "runbook.save",
     RemoveRunbook = "runbook.remove",
@@ -250,6 +251,7 @@ impl Verb {
             Verb::OpenFollowup(verb) => verb.incident,
             Verb::ChangeFollowup(verb) => verb.incident,
             Verb::CloseFollowup(verb) => verb.incident,
+            Verb::TryTicket(verb) => verb.incident,
             Verb::LinkTicket(verb) => verb.incident,
             _ => return None,
         })

@@ -168,6 +168,7 @@ kinds! {
     FollowupChanged: "followup.changed/1" => review::FollowupChanged,
     FollowupClosed: "followup.closed/1" => review::FollowupClosed,
     FollowupReminded: "followup.reminded/1" => review::FollowupReminded,
+    TicketTried: "followup.ticket_tried/1" => review::TicketTried,
     TicketLinked: "followup.ticket_linked/1" => review::TicketLinked,
     RunbookSaved: "runbook.saved/1" => work::RunbookSaved,
     RunbookRemoved: "runbook.removed/1" => work::RunbookRemoved,
@@ -205,6 +206,18 @@ kinds! {
     LogRecovered: "record.recovered/1" => log::Recovered,
     LogKeyRotated: "record.key_rotated/1" => log::KeyRotated,
     LogAnchorAccepted: "record.anchor_accepted/1" => log::AnchorAccepted,
+}
+
+impl Body {
+    /// The blobs that it cites.
+    pub fn blobs(&self) -> Vec<incident::BlobRef> {
+        match self {
+            Body::IncidentNoted(noted) => noted.blobs.clone(),
+            Body::IncidentFileAttached(file) => vec![file.blob()],
+            Body::ReviewPublished(published) => vec![published.document.clone()],
+            _ => Vec::new(),
+        }
+    }
 }
 
 fn parse<'a, T: Deserialize<'a>>(kind: &str, json: &'a str) -> Result<T, BadBody> {

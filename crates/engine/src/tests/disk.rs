@@ -329,6 +329,12 @@ impl Keys {
         self.0.lock().unwrap().remove(&word(name)).unwrap();
     }
 
+    /// As if it had come back with a backup.
+    pub(super) fn put(&self, name: &str) {
+        let key = SubjectKey::from_bytes([1; 32]);
+        self.0.lock().unwrap().insert(name.parse().unwrap(), key);
+    }
+
     pub(super) fn names(&self) -> Vec<String> {
         self.0
             .lock()

@@ -187,6 +187,7 @@ review.cancel_meeting       -      -        x         x         x         -     
 followup.open               -      -        x         x         x         -        x
 followup.change             -      -        x         x         x         -        x
 followup.close              -      -        x         x         x         -        x
+followup.try_ticket         -      -        x         x         x         -        x
 followup.link_ticket        -      -        x         x         x         -        x
 runbook.save                -      -        -         -         -         x        x
 runbook.remove              -      -        -         -         -         x        x
@@ -345,6 +346,10 @@ const COMMANDS: &[(&str, &str)] = &[
     (
         "followup.close",
         r#"{"followup":1,"incident":"INC-1","outcome":"done"}"#,
+    ),
+    (
+        "followup.try_ticket",
+        r#"{"followup":1,"incident":"INC-1","tracker":"jira"}"#,
     ),
     (
         "followup.link_ticket",

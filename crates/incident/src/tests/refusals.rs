@@ -395,7 +395,7 @@ fn too_many_blobs_or_labels() {
         incident: inc(1),
         text: word("x"),
     };
-    refused(world, note(17), Reason::TooMany, "17 blobs; at most 16");
+    refused(world, note(17), Reason::TooMany, "17 files; at most 16");
     world.ask(note(16)).unwrap();
     let names: Vec<String> = (0..17).map(|number| format!("label{number}")).collect();
     let pairs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();

@@ -91,6 +91,15 @@ forms! {
         /// How it ended.
         outcome: FollowupOutcome,
     }
+    /// Says that a ticket is about to be opened for a follow-up, so that nobody else opens a second.
+    TryTicket {
+        /// Its number in the incident.
+        followup: u32,
+        /// Which incident.
+        incident: IncidentId,
+        /// In which tracker.
+        tracker: Name,
+    }
     /// Says which ticket of a tracker a follow-up is.
     LinkTicket {
         /// Its number in the incident.

@@ -174,6 +174,17 @@ pub struct FollowupReminded {
     pub next_at: Timestamp,
 }
 
+/// Somebody is about to open a ticket for a follow-up. Whether it was opened is not known until a
+/// [`TicketLinked`] says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TicketTried {
+    /// Its number in the incident.
+    pub followup: u32,
+    /// In which tracker.
+    pub tracker: Name,
+}
+
 /// A follow-up is a ticket of a tracker as well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -215,5 +226,6 @@ nothing_sealed!(
     FollowupChanged,
     FollowupClosed,
     FollowupReminded,
+    TicketTried,
     TicketLinked
 );

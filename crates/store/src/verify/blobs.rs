@@ -10,7 +10,6 @@ use std::path::Path;
 
 use record::act::Act;
 use record::hash::Hash;
-use record::kinds::Body;
 
 use super::sorted::{Merged, Sorted};
 use super::{Problem, Report, counted};
@@ -28,10 +27,7 @@ pub(super) struct Cited(Sorted<5>);
 impl Cited {
     /// What the entry with this index cites.
     pub(super) fn push(&mut self, index: u64, act: &Act) -> io::Result<()> {
-        let Body::IncidentNoted(noted) = &act.body else {
-            return Ok(());
-        };
-        for blob in &noted.blobs {
+        for blob in act.body.blobs() {
             let mut record = [index; 5];
             let parts = blob.sha256.0.as_chunks::<8>().0;
             for (slot, part) in record.iter_mut().zip(parts) {

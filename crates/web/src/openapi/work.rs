@@ -273,6 +273,11 @@ fn followups(name: &str) -> Option<Form> {
             ],
             json!({"incident": "INC-1", "followup": 1, "outcome": "done"}),
         ),
+        "followup.try_ticket" => (
+            "Says that a ticket is about to be opened for a follow-up: one at a time",
+            vec![must("followup", "Number"), on(), must("tracker", "Name")],
+            json!({"incident": "INC-1", "followup": 1, "tracker": "jira"}),
+        ),
         "followup.link_ticket" => (
             "Says which ticket of a tracker a follow-up is",
             vec![

@@ -260,8 +260,40 @@ fn a_blob_comes_back_as_it_went() {
     world
         .local(&Ask::new("PUT", "/api/v1/blobs"))
         .refused(400, "bad_request");
-    let note = json!({"incident": world.declare("x"), "text": "See the graph.", "blobs": [
-        {"sha256": stored["sha256"], "bytes": stored["bytes"], "name": "graph.png"},
-    ]});
+}
+
+#[test]
+fn a_file_is_kept_under_its_incidents_key_and_cited_by_what_is_kept() {
+    let world = World::new();
+    let incident = world.declare("x");
+    let file = world.upload(&incident, "a graph");
+    // The same file is the same bytes, and kept once.
+    assert_eq!(world.upload(&incident, "a graph"), file);
+    let mut named = file.clone();
+    named["name"] = json!("graph.png");
+    let note = json!({"incident": incident, "text": "See the graph.", "blobs": [named]});
     world.done("incident.note", "n/1", &note);
+    let hash: hash::Hash = serde_json::from_value(file["sha256"].clone()).unwrap();
+    let hex: String = hash.0.iter().map(|byte| format!("{byte:02x}")).collect();
+    let kept = world.local(&Ask::get(&format!("/api/v1/blobs/{hex}")));
+    let kept = kept.expect(200).body;
+    assert!(!kept.windows(7).any(|bytes| bytes == b"a graph"));
+    let path = format!("/api/v1/incidents/{incident}/files/{hex}");
+    let back = world.local(&Ask::get(&path)).expect(200);
+    assert_eq!(back.body, b"a graph");
+    assert_eq!(back.header("content-disposition"), Some("attachment"));
+    // In another incident it is nothing, and neither is a blob that was not uploaded as a file.
+    let other = world.declare("y");
+    let path = format!("/api/v1/incidents/{other}/files/{hex}");
+    world.local(&Ask::get(&path)).refused(404, "not_found");
+    let wrong = json!({"incident": other, "text": "See the graph.", "blobs": [file]});
+    let ask = Ask::command("incident.note", "n/2", &wrong);
+    world.local(&ask).refused(404, "not_found");
+    let plain = world
+        .local(&Ask::new("PUT", "/api/v1/blobs").body("plain"))
+        .json();
+    let blob = json!({"bytes": 5, "sha256": plain["sha256"]});
+    let wrong = json!({"incident": incident, "file": blob, "source": "here"});
+    let ask = Ask::command("incident.attach_file", "f/1", &wrong);
+    world.local(&ask).refused(404, "not_found");
 }

@@ -149,11 +149,14 @@ fn work_arguments(world: &World, name: &str) -> Value {
         }
         "followup.change" => json!({"incident": "INC-1", "followup": 1, "owner": "kim"}),
         "followup.close" => json!({"incident": "INC-1", "followup": 1, "outcome": "done"}),
-        "followup.link_ticket" => {
+        "followup.try_ticket" => {
             let open = json!({
                 "incident": "INC-1", "text": "x", "owner": "sam", "due_at": in_days(3),
             });
             world.local(&Ask::command("followup.open", "walk/ticketed", &open));
+            json!({"incident": "INC-1", "followup": 2, "tracker": "jira"})
+        }
+        "followup.link_ticket" => {
             json!({
                 "incident": "INC-1", "followup": 2, "tracker": "jira", "ticket": "OPS-1",
                 "url": "https://tracker.example.org/OPS-1",
@@ -292,7 +295,10 @@ fn every_route_succeeds_as_documented() {
         let kept = route.path.contains("/tile/") || route.path.contains("/blobs/");
         assert_eq!(cache.contains("immutable"), kept, "{}", route.path);
         if route.method == "GET" {
-            let path = if kept { continue } else { filled(&route.path) };
+            let path = filled(&route.path);
+            if kept || route.path.contains("/files/") {
+                continue; // Named by what they hold.
+            }
             let head = world.local(&Ask::new("HEAD", &path));
             assert_eq!(head.status, reply.status, "HEAD {path}");
         }

@@ -1,0 +1,19 @@
+//! What leaves hereby for other systems: a follow-up meeting as iCalendar, a follow-up as a ticket.
+//!
+//! - [`calendar`] renders a meeting (RFC 5545). It is a function: no clock, no files, no mail.
+//! - [`tracker`] opens a ticket in GitHub or Jira, once, whatever the network does in between.
+//!
+//! Addresses and links are parsed once ([`MailAddress`], [`Link`]) and are right from then on. What
+//! goes out is decided elsewhere: this crate reads no record, keeps no state, writes no log, and
+//! reads no secret from a file; its caller does.
+
+pub mod calendar;
+mod link;
+mod mail;
+pub mod tracker;
+
+pub use link::{BadLink, Link};
+pub use mail::{BadMailAddress, MailAddress};
+
+#[cfg(test)]
+mod tests;
