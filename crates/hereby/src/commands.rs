@@ -9,6 +9,7 @@ use aws_lc_rs::signature::Ed25519KeyPair;
 use base::{CommandId, Name, Timestamp};
 use record::command::Verb;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cli::{Globals, Task};
@@ -322,8 +323,13 @@ impl Session<'_> {
     }
 
     /// Reads all pages of a list, up to `max` items.
-    async fn list_of(&self, path: &str, cursor: &str, max: usize) -> Result<Vec<Value>, Failure> {
-        let mut items: Vec<Value> = Vec::new();
+    async fn list_of<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        cursor: &str,
+        max: usize,
+    ) -> Result<Vec<T>, Failure> {
+        let mut items: Vec<T> = Vec::new();
         let mut next: Option<Value> = None;
         let joint = if path.contains('?') { '&' } else { '?' };
         loop {
@@ -334,7 +340,7 @@ impl Session<'_> {
                 format!("&{cursor}={}", crate::client::percent_encoded(&text))
             });
             let from = from.unwrap_or_default();
-            let page: wire::Page = self
+            let page: wire::Page<T> = self
                 .client
                 .read(&format!("{path}{joint}limit=500{from}"))
                 .await?;

@@ -149,7 +149,7 @@ pub(crate) struct Granted {
     pub(crate) team: Option<TeamName>,
 }
 
-/// Show every command with the permissions that allow it
+/// Show which permissions allow what, and what waits for a second person
 #[derive(Args, Debug)]
 pub(crate) struct PolicyArgs {}
 

@@ -12,7 +12,7 @@ use record::kinds::access::Scope;
 use serde_json::json;
 
 use super::keyfile::{self, Keys};
-use super::{Session, wire};
+use super::{Session, requests, wire};
 use crate::cli::access::{KeyArgs, KeyVerb, SendArgs, TokenArgs, TokenVerb};
 use crate::client::Secret;
 use crate::exit::{Exit, Failure};
@@ -179,8 +179,14 @@ impl Session<'_> {
                     person,
                     vkey: vkey.to_string().into(),
                 };
-                self.does(verb, said).await?;
-                self.next(&format!("acknowledge INC-1 --sign {key}"));
+                let done = self.send(verb).await?;
+                match requests::waits(&done) {
+                    Some(request) if !self.out.is_json() => self.say_waits(&done, request).await,
+                    _ => {
+                        self.did(&done, said);
+                        self.next(&format!("acknowledge INC-1 --sign {key}"));
+                    }
+                }
                 Ok(())
             }
             KeyVerb::Revoke { key } => {
@@ -237,6 +243,9 @@ impl Session<'_> {
                 self.out.data(
                     Line::from(line).styled(Style::Dim, format!("  (entry {})", receipt.index)),
                 )?;
+            }
+            if let Some(request) = requests::waits(&done) {
+                self.say_waits(&done, request).await;
             }
         }
         Ok(())

@@ -38,7 +38,7 @@ impl Session<'_> {
         }
         let acts = u64::try_from(timeline.acts.len()).unwrap_or(u64::MAX);
         if self.out.is_json() {
-            let items: Vec<&Value> = timeline.items.iter().skip(seen).collect();
+            let items: Vec<_> = timeline.items.iter().skip(seen).collect();
             self.out.json(&json!({ "items": items, "read": acts }))?;
         } else {
             let shown: Vec<Act> = new.into_iter().filter(|act| !own(act)).cloned().collect();

@@ -111,10 +111,8 @@ async fn a_note_uploads_its_files_before_it_cites_them_and_a_private_one_names_n
     std::fs::write(&file, b"pixels").unwrap();
     let sha256 = record::hash::sha256(&[b"what is kept"]).to_string();
     let bytes = 6 + record::sealed::SealedFile::OVERHEAD_BYTES;
-    let kept = answer(
-        200,
-        &json!({ "sha256": sha256, "hex": "…", "bytes": bytes }),
-    );
+    let stored = json!({ "sha256": sha256, "hex": "…", "bytes": bytes });
+    let kept = || answer(200, &stored);
     let noted = || done("incident.noted/1", ("incident", "INC-7"));
     let page = |private: bool| {
         answer(

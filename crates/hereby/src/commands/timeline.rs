@@ -7,7 +7,8 @@ use base::{ActId, IncidentId, Prose};
 use record::act::Act;
 use record::kinds::Body;
 use record::sealed::Sealable;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{Session, tell, wire};
 use crate::exit::{Exit, Failure};
@@ -22,7 +23,15 @@ pub(super) struct Timeline {
     pub(super) indexes: Vec<u64>,
     pub(super) acts: Vec<Act>,
     /// The acts as they came, for `--json`.
-    pub(super) items: Vec<Value>,
+    pub(super) items: Vec<Box<RawValue>>,
+}
+
+/// An act and its place on the record, as text.
+#[derive(Deserialize)]
+struct PlacedText<'a> {
+    index: u64,
+    #[serde(borrow)]
+    act: &'a RawValue,
 }
 
 impl Session<'_> {
@@ -34,13 +43,19 @@ impl Session<'_> {
 }
 
 impl Timeline {
-    fn of(id: IncidentId, items: Vec<Value>) -> Result<Timeline, Failure> {
-        let placed: Vec<wire::Placed> = wire::typed(&items)?;
-        let acts: Result<Vec<Act>, Failure> = placed.iter().map(wire::Placed::act).collect();
+    /// From the items of the list as they came: long timelines are parsed once.
+    fn of(id: IncidentId, items: Vec<Box<RawValue>>) -> Result<Timeline, Failure> {
+        let (mut indexes, mut acts) = (Vec::new(), Vec::new());
+        for item in &items {
+            let placed: PlacedText<'_> =
+                serde_json::from_str(item.get()).map_err(|error| wire::unreadable(&error))?;
+            indexes.push(placed.index);
+            acts.push(wire::act(placed.index, placed.act.get())?);
+        }
         Ok(Timeline {
             id,
-            indexes: placed.iter().map(|placed| placed.index).collect(),
-            acts: acts?,
+            indexes,
+            acts,
             items,
         })
     }

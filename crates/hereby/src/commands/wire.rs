@@ -24,8 +24,8 @@ use crate::exit::{Exit, Failure};
 
 /// One page of a list.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page {
-    pub(super) items: Vec<Value>,
+pub(super) struct Page<T = Value> {
+    pub(super) items: Vec<T>,
     /// Where the next page begins.
     #[serde(default)]
     pub(super) next: Option<Value>,
@@ -314,15 +314,20 @@ pub(super) struct Placed {
 impl Placed {
     /// The act, as far as this build can read it.
     pub(super) fn act(&self) -> Result<Act, Failure> {
-        Act::decode(self.act.to_string().as_bytes()).map_err(|error| {
-            Failure::new(
-                Exit::Internal,
-                format!("this build cannot read entry {}", self.index),
-            )
-            .because(error)
-            .hint("use the hereby that is as new as the one that answers")
-        })
+        act(self.index, &self.act.to_string())
     }
+}
+
+/// The act at this place, as far as this build can read it.
+pub(super) fn act(index: u64, json: &str) -> Result<Act, Failure> {
+    Act::decode(json.as_bytes()).map_err(|error| {
+        Failure::new(
+            Exit::Internal,
+            format!("this build cannot read entry {index}"),
+        )
+        .because(error)
+        .hint("use the hereby that is as new as the one that answers")
+    })
 }
 
 /// Items of a list as their type.
@@ -332,9 +337,12 @@ pub(super) fn typed<T: DeserializeOwned>(items: &[Value]) -> Result<Vec<T>, Fail
 
 /// A part of an answer as its type.
 pub(super) fn one<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
-    T::deserialize(value).map_err(|error| {
-        Failure::new(Exit::Internal, "this build cannot read hereby's answer")
-            .because(error)
-            .hint("use the hereby that is as new as the one that answers")
-    })
+    T::deserialize(value).map_err(|error| unreadable(&error))
+}
+
+/// An answer that is not of the form it must have.
+pub(super) fn unreadable(error: &serde_json::Error) -> Failure {
+    Failure::new(Exit::Internal, "this build cannot read hereby's answer")
+        .because(error)
+        .hint("use the hereby that is as new as the one that answers")
 }

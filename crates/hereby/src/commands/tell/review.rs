@@ -108,6 +108,10 @@ fn followups(act: &Act) -> Option<Told> {
                 body.followup, body.count
             ))
         },
+        Body::TicketTried(body) => plain(format!(
+            "set out to open a ticket for follow-up {} in {}",
+            body.followup, body.tracker
+        )),
         Body::TicketLinked(body) => said(
             format!(
                 "linked follow-up {} to {} in {}",

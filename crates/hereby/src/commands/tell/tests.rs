@@ -17,6 +17,7 @@ fn act(number: u64) -> String {
 }
 
 /// A body of each kind of the families of incidents, reviews and requests, and how it is said.
+#[expect(clippy::too_many_lines, reason = "a table has a row for each kind")]
 fn samples() -> Vec<(&'static str, Value, &'static str, Option<&'static str>)> {
     let sha256 = record::hash::sha256(&[b"x"]).to_string();
     let due_at = "2017-12-28T08:00:00.000Z";
@@ -222,6 +223,12 @@ fn samples() -> Vec<(&'static str, Value, &'static str, Option<&'static str>)> {
             json!({"followup": 1, "ticket": "#5", "tracker": "github", "url": "https://x.example/5"}),
             "linked follow-up 1 to #5 in github",
             Some("https://x.example/5"),
+        ),
+        (
+            "followup.ticket_tried/1",
+            json!({"followup": 1, "tracker": "github"}),
+            "set out to open a ticket for follow-up 1 in github",
+            None,
         ),
         (
             "runbook.saved/1",

@@ -32,6 +32,8 @@ pub(crate) fn declared() -> Value {
 }
 
 pub(crate) fn timeline(items: Vec<Value>) -> Timeline {
+    let raw = |item: Value| serde_json::value::to_raw_value(&item).unwrap();
+    let items = items.into_iter().map(raw).collect();
     Timeline::of(IncidentId::from_number(7), items).unwrap()
 }
 

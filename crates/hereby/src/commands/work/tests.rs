@@ -185,7 +185,7 @@ async fn a_template_says_what_the_declaration_does_not() {
         "template": "payments-down", "title": "Payments fail", "severity": 1,
         "service": "checkout", "private": true, "runbooks": ["db-failover"], "update_every_ms": {},
     });
-    let templates = || page(&[template.clone()]);
+    let templates = || page(std::slice::from_ref(&template));
     let declares = || happened("incident.declared/1");
     let plain = ran(
         &["declare", "--template", "payments-down"],
