@@ -37,7 +37,7 @@ const STEPS: u64 = 150;
 const BEGIN_MS: i64 = 1_546_300_800_000;
 
 /// The clock of the log that is made: it stands until it is moved.
-struct SetClock(AtomicI64);
+pub(crate) struct SetClock(pub(crate) AtomicI64);
 
 impl Clock for SetClock {
     fn now(&self) -> Timestamp {

@@ -14,6 +14,7 @@ pub mod quiet;
 pub mod rig;
 pub mod scratch;
 pub mod server;
+pub mod years;
 
 /// The middle value. Of an even number of values the lower middle one.
 pub fn median(values: &[f64]) -> f64 {

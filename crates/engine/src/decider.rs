@@ -247,7 +247,7 @@ impl Decider {
         now: Timestamp,
     ) -> Result<(Actor, Proof), Refusal> {
         let holder = match transport {
-            Transport::LocalUid(_) => None,
+            Transport::LocalUid(_) | Transport::Own(_) => None,
             Transport::Token(id) => {
                 let token = self.state.access.valid_token(id, now)?;
                 if !token.scopes.contains(&scope) {

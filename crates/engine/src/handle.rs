@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use base::{Name, Timestamp};
 use incident::{AlertSignal, Deed, Reason, Refusal, Rules};
-use record::act::Act;
+use record::act::{Act, BadAct};
 use record::command::DigestKey;
 use tokio::sync::oneshot;
 
@@ -85,6 +85,14 @@ pub enum CannotStart {
         /// Which.
         index: u64,
         /// Why not.
+        reason: String,
+    },
+    /// An entry is of a later version of the envelope. Nothing was changed.
+    #[error("entry {index} was written by a newer hereby: {reason}")]
+    Newer {
+        /// Which.
+        index: u64,
+        /// Which version.
         reason: String,
     },
     /// The first acts could not be written.
@@ -459,10 +467,11 @@ pub fn fold(
                 bad = folded.err().map(CannotStart::Read);
             }
             Err(error) => {
-                bad = Some(CannotStart::Entry {
-                    index,
-                    reason: error.to_string(),
-                })
+                let reason = error.to_string();
+                bad = Some(match error {
+                    BadAct::Version(_) => CannotStart::Newer { index, reason },
+                    _ => CannotStart::Entry { index, reason },
+                });
             }
         }
         if index % 4_096 == 0 {

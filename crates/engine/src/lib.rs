@@ -8,6 +8,7 @@
 mod access;
 mod answers;
 mod asking;
+pub mod audit;
 mod decider;
 pub mod drive;
 mod follower;

@@ -88,7 +88,7 @@ impl Front {
             }
         };
         let holder = match &transport {
-            Transport::LocalUid(_) => None,
+            Transport::LocalUid(_) | Transport::Own(_) => None,
             Transport::Token(id) => Some(self.holder(id)?),
         };
         let behalf = command.on_behalf_of.as_ref();

@@ -16,6 +16,8 @@ pub enum Transport {
     LocalUid(u32),
     /// A bearer token that was found valid.
     Token(TokenId),
+    /// A part of hereby itself, by its name: `auditor`. Nothing that comes from outside has it.
+    Own(Name),
 }
 
 /// An author's signature over the canonical command.
@@ -154,6 +156,7 @@ pub(crate) fn actor_of(
             },
             Proof::LocalUid,
         ),
+        Transport::Own(part) => (Actor::System { id: part.clone() }, Proof::Internal),
         Transport::Token(token) => {
             // A token without a holder is refused before anybody asks who acts.
             let nobody = Actor::Uid {

@@ -32,6 +32,8 @@ pub struct LogState {
     pub acts: u64,
     /// The time of the last act: time never runs backwards on the record.
     pub last_at: Timestamp,
+    /// The time of the first act.
+    pub opened_at: Timestamp,
 }
 
 impl State {
@@ -51,6 +53,9 @@ impl State {
                 self.log.vkeys.push((self.log.acts + 1, rotated.to.clone()));
             }
             _ => {}
+        }
+        if self.log.acts == 0 {
+            self.log.opened_at = act.at;
         }
         self.log.acts += 1;
         self.log.last_at = act.at;

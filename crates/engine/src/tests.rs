@@ -2,7 +2,7 @@
 
 mod access;
 mod dedupe;
-mod disk;
+pub(crate) mod disk;
 mod faults;
 mod growth;
 mod laws;
@@ -201,6 +201,10 @@ impl House {
         assert_eq!(driver.state().digest().unwrap(), rebuilt.digest().unwrap());
         assert_eq!(driver.state(), &rebuilt);
         driver.view().read(|state| assert_eq!(state, &rebuilt));
+        // Whatever a test has done by commands, no audit finds anything wrong with it.
+        let mut audit = crate::audit::Audit::of_everything();
+        audit.read(&*self.disk, u64::MAX).unwrap();
+        assert_eq!(audit.take_found(), []);
     }
 }
 

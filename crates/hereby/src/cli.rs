@@ -22,6 +22,7 @@ pub(crate) mod parse;
 pub(crate) mod prepare;
 pub(crate) mod request;
 pub(crate) mod respond;
+pub(crate) mod stats;
 pub(crate) mod work;
 
 /// Declare incidents, run them, and keep evidence that stays trustworthy
@@ -147,26 +148,10 @@ pub(crate) enum Task {
     Show(respond::ShowArgs),
     Incidents(respond::IncidentsArgs),
     Watch(respond::WatchArgs),
+    Stats(stats::StatsArgs),
 
-    Join(work::JoinArgs),
-    Leave(work::LeaveArgs),
-    Decide(work::DecideArgs),
-    #[command(name = "task")]
-    Todo(work::TaskArgs),
-    Ask(work::AskArgs),
-    Answer(work::AnswerArgs),
-    Questions(work::QuestionsArgs),
-    Contact(work::ContactArgs),
-    File(work::FileArgs),
-    Relate(work::RelateArgs),
-    Checklist(work::ChecklistArgs),
-    Tick(work::TickArgs),
-    Skip(work::SkipArgs),
-    Clock(work::ClockArgs),
-    Correct(work::CorrectArgs),
-    Read(work::ReadArgs),
-    Knew(work::KnewArgs),
-    Impact(work::ImpactArgs),
+    #[command(flatten)]
+    Work(work::WorkVerb),
 
     Alerts(listen::AlertsArgs),
     Attach(listen::AttachArgs),
@@ -182,22 +167,19 @@ pub(crate) enum Task {
     Withdraw(directory::WithdrawArgs),
     Policy(directory::PolicyArgs),
 
-    Runbook(prepare::RunbookArgs),
-    Template(prepare::TemplateArgs),
-    Import(prepare::ImportArgs),
-
-    Requests(request::RequestsArgs),
-    Approve(request::ApproveArgs),
-    Reject(request::RejectArgs),
-    TakeBack(request::TakeBackArgs),
-    Override(request::OverrideArgs),
-    Redact(request::RedactArgs),
+    #[command(flatten)]
+    Prepare(prepare::PrepareVerb),
+    #[command(flatten)]
+    Request(request::RequestVerb),
 
     Verify(machine::VerifyArgs),
+    Auditor(machine::AuditorArgs),
     Prove(machine::ProveArgs),
     Export(machine::ExportArgs),
     Record(machine::RecordArgs),
     Rebuild(machine::RebuildArgs),
+    Backup(machine::BackupArgs),
+    Restore(machine::RestoreArgs),
     Witness(machine::WitnessArgs),
 
     Up(machine::UpArgs),

@@ -33,6 +33,7 @@ mod respond;
 mod runbook;
 pub(crate) mod shell;
 mod show;
+mod stats;
 mod tell;
 mod text;
 mod timeline;
@@ -153,31 +154,8 @@ impl Session<'_> {
             Task::Show(args) => self.show(args).await,
             Task::Incidents(args) => self.incidents(args).await,
             Task::Watch(args) => self.watch(args).await,
-            Task::Join(args) => self.join(args).await,
-            Task::Leave(args) => self.leave(args).await,
-            Task::Decide(args) => self.decide(args).await,
-            Task::Todo(args) => self.task(args).await,
-            Task::Ask(args) => self.ask(args).await,
-            Task::Answer(args) => self.answer(args).await,
-            Task::Questions(args) => self.questions(args).await,
-            Task::Contact(args) => self.contact(args).await,
-            Task::File(args) => self.file(args).await,
-            Task::Relate(args) => self.relate(args).await,
-            Task::Checklist(args) => self.checklist(args).await,
-            Task::Tick(args) => self.tick(args).await,
-            Task::Skip(args) => self.skip(args).await,
-            Task::Clock(args) => self.clock(args).await,
-            Task::Correct(args) => self.correct(args).await,
-            Task::Read(args) => self.read(args).await,
-            Task::Knew(args) => self.knew(args).await,
-            Task::Impact(args) => self.impact(args).await,
-            other => self.run_prepared(other).await,
-        }
-    }
-
-    /// Does what is not about one incident.
-    async fn run_prepared(&self, task: Task) -> Result<(), Failure> {
-        match task {
+            Task::Work(verb) => self.work(verb).await,
+            Task::Stats(args) => self.stats(args).await,
             Task::Alerts(args) => self.alerts(args).await,
             Task::Attach(args) => self.attach(args).await,
             Task::Silence(args) => self.silence(args).await,
@@ -189,19 +167,27 @@ impl Session<'_> {
             Task::Service(args) => self.service(args).await,
             Task::Grant(args) => self.grant(args).await,
             Task::Withdraw(args) => self.withdraw(args).await,
-            Task::Runbook(args) => self.runbook(args).await,
-            Task::Template(args) => self.template(args).await,
-            Task::Import(args) => self.import(args).await,
-            Task::Requests(_) => self.requests().await,
-            Task::Approve(args) => self.approve(args).await,
-            Task::Reject(args) => self.reject(args).await,
-            Task::TakeBack(args) => self.take_back(args).await,
-            Task::Override(args) => self.override_it(args).await,
-            Task::Redact(args) => self.redact(args).await,
+            Task::Prepare(verb) => self.prepare(verb).await,
+            Task::Request(verb) => self.about_request(verb).await,
             Task::Token(args) => self.token(args).await,
             Task::Key(args) => self.key(args).await,
             Task::Send(args) => self.send_any(args).await,
-            _ => Err(Failure::new(
+            Task::Up(_)
+            | Task::Serve(_)
+            | Task::Witness(_)
+            | Task::Verify(_)
+            | Task::Auditor(_)
+            | Task::Prove(_)
+            | Task::Export(_)
+            | Task::Rebuild(_)
+            | Task::Backup(_)
+            | Task::Restore(_)
+            | Task::Record(_)
+            | Task::Doctor(_)
+            | Task::Policy(_)
+            | Task::Completions(_)
+            | Task::Man(_)
+            | Task::Reference => Err(Failure::new(
                 Exit::Internal,
                 "this command asks no running hereby",
             )),

@@ -2,6 +2,7 @@
 //!
 //! What can be said is in [`cli`], what each code means in [`exit`]. Nothing else ends the process.
 
+mod audit;
 mod bundle;
 mod cli;
 mod client;
@@ -45,9 +46,12 @@ fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failure> {
         Task::Serve(args) => serve::serve(args, globals, out),
         Task::Witness(args) => witness::run(args, globals, out),
         Task::Verify(args) => offline::verify(args, globals, out),
+        Task::Auditor(args) => offline::auditor(args, globals, out),
         Task::Prove(args) => offline::prove(args, globals, out),
         Task::Export(args) => offline::export(args, globals, out),
         Task::Rebuild(args) => offline::rebuild(args, globals, out),
+        Task::Backup(args) => offline::backup(args, globals, out),
+        Task::Restore(args) => offline::restore(args, out),
         Task::Record(args) => offline::record(args, globals, out),
         Task::Doctor(args) => offline::doctor(args, globals, out),
         Task::Policy(_) => commands::policy(out),

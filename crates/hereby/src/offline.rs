@@ -22,13 +22,19 @@ use crate::exit::{Exit, Failure};
 use crate::say::Out;
 use crate::station::keystore;
 
+mod auditor;
+mod backup;
 mod doctor;
 mod rebuild;
+mod restore;
 mod tend;
 mod verify;
 
+pub(crate) use auditor::auditor;
+pub(crate) use backup::backup;
 pub(crate) use doctor::doctor;
 pub(crate) use rebuild::rebuild;
+pub(crate) use restore::restore;
 pub(crate) use tend::record;
 pub(crate) use verify::verify;
 
@@ -276,7 +282,7 @@ fn json_of(bytes: &[u8]) -> Result<serde_json::Value, Failure> {
 }
 
 /// Writes a file that was asked for; never over one that is there.
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let failed = |error: std::io::Error| {

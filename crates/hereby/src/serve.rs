@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use web::Listener;
 
+use crate::audit;
 use crate::cli::Globals;
 use crate::cli::machine::{ServeArgs, SettingsArgs, UpArgs};
 use crate::client::Client;
@@ -27,6 +28,7 @@ use crate::station::{Opening, Station, SystemClock, short};
 
 mod backstage;
 mod formats;
+mod notify;
 mod push;
 mod tls;
 
@@ -141,6 +143,7 @@ fn serve_until_told(
     out: &Out,
 ) -> Result<(), Failure> {
     let witnesses = Arc::new(Witnesses::new(&run.config.record.witness)?);
+    let found = Arc::new(audit::Found::new());
     let options = web::Options {
         engine: station.engine.clone(),
         backstage: Arc::new(Storage {
@@ -153,6 +156,7 @@ fn serve_until_told(
             witnesses: witnesses.clone(),
             free_min_bytes: run.config.record.free_min_mib << 20,
             keystore_lost: crate::log::Repeated::default(),
+            found: found.clone(),
         }),
         formats: formats::formats(),
         limits: web::Limits::default(),
@@ -178,6 +182,7 @@ fn serve_until_told(
         std::thread::Builder::new()
             .name("anchor".to_owned())
             .spawn(move || keep_anchor(&anchor))
+            .and_then(|_| audit::start(station, found, runtime.handle().clone()))
             .map_err(|error| Failure::new(Exit::Internal, "no thread").because(error))?;
         if run.talks {
             welcome(run, station, data_dir, (http, &tls), out);
@@ -189,6 +194,11 @@ fn serve_until_told(
             tls = tls.as_ref().map(|(address, _)| tracing::field::display(address)),
             "hereby serves"
         );
+        notify::State::Ready.tell();
+        let stop = async {
+            stop.await;
+            notify::State::Stopping.tell();
+        };
         let serving = web::serve(options, listeners, stop);
         let touring = async {
             if !run.rehearse {

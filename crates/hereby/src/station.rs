@@ -275,7 +275,7 @@ fn prioritize(duty: Duty) {
     match (rank.take(), duty) {
         (Err(error), Duty::Writes) => tracing::info!(
             %error,
-            "threads keep their ordinary priority; grant CAP_SYS_NICE to raise it"
+            "threads keep their ordinary priority; LimitRTPRIO=2 or CAP_SYS_NICE lets them go first"
         ),
         (Ok(realtime), Duty::Writes) => tracing::debug!(realtime, "threads go first"),
         _ => {}
@@ -299,6 +299,7 @@ pub(crate) fn unopened(error: CannotOpen) -> Failure {
             .because("nothing is written to a record that can't be trusted")
             .hint("hereby verify says what else is wrong")
             .hint("restore the data directory from a copy, or from a witness"),
+        CannotOpen::Newer { .. } => newer(&error),
         CannotOpen::Anchor { .. } => Failure::new(Exit::Untrusted, &error)
             .hint("if this is an older copy, restore a newer one")
             .hint("if you know why: hereby record accept-anchor -m WHY"),
@@ -312,6 +313,14 @@ pub(crate) fn unopened(error: CannotOpen) -> Failure {
     }
 }
 
+/// This program is the older one, and knows that it is.
+fn newer(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Refused, "a newer hereby has written to this record")
+        .because(error)
+        .hint("start that one again: nothing was changed here")
+        .hint("docs/operating/upgrade.md says what an older one can read")
+}
+
 fn unstarted(error: CannotStart) -> Failure {
     match &error {
         CannotStart::Read(ReadError::Archived { .. }) => Failure::new(
@@ -320,9 +329,14 @@ fn unstarted(error: CannotStart) -> Failure {
         )
         .because(&error)
         .hint("mount the archive, then start again"),
-        CannotStart::Read(_) | CannotStart::Entry { .. } => {
+        CannotStart::Newer { .. } => newer(&error),
+        CannotStart::Read(_) => {
             Failure::new(Exit::Untrusted, "the record can't be read").because(&error)
         }
+        CannotStart::Entry { .. } => Failure::new(Exit::Untrusted, "the record can't be read")
+            .because(&error)
+            .hint("if a newer hereby has written to it, start that one again")
+            .hint("if not: hereby verify says what is wrong"),
         CannotStart::Write(cause) => Failure::new(Exit::Internal, &error).because(cause),
         CannotStart::Thread(cause) => Failure::new(Exit::Internal, &error).because(cause),
     }

@@ -94,6 +94,20 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
             one(verb.incident, Reopened {})
         }),
         Verb::Attach(attach) => attach_alert(state, attach),
+        _ => {
+            return quiet(state, verb, context)
+                .or_else(|| work::decide(state, verb, context))
+                .or_else(|| review::decide(state, verb, context))
+                .or_else(|| redact(state, verb))
+                .or_else(|| state.runbooks.decide(verb))
+                .or_else(|| state.directory.decide(verb));
+        }
+    })
+}
+
+/// Silences, maintenance windows, heartbeats.
+fn quiet(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decision> {
+    Some(match verb {
         Verb::Silence(silence) => create_silence(state, silence, context),
         Verb::EndSilence(verb) => {
             let subject = Subject::Silence(verb.silence.clone());
@@ -112,13 +126,7 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
             listed(&state.heartbeats, &verb.heartbeat, "heartbeat")
                 .map(|()| vec![Draft::new(subject, HeartbeatForgotten {})])
         }
-        _ => {
-            return work::decide(state, verb, context)
-                .or_else(|| review::decide(state, verb, context))
-                .or_else(|| redact(state, verb))
-                .or_else(|| state.runbooks.decide(verb))
-                .or_else(|| state.directory.decide(verb));
-        }
+        _ => return None,
     })
 }
 

@@ -69,6 +69,8 @@ pub struct Summary {
     pub declared_by: Actor,
     /// Rehearsed, not real.
     pub drill: bool,
+    /// When the first of the alerts fired that were attached to it while hereby knew them.
+    pub first_alert_at: Option<Timestamp>,
     /// Its number.
     pub id: IncidentId,
     /// What it did, as far as somebody said.
@@ -114,6 +116,7 @@ impl Incident {
                 declared_at: act.at,
                 declared_by: act.actor.clone(),
                 drill: body.drill,
+                first_alert_at: None,
                 id,
                 impact: ImpactStated::default(),
                 people: BTreeSet::new(),
@@ -222,18 +225,7 @@ impl Incident {
             Body::IncidentAlertAttached(attached) => {
                 self.alerts.insert(attached.alert);
             }
-            Body::IncidentJoined(joined) => {
-                summary.people.insert(joined.person.clone());
-            }
-            Body::IncidentLeft(left) => {
-                summary.people.remove(&left.person);
-            }
-            Body::IncidentRelated(related) => {
-                summary.relations.insert((related.relation, related.to));
-            }
-            Body::IncidentImpactStated(impact) => summary.impact = impact.clone(),
-            Body::IncidentRedacted(_) => summary.redacted = true,
-            _ => {}
+            _ => summary.apply(act),
         }
         self.work.apply(act);
         self.review.apply(act);
@@ -265,6 +257,24 @@ impl Summary {
     /// Who has this role.
     pub fn holders(&self, role: Role) -> impl Iterator<Item = &PersonName> {
         self.roles.get(&role).into_iter().flatten()
+    }
+
+    /// Folds in who works on it, what it did, and what it has to do with others.
+    fn apply(&mut self, act: &Act) {
+        match &act.body {
+            Body::IncidentJoined(joined) => {
+                self.people.insert(joined.person.clone());
+            }
+            Body::IncidentLeft(left) => {
+                self.people.remove(&left.person);
+            }
+            Body::IncidentRelated(related) => {
+                self.relations.insert((related.relation, related.to));
+            }
+            Body::IncidentImpactStated(impact) => self.impact = impact.clone(),
+            Body::IncidentRedacted(_) => self.redacted = true,
+            _ => {}
+        }
     }
 
     fn assign(&mut self, assigned: &Assigned) {

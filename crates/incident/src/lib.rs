@@ -21,6 +21,7 @@ mod rules;
 mod runbooks;
 mod signal;
 mod state;
+pub mod stats;
 mod surroundings;
 mod tick;
 mod work;

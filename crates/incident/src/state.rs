@@ -173,7 +173,9 @@ impl State {
             let Some(mut whole) = Incident::from_acts(id, earlier) else {
                 return;
             };
-            self.closed.remove(&id);
+            // What alerts said was known when they were attached; they may be forgotten by now.
+            let gone = self.closed.remove(&id);
+            whole.summary.first_alert_at = gone.and_then(|gone| gone.first_alert_at);
             // That an alert left is an act on the incident it went to, not on this one.
             whole.alerts.retain(|alert| {
                 self.alerts
@@ -216,10 +218,23 @@ impl State {
             if self.summary(to).is_some_and(Summary::is_open) {
                 self.groups.join(to, &known.labels);
             }
+            if let Some(incident) = self.incidents.get_mut(&to) {
+                let first = &mut incident.summary.first_alert_at;
+                *first = Some(first.map_or(known.fired_at, |first| first.min(known.fired_at)));
+            }
             self.alerts.change(alert, |known| known.incident = Some(to));
         }
         if let Some(left) = moved_from.and_then(|left| self.incidents.get_mut(&left)) {
             left.alerts.remove(&alert);
+            let gone = self.alerts.get(&alert).map(|gone| gone.fired_at);
+            if gone.is_some() && gone == left.summary.first_alert_at {
+                // It was another's: what remains says when the first one fired.
+                let remaining = left
+                    .alerts
+                    .iter()
+                    .filter_map(|alert| self.alerts.get(alert));
+                left.summary.first_alert_at = remaining.map(|alert| alert.fired_at).min();
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod bounds;
 mod directory;
 mod heartbeats;
 mod laws;
+mod noticed;
 mod refusals;
 mod reminders;
 mod roles;

@@ -152,7 +152,14 @@ impl Act {
     pub fn decode(entry: &[u8]) -> Result<Act, BadAct> {
         // Checked once for all: from bytes, every string would be checked on its own.
         let text = std::str::from_utf8(entry).map_err(serde_json::Error::custom)?;
-        let envelope: EnvelopeIn<'_> = serde_json::from_str(text)?;
+        let envelope: EnvelopeIn<'_> = match serde_json::from_str(text) {
+            Ok(envelope) => envelope,
+            // What another version has and this one has not is no mistake.
+            Err(error) => match other_version(text) {
+                Some(version) => return Err(BadAct::Version(version)),
+                None => return Err(error.into()),
+            },
+        };
         if envelope.v != u64::from(ENVELOPE_VERSION) {
             return Err(BadAct::Version(envelope.v));
         }
@@ -241,6 +248,16 @@ impl Act {
         self.body.visit_sealable(&mut opener);
         opener.failed.map_or(Ok(opener.closed), Err)
     }
+}
+
+/// The version of the envelope, if it is not the one of this build.
+fn other_version(text: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u64,
+    }
+    let found = serde_json::from_str::<Versioned>(text).ok()?;
+    (found.v != u64::from(ENVELOPE_VERSION)).then_some(found.v)
 }
 
 struct Sealer<'a> {

@@ -196,6 +196,21 @@ pub(crate) fn newest(slots: &[Slot]) -> Option<(&Checkpoint, &str)> {
     signed.max_by_key(|(checkpoint, _)| checkpoint.size())
 }
 
+/// How the anchor at `path` stands to a record that nobody writes, which these keys have signed.
+///
+/// # Errors
+/// When either can't be read.
+pub fn standing(
+    path: &Path,
+    keys: &[VerifierKey],
+    record: &crate::Reader,
+) -> Result<Standing, engine::ports::ReadError> {
+    let slots = read(path, keys).map_err(io::Error::from)?;
+    compare(slots.as_deref(), record.durable(), |size| {
+        record.root_at(size)
+    })
+}
+
 /// Compares what the anchor holds with a record of `size` entries whose root at any earlier size
 /// `root_at` tells.
 ///

@@ -121,6 +121,7 @@ fn check_whole(path: &Path, first: u64, end: u64) -> Result<Hash, CannotArchive>
         Ok(Start::Torn) => Err(damaged(0, "it has no header".to_owned())),
         Err(scan::ScanError::File(error)) => Err(error.into()),
         Err(scan::ScanError::Damaged { at, what }) => Err(damaged(at, what)),
+        Err(scan::ScanError::Newer(line)) => Err(damaged(0, line.to_string())),
     }
 }
 

@@ -230,6 +230,10 @@ pub(crate) fn at(path: &Path, entry: u64) -> impl FnOnce(ScanError) -> CannotOpe
     let path = path.to_owned();
     move |error| match error {
         ScanError::File(error) => error.into(),
+        ScanError::Newer(line) => CannotOpen::Newer {
+            path,
+            what: line.to_string(),
+        },
         ScanError::Damaged { at, what } => Corruption {
             path,
             at,

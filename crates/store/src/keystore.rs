@@ -269,7 +269,7 @@ impl Keystore {
     }
 
     /// Where no key at all is, none was erased: `Err` says so.
-    fn must_be_there(&self) -> Result<(), CannotLoadKey> {
+    pub(crate) fn must_be_there(&self) -> Result<(), CannotLoadKey> {
         let lost = |why| {
             Err(CannotLoadKey::Lost {
                 directory: self.directory.clone(),
@@ -296,20 +296,9 @@ impl Keystore {
     /// # Errors
     /// When the directory or a file in it can't be read.
     pub fn list(&self) -> Result<Vec<KeyRef>, CannotLoadKey> {
-        let listed = FileError::new("list", &self.directory);
-        let names = match fs::read_dir(&self.directory) {
-            Ok(names) => names,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(listed(error).into()),
-        };
         let mut keys = Vec::new();
-        for name in names {
-            let path = name
-                .map_err(FileError::new("list", &self.directory))?
-                .path();
-            if is_key_file(&path)
-                && let Some((name, _)) = self.load(&path)?
-            {
+        for path in self.files()? {
+            if let Some((name, _)) = self.load(&path)? {
                 keys.push(name);
             }
         }
@@ -317,7 +306,32 @@ impl Keystore {
         Ok(keys)
     }
 
-    fn path(&self, name: &KeyRef) -> PathBuf {
+    /// The files that keys are in.
+    pub(crate) fn files(&self) -> Result<Vec<PathBuf>, FileError> {
+        let names = match fs::read_dir(&self.directory) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(FileError::new("list", &self.directory)(error)),
+        };
+        let mut files = Vec::new();
+        for name in names {
+            let path = name
+                .map_err(FileError::new("list", &self.directory))?
+                .path();
+            if is_key_file(&path) {
+                files.push(path);
+            }
+        }
+        Ok(files)
+    }
+
+    /// What the key in this file is called, if it is whole.
+    pub(crate) fn name_in(&self, path: &Path) -> Option<KeyRef> {
+        self.load(path).ok()?.map(|(name, _)| name)
+    }
+
+    /// The file that the key with this name is in, if there is one.
+    pub(crate) fn path(&self, name: &KeyRef) -> PathBuf {
         let digest = hash::sha256(&[name.as_str().as_bytes()]);
         let hex: String = digest.0.iter().map(|byte| format!("{byte:02x}")).collect();
         self.directory.join(hex)

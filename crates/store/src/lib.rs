@@ -7,6 +7,7 @@
 
 mod anchor;
 mod archive;
+mod backup;
 mod blob;
 mod catalog;
 mod durable;
@@ -34,8 +35,14 @@ mod tail;
 mod tiles;
 mod verify;
 
-pub use anchor::{Anchor, AnchorSync, Slot, Standing, file_name as anchor_file_name};
+pub use anchor::{
+    Anchor, AnchorSync, Slot, Standing, file_name as anchor_file_name, standing as anchor_standing,
+};
 pub use archive::{CannotArchive, archivable, archive};
+pub use backup::{
+    BackedUp, CannotBackUp, Copied, Damaged, KeysBackedUp, KeysManifest, Manifest, Restored,
+    Restoring, back_up, back_up_keys, check_backup, check_keys, restore,
+};
 pub use blob::{BLOB_BYTES_MAX, Blobs};
 pub use catalog::Stub;
 pub use durable::FileError;

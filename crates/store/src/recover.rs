@@ -79,6 +79,14 @@ pub enum CannotOpen {
     /// It is damaged. Restore it from a copy; `hereby verify` says what else is wrong.
     #[error(transparent)]
     Corrupt(#[from] Corruption),
+    /// A newer hereby wrote it. Nothing was changed.
+    #[error("{}: {what}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Which version of what.
+        what: String,
+    },
     /// The anchor does not agree with it.
     #[error("{}", said(path, standing))]
     Anchor {

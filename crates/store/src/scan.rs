@@ -7,10 +7,11 @@ use std::io;
 use std::path::Path;
 
 use record::act::Act;
+use record::checkpoint::Checkpoint;
 use record::hash::{self, Hash};
 use record::kinds::Body;
 use record::kinds::log::KeyRotated;
-use record::note::VerifierKey;
+use record::note::{Note, VerifierKey};
 use record::tree::Frontier;
 
 use crate::durable::FileError;
@@ -58,6 +59,8 @@ pub(crate) enum ScanError {
     File(#[from] FileError),
     #[error("byte {at}: {what}")]
     Damaged { at: u64, what: String },
+    #[error(transparent)]
+    Newer(segment::BadLine),
 }
 
 /// Reads the segment, and checks its last signature: a key among `keys` must have made it, or one
@@ -129,6 +132,7 @@ fn header_of(lines: &mut Lines, path: &Path, length: u64) -> Result<Option<Heade
         Ok(_) => Err(damaged(
             "the segment does not begin with its header".to_owned(),
         )),
+        Err(error @ segment::BadLine::Version(_)) => Err(ScanError::Newer(error)),
         Err(error) => Err(damaged(error.to_string())),
     }
 }
@@ -208,6 +212,16 @@ impl Scan {
             Ok(_) => {}
             Err(mismatch) => self.tail.damaged = Some((*at, mismatch.to_string())),
         }
+    }
+
+    /// Where the last signed line ends, and the signed checkpoint that it stands for.
+    pub(crate) fn signed_end(&self) -> Option<(u64, Checkpoint, Note)> {
+        let (at, signed, root) = self.last_signed.as_ref()?;
+        let mut line = String::new();
+        signed.write(&mut line);
+        let note = signed.to_note(self.replay.origin(), *root)?;
+        let checkpoint = Checkpoint::parse_text(note.text()).ok()?;
+        Some((at + line.len() as u64, checkpoint, note))
     }
 
     /// The keys that the last change of the log's key in the segment names.

@@ -122,11 +122,18 @@ pub(crate) fn is_entry(entry: &[u8]) -> bool {
 
 fn parse_header(line: &[u8]) -> Result<Header, BadLine> {
     let bad = |reason: &dyn std::fmt::Display| BadLine::Header(reason.to_string());
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u32,
+    }
+    // Whatever else another version has in it.
+    if let Ok(found) = serde_json::from_slice::<HeaderLine<Versioned>>(line)
+        && found.segment.v != VERSION
+    {
+        return Err(BadLine::Version(found.segment.v));
+    }
     let header: HeaderLine<Header> = serde_json::from_slice(line).map_err(|error| bad(&error))?;
     let header = header.segment;
-    if header.v != VERSION {
-        return Err(BadLine::Version(header.v));
-    }
     if header.epoch != EPOCH {
         return Err(bad(&"it is of another epoch than the first"));
     }

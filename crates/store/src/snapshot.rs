@@ -39,6 +39,8 @@ struct Header {
 /// Why a snapshot is not used.
 #[derive(Debug, thiserror::Error)]
 enum Unused {
+    #[error("it is gone")]
+    Gone,
     #[error("it is damaged: {0}")]
     Damaged(String),
     #[error("it covers {0} entries, more than there are")]
@@ -60,8 +62,26 @@ impl Snapshots {
         }
     }
 
+    /// The state that was kept at this size, whole and of this record; `None` when it has gone, or
+    /// nobody can tell whether it is of this record.
+    ///
+    /// # Errors
+    /// What is wrong with it, to be said behind "the snapshot of so many acts".
+    pub fn kept_at(&self, size: u64) -> Result<Option<Vec<u8>>, String> {
+        match self.load(size) {
+            Ok(state) => Ok(Some(state)),
+            Err(Unused::Gone | Unused::Unknown(_) | Unused::Ahead(_)) => Ok(None),
+            Err(Unused::File(error)) => Err(format!("can't be read: {}", error.source)),
+            Err(Unused::Damaged(why)) => Err(format!("is damaged: {why}")),
+            Err(Unused::Foreign) => Err(format!("is no good: {}", Unused::Foreign)),
+        }
+    }
+
     /// The sizes of the snapshots there are, newest first.
-    fn sizes(&self) -> Result<Vec<u64>, FileError> {
+    ///
+    /// # Errors
+    /// When they can't be listed.
+    pub fn sizes(&self) -> Result<Vec<u64>, FileError> {
         let names = match fs::read_dir(&self.directory) {
             Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -90,7 +110,7 @@ impl Snapshots {
     fn load(&self, size: u64) -> Result<Vec<u8>, Unused> {
         let damaged = |why: &dyn std::fmt::Display| Unused::Damaged(why.to_string());
         let bytes = durable::read_bounded(&self.path(size), SNAPSHOT_BYTES_MAX)?;
-        let mut bytes = bytes.ok_or_else(|| damaged(&"it is gone"))?;
+        let mut bytes = bytes.ok_or(Unused::Gone)?;
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let state = bytes.split_off(end.ok_or_else(|| damaged(&"it has no header"))? + 1);
         let header: Header = serde_json::from_slice(&bytes).map_err(|error| damaged(&error))?;

@@ -67,9 +67,19 @@ pub trait Backstage: Send + Sync {
     /// When something of it can't be read.
     fn export(&self, incident: IncidentId, with_keys: bool) -> io::Result<Option<Vec<u8>>>;
 
-    /// How many violations of invariants the auditor has counted; `None`: nothing audits here.
-    /// Never blocks.
-    fn violations(&self) -> Option<u64>;
+    /// What the auditor has found so far; `None`: nothing audits here. Never blocks.
+    fn audited(&self) -> Option<Audited>;
+}
+
+/// What an auditor that runs beside the server has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audited {
+    /// Every invariant that it checks, with the number of violations since the start.
+    pub violations: Vec<(&'static str, u64)>,
+    /// How many entries it has read and judged, from the first on.
+    pub entries: u64,
+    /// When it last came to the end of the record, having compared everything on the way.
+    pub last_success: Option<Timestamp>,
 }
 
 /// A checkpoint whose tiles are all readable.

@@ -24,6 +24,7 @@ mod limits;
 mod listen;
 mod metrics;
 mod openapi;
+mod picture;
 mod problem;
 mod prove;
 mod query;
@@ -38,7 +39,7 @@ mod site;
 mod table;
 
 pub use backstage::{
-    AlertFormats, Backstage, BlobRefused, Delivery, Event, Published, Unreadable, Witness,
+    AlertFormats, Audited, Backstage, BlobRefused, Delivery, Event, Published, Unreadable, Witness,
 };
 pub use limits::Limits;
 pub use listen::{CannotServe, Listener, bind_local, serve};

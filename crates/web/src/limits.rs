@@ -45,6 +45,8 @@ pub struct Limits {
     pub strangers_max: usize,
     /// Readers at the disk at once.
     pub readers_max: usize,
+    /// Computations over all incidents at once: they take a core each.
+    pub calculations_max: usize,
     /// Listeners to live events at once.
     pub event_streams_max: usize,
     /// A comment is sent on a quiet stream of events this often.
@@ -85,6 +87,7 @@ impl Default for Limits {
             body_bytes_total_max: 128 << 20,
             strangers_max: 64,
             readers_max: 16,
+            calculations_max: 1,
             event_streams_max: 256,
             event_heartbeat: Duration::from_secs(15),
             commands_per_second: 50,

@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::backstage::Audited;
 use crate::call::Call;
 use crate::problem::Refused;
 use crate::rates::Class;
@@ -51,6 +52,11 @@ struct Became {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Why {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    invariant: &'static str,
 }
 
 type Count = Counter<u64, AtomicU64>;
@@ -204,6 +210,27 @@ async fn metrics(call: Call) -> Answer {
     Ok(with_type(text, OPENMETRICS, Keep::Never))
 }
 
+/// What the auditor says: each invariant from the start on, so that a rise from 0 is seen as one.
+fn register_audit(registry: &mut Registry, audited: &Audited) {
+    let violations: Family<Of, Count> = Family::default();
+    for (invariant, count) in &audited.violations {
+        violations.get_or_create(&Of { invariant }).inc_by(*count);
+    }
+    let help = "Violations of invariants that the auditor found since the start, by invariant";
+    registry.register("invariant_violations", help, violations);
+    let entries = Gauge::<i64>::default();
+    entries.set(i64::try_from(audited.entries).unwrap_or(i64::MAX));
+    let help = "Entries that the auditor has read and judged";
+    registry.register("audited_entries", help, entries);
+    if let Some(at) = audited.last_success {
+        let seconds = Gauge::<f64, AtomicU64>::default();
+        seconds.set(Duration::from_millis(at.as_ms().unsigned_abs()).as_secs_f64());
+        let help = "When the auditor last came to the end of the record, in Unix time";
+        let unit = Unit::Other("timestamp_seconds".to_owned());
+        registry.register_with_unit("audit_last_success", help, unit, seconds);
+    }
+}
+
 /// Everything as text. What can't be measured now is left out: missing is not zero.
 fn scrape(site: &Site) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("hereby");
@@ -242,9 +269,8 @@ fn scrape(site: &Site) -> Result<String, std::fmt::Error> {
             bytes,
         );
     }
-    if let Some(violations) = site.backstage().violations() {
-        let help = "Violations of invariants that the auditor found";
-        gauge(&mut registry, "invariant_violations", help, violations);
+    if let Some(audited) = site.backstage().audited() {
+        register_audit(&mut registry, &audited);
     }
     let streams = site.limits().event_streams_max - site.event_streams.available_permits();
     gauge(

@@ -4,6 +4,7 @@
 mod acts;
 mod incidents;
 mod lists;
+mod stats;
 mod status;
 
 use hyper::Method;
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> Vec<Route> {
         incidents::routes(),
         lists::routes(),
         acts::routes(),
+        stats::routes(),
         status::routes(),
     ]
     .into_iter()

@@ -17,6 +17,8 @@ pub(crate) use work::{request, runbook, template};
 use crate::problem::Problem;
 use crate::site::Site;
 
+pub(crate) mod stats;
+
 /// An incident in a list. `open`: whoever asks may see sealed text.
 pub(crate) fn summary(site: &Site, summary: &Summary, open: bool) -> Result<Value, Problem> {
     let acknowledged = summary

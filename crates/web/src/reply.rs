@@ -19,6 +19,7 @@ use crate::problem::Problem;
 pub(crate) type Answer = Result<Response<Body>, Problem>;
 
 pub(crate) const JSON: &str = "application/json";
+pub(crate) const SVG: &str = "image/svg+xml";
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const BYTES: &str = "application/octet-stream";
 

@@ -58,6 +58,7 @@ pub(crate) struct Site {
     pub(crate) stopping: watch::Receiver<bool>,
     memory: Arc<Semaphore>,
     readers: Arc<Semaphore>,
+    calculations: Arc<Semaphore>,
 }
 
 impl Site {
@@ -72,6 +73,7 @@ impl Site {
             strangers: Arc::new(Semaphore::new(limits.strangers_max)),
             memory: Arc::new(Semaphore::new(limits.body_bytes_total_max / PIECE_BYTES)),
             readers: Arc::new(Semaphore::new(limits.readers_max)),
+            calculations: Arc::new(Semaphore::new(limits.calculations_max)),
             stopping,
             options,
         };
@@ -146,6 +148,29 @@ impl Site {
         });
         done.await
             .unwrap_or_else(|error| Err(Problem::internal("reading failed", &error)))
+    }
+
+    /// Runs something that takes a core for a while, on a thread of its own. Fewer at once than
+    /// readers, so that numbers never keep others from reading.
+    ///
+    /// # Errors
+    /// What it answers, or 503 when its turn does not come.
+    pub(crate) async fn calculating<T: Send + 'static>(
+        self: &Arc<Site>,
+        run: impl FnOnce(&Site) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let turn = tokio::time::timeout(READER_PATIENCE, self.calculations.clone().acquire_owned());
+        let Ok(Ok(turn)) = turn.await else {
+            return Err(Problem::overloaded(
+                "other numbers are being computed; ask again",
+                1,
+            ));
+        };
+        let run = move |site: &Site| {
+            let _turn = turn;
+            run(site)
+        };
+        self.blocking(run).await
     }
 }
 

@@ -26,7 +26,20 @@ impl World<'_> {
     pub(super) fn digests_agree(&self) -> Result<(), String> {
         self.driver
             .as_ref()
-            .map_or(Ok(()), |driver| self.checker.digests_agree(driver.state()))
+            .map_or(Ok(()), |driver| self.checker.digests_agree(driver.state()))?;
+        self.audited()
+    }
+
+    /// The auditor finds nothing wrong, whatever happened in this world.
+    fn audited(&self) -> Result<(), String> {
+        let mut audit = engine::audit::Audit::of_everything();
+        audit
+            .read(self.machine.as_ref(), u64::MAX)
+            .map_err(|error| format!("it can't be audited: {error}"))?;
+        match audit.take_found().first() {
+            None => Ok(()),
+            Some(found) => Err(format!("an audit found: {}", found.what)),
+        }
     }
 
     pub(super) fn answers(&mut self) -> Result<(), String> {

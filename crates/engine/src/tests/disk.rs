@@ -16,10 +16,10 @@ use crate::ports::{
     AppendRefusal, Appended, Entries, Keystore, Log, Publisher, ReadError, SignedHead, Snapshots,
 };
 
-pub(super) const ORIGIN: &str = "example.org/hereby";
+pub(crate) const ORIGIN: &str = "example.org/hereby";
 
 /// An entry's bytes.
-pub(super) type Entry = Vec<u8>;
+pub(crate) type Entry = Vec<u8>;
 
 /// What goes wrong at the next opportunity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) enum Fault {
 
 /// The record.
 #[derive(Default)]
-pub(super) struct Disk(Mutex<Inner>);
+pub(crate) struct Disk(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -65,11 +65,11 @@ impl Disk {
         self.0.lock().unwrap()
     }
 
-    pub(super) fn vkey(&self) -> String {
+    pub(crate) fn vkey(&self) -> String {
         key(self.inner().signing_key).verifier().to_string()
     }
 
-    pub(super) fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         self.inner().entries.clone()
     }
 
@@ -106,7 +106,7 @@ impl Disk {
     }
 
     /// Writes an entry past the engine, as a disk that rots would.
-    pub(super) fn overwrite(&self, index: usize, entry: &[u8]) {
+    pub(crate) fn overwrite(&self, index: usize, entry: &[u8]) {
         self.inner().entries[index] = entry.to_vec();
     }
 
@@ -132,13 +132,13 @@ impl Inner {
 }
 
 /// The writer's end of the disk.
-pub(super) struct MemoryLog {
+pub(crate) struct MemoryLog {
     disk: Arc<Disk>,
     frontier: Frontier,
 }
 
 impl MemoryLog {
-    pub(super) fn open(disk: Arc<Disk>) -> MemoryLog {
+    pub(crate) fn open(disk: Arc<Disk>) -> MemoryLog {
         let mut frontier = Frontier::new();
         let entries = disk.entries();
         frontier.extend(entries.iter().map(|entry| hash::leaf(entry)));

@@ -53,6 +53,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "questions",
             "read",
             "knew",
+            "stats",
         ],
     ),
     (
@@ -80,9 +81,14 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Check the record",
-        &["verify", "prove", "export", "record", "rebuild", "witness"],
+        &[
+            "verify", "auditor", "prove", "export", "record", "rebuild", "witness",
+        ],
     ),
-    ("Run hereby", &["up", "serve", "doctor"]),
+    (
+        "Run hereby",
+        &["up", "serve", "backup", "restore", "doctor"],
+    ),
     (
         "Give access and automate",
         &["token", "key", "send", "completions", "man"],

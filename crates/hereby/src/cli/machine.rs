@@ -103,6 +103,23 @@ pub(crate) struct VerifyArgs {
     pub(crate) settings: SettingsArgs,
 }
 
+/// Fold the record again and check that its invariants hold
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hereby auditor                             the record in the data directory
+  hereby auditor /mnt/backup/hereby          a copy of it
+
+Reads only, also beside a running hereby, which audits itself all the time.
+Exit code 5: an invariant is violated.")]
+pub(crate) struct AuditorArgs {
+    /// A data directory; default: the one of --data-dir
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Where archived segments went; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(crate) archive: Vec<PathBuf>,
+}
+
 /// Write a proof that an act is on the record
 #[derive(Args, Debug)]
 pub(crate) struct ProveArgs {
@@ -135,6 +152,62 @@ pub(crate) struct ExportArgs {
 pub(crate) struct RebuildArgs {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
+}
+
+/// Back the record up, also while hereby runs
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hereby backup /mnt/backup/hereby
+  hereby backup /mnt/backup/hereby --keys /mnt/safe/hereby-keys
+  hereby backup --check /mnt/backup/hereby
+
+Into the directory of the last backup only what is new is copied. The record's
+backup never holds a key: name another place for those, and look after it apart.")]
+pub(crate) struct BackupArgs {
+    /// Where to: a directory that is not there, is empty, or holds the last backup
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Back up the keys too, there: the log's, and those that open sealed text
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Also erase from there the keys that were erased from the keystore
+    #[arg(long, requires = "keys", conflicts_with = "check")]
+    pub(crate) erase: bool,
+    /// Check a backup instead of making one
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// With --check: the log's public key, from a place you trust
+    #[arg(long, value_name = "VKEY", requires = "check")]
+    pub(crate) vkey: Option<VerifierKey>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// Make a data directory from a backup
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  hereby restore /mnt/backup/hereby --keys /mnt/safe/hereby-keys --to /var/lib/hereby
+
+Everything is checked before anything gets its place: files, tree, signatures, blobs.")]
+pub(crate) struct RestoreArgs {
+    /// What `hereby backup` made
+    #[arg(value_name = "BACKUP")]
+    pub(crate) backup: PathBuf,
+    /// The data directory; it is not there yet, or has at most hereby.toml in it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// The backup of the keys; without it the record can be read and not be continued
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys: Option<PathBuf>,
+    /// The log's public key, from a place you trust
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) vkey: Option<VerifierKey>,
+    /// A witness's directory: does it know more?
+    #[arg(long, value_name = "DIR")]
+    pub(crate) witness: Option<PathBuf>,
+    /// Where archived segments went; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(crate) archive: Vec<PathBuf>,
 }
 
 /// Read and tend the record

@@ -78,6 +78,17 @@ pub(crate) fn when(text: &str) -> Result<When, String> {
     })
 }
 
+/// The same, or a day, which begins at midnight UTC: `2024-01-01`.
+pub(crate) fn day_or_when(text: &str) -> Result<When, String> {
+    let midnight = format!("{}T00:00:00Z", text.trim());
+    match Timestamp::parse_rfc3339(&midnight) {
+        Ok(at) => Ok(When::At(at)),
+        Err(_) => when(text).map_err(|_| {
+            "a time is written 2024-01-01, 2024-01-01T07:30:00Z, `now` or `90d ago`".to_owned()
+        }),
+    }
+}
+
 /// A label and its value: `service=checkout`.
 pub(crate) fn label(text: &str) -> Result<(Box<str>, Box<str>), String> {
     match text.split_once('=') {

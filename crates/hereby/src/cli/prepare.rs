@@ -9,6 +9,14 @@ use record::kinds::incident::Audience;
 
 use super::parse;
 
+/// What is written down before anything is wrong.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrepareVerb {
+    Runbook(RunbookArgs),
+    Template(TemplateArgs),
+    Import(ImportArgs),
+}
+
 /// Write down what people do, step by step
 #[derive(Args, Debug)]
 pub(crate) struct RunbookArgs {

@@ -2,9 +2,20 @@
 //! person.
 
 use base::{IncidentId, Name, PersonName};
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::parse;
+
+/// What is said of what can't be undone.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RequestVerb {
+    Requests(RequestsArgs),
+    Approve(ApproveArgs),
+    Reject(RejectArgs),
+    TakeBack(TakeBackArgs),
+    Override(OverrideArgs),
+    Redact(RedactArgs),
+}
 
 /// List what waits for a second person
 #[derive(Args, Debug)]

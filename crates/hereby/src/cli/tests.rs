@@ -222,6 +222,11 @@ fn a_time_is_a_clock_s_or_seen_from_now() {
         assert!(parse::when(text).is_err(), "{text}");
     }
     assert_eq!(parse::when("10m ago"), Ok(When::FromNow(-600_000)));
+    let day = parse::day_or_when("2017-12-21").unwrap().resolve(now);
+    assert_eq!(day.to_string(), "2017-12-21T00:00:00.000Z");
+    assert_eq!(parse::day_or_when("90d ago"), parse::when("90d ago"));
+    assert!(parse::day_or_when("2017-13-21").is_err());
+    assert!(parse::day_or_when("yesterday").is_err());
 }
 
 #[test]

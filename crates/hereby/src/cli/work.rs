@@ -10,6 +10,29 @@ use record::kinds::work::{Currency, DataHarm, Relation};
 use super::parse::{self, When};
 use super::respond::AudienceArg;
 
+/// What is said of the work in an incident.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkVerb {
+    Join(JoinArgs),
+    Leave(LeaveArgs),
+    Decide(DecideArgs),
+    Task(TaskArgs),
+    Ask(AskArgs),
+    Answer(AnswerArgs),
+    Questions(QuestionsArgs),
+    Contact(ContactArgs),
+    File(FileArgs),
+    Relate(RelateArgs),
+    Checklist(ChecklistArgs),
+    Tick(TickArgs),
+    Skip(SkipArgs),
+    Clock(ClockArgs),
+    Correct(CorrectArgs),
+    Read(ReadArgs),
+    Knew(KnewArgs),
+    Impact(ImpactArgs),
+}
+
 /// Say that somebody works on an incident: you, or a person
 #[derive(Args, Debug)]
 pub(crate) struct JoinArgs {

@@ -6,7 +6,9 @@ use record::command::{
 use serde_json::Value;
 
 use super::{Session, wire};
-use crate::cli::request::{ApproveArgs, OverrideArgs, RedactArgs, RejectArgs, TakeBackArgs};
+use crate::cli::request::{
+    ApproveArgs, OverrideArgs, RedactArgs, RejectArgs, RequestVerb, TakeBackArgs,
+};
 use crate::client::Done;
 use crate::exit::Failure;
 use crate::say::{Line, Style, counted, duration, stamp};
@@ -29,7 +31,18 @@ fn carried_out(done: &Done) -> bool {
 }
 
 impl Session<'_> {
-    pub(super) async fn redact(&self, args: RedactArgs) -> Result<(), Failure> {
+    pub(super) async fn about_request(&self, verb: RequestVerb) -> Result<(), Failure> {
+        match verb {
+            RequestVerb::Requests(_) => self.requests().await,
+            RequestVerb::Approve(args) => self.approve(args).await,
+            RequestVerb::Reject(args) => self.reject(args).await,
+            RequestVerb::TakeBack(args) => self.take_back(args).await,
+            RequestVerb::Override(args) => self.override_it(args).await,
+            RequestVerb::Redact(args) => self.redact(args).await,
+        }
+    }
+
+    async fn redact(&self, args: RedactArgs) -> Result<(), Failure> {
         if let Some(incident) = args.incident {
             let said = format!("What was sealed in {incident} is erased.");
             return self.does(RedactIncident { incident }, said).await;
@@ -42,7 +55,7 @@ impl Session<'_> {
         self.does(RedactPerson { person }, said).await
     }
 
-    pub(super) async fn approve(&self, args: ApproveArgs) -> Result<(), Failure> {
+    async fn approve(&self, args: ApproveArgs) -> Result<(), Failure> {
         let request = args.request;
         let done = self
             .send(ApproveRequest {
@@ -59,25 +72,25 @@ impl Session<'_> {
         Ok(())
     }
 
-    pub(super) async fn reject(&self, args: RejectArgs) -> Result<(), Failure> {
+    async fn reject(&self, args: RejectArgs) -> Result<(), Failure> {
         let request = args.request;
         let said = format!("Rejected {request}: it will not be done.");
         self.does(RejectRequest { request }, said).await
     }
 
-    pub(super) async fn take_back(&self, args: TakeBackArgs) -> Result<(), Failure> {
+    async fn take_back(&self, args: TakeBackArgs) -> Result<(), Failure> {
         let request = args.request;
         let said = format!("{request} is taken back: it will not be done.");
         self.does(WithdrawRequest { request }, said).await
     }
 
-    pub(super) async fn override_it(&self, args: OverrideArgs) -> Result<(), Failure> {
+    async fn override_it(&self, args: OverrideArgs) -> Result<(), Failure> {
         let request = args.request;
         let said = format!("{request} is done, and you answer for it.");
         self.does(OverrideRequest { request }, said).await
     }
 
-    pub(super) async fn requests(&self) -> Result<(), Failure> {
+    async fn requests(&self) -> Result<(), Failure> {
         let items = self.list("/api/v1/requests", "after").await?;
         let requests: Vec<wire::Request> = wire::typed(&items)?;
         let rows = requests.iter().map(|request| {

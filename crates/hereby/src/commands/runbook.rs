@@ -8,7 +8,7 @@ use record::kinds::incident::Audience;
 use serde_json::json;
 
 use super::{Session, markdown, tell, wire};
-use crate::cli::prepare::{RunbookArgs, RunbookVerb, TemplateArgs, TemplateVerb};
+use crate::cli::prepare::{PrepareVerb, RunbookArgs, RunbookVerb, TemplateArgs, TemplateVerb};
 use crate::cli::respond::DeclareArgs;
 use crate::exit::{Exit, Failure};
 use crate::say::{Line, Style, counted};
@@ -17,7 +17,15 @@ use crate::say::{Line, Style, counted};
 const SEVERITY: &str = "2";
 
 impl Session<'_> {
-    pub(super) async fn runbook(&self, args: RunbookArgs) -> Result<(), Failure> {
+    pub(super) async fn prepare(&self, verb: PrepareVerb) -> Result<(), Failure> {
+        match verb {
+            PrepareVerb::Runbook(args) => self.runbook(args).await,
+            PrepareVerb::Template(args) => self.template(args).await,
+            PrepareVerb::Import(args) => self.import(args).await,
+        }
+    }
+
+    async fn runbook(&self, args: RunbookArgs) -> Result<(), Failure> {
         match args.verb {
             RunbookVerb::Save { runbook, file } => {
                 let page = read_page(&file)?;
@@ -84,7 +92,7 @@ impl Session<'_> {
         self.listed(items, &["RUNBOOK", "STEPS", "TITLE"], rows, nothing)
     }
 
-    pub(super) async fn template(&self, args: TemplateArgs) -> Result<(), Failure> {
+    async fn template(&self, args: TemplateArgs) -> Result<(), Failure> {
         match args.verb {
             TemplateVerb::Save {
                 template,

@@ -22,6 +22,8 @@ use serde_json::Value;
 use super::tell::opened;
 use crate::exit::{Exit, Failure};
 
+pub(super) mod stats;
+
 /// One page of a list.
 #[derive(Debug, Deserialize)]
 pub(super) struct Page<T = Value> {

@@ -14,8 +14,8 @@ use serde_json::Value;
 use super::{Session, money, tell, timeline};
 use crate::cli::work::{
     AnswerArgs, AskArgs, ChecklistArgs, ChecklistVerb, ClockArgs, ContactArgs, ContactVerb,
-    CorrectArgs, DecideArgs, ImpactArgs, JoinArgs, LeaveArgs, QuestionsArgs, RelateArgs, SkipArgs,
-    StepArg, TaskArgs, TaskVerb, TickArgs,
+    CorrectArgs, DecideArgs, ImpactArgs, JoinArgs, LeaveArgs, QuestionsArgs, RelateArgs, StepArg,
+    TaskArgs, TaskVerb, WorkVerb,
 };
 use crate::client::Done;
 use crate::exit::{Exit, Failure};
@@ -23,7 +23,36 @@ use crate::exit::{Exit, Failure};
 pub(super) mod lists;
 
 impl Session<'_> {
-    pub(super) async fn join(&self, args: JoinArgs) -> Result<(), Failure> {
+    pub(super) async fn work(&self, verb: WorkVerb) -> Result<(), Failure> {
+        match verb {
+            WorkVerb::Join(args) => self.join(args).await,
+            WorkVerb::Leave(args) => self.leave(args).await,
+            WorkVerb::Decide(args) => self.decide(args).await,
+            WorkVerb::Task(args) => self.task(args).await,
+            WorkVerb::Ask(args) => self.ask(args).await,
+            WorkVerb::Answer(args) => self.answer(args).await,
+            WorkVerb::Questions(args) => self.questions(args).await,
+            WorkVerb::Contact(args) => self.contact(args).await,
+            WorkVerb::File(args) => self.file(args).await,
+            WorkVerb::Relate(args) => self.relate(args).await,
+            WorkVerb::Checklist(args) => self.checklist(args).await,
+            WorkVerb::Tick(args) => {
+                self.settle_step(args.incident, args.step, StepOutcome::Done)
+                    .await
+            }
+            WorkVerb::Skip(args) => {
+                self.settle_step(args.incident, args.step, StepOutcome::Skipped)
+                    .await
+            }
+            WorkVerb::Clock(args) => self.clock(args).await,
+            WorkVerb::Correct(args) => self.correct(args).await,
+            WorkVerb::Read(args) => self.read(args).await,
+            WorkVerb::Knew(args) => self.knew(args).await,
+            WorkVerb::Impact(args) => self.impact(args).await,
+        }
+    }
+
+    async fn join(&self, args: JoinArgs) -> Result<(), Failure> {
         let JoinArgs { incident, person } = args;
         let said = match &person {
             Some(person) => format!("{person} works on {incident}."),
@@ -32,7 +61,7 @@ impl Session<'_> {
         self.does(Join { incident, person }, said).await
     }
 
-    pub(super) async fn leave(&self, args: LeaveArgs) -> Result<(), Failure> {
+    async fn leave(&self, args: LeaveArgs) -> Result<(), Failure> {
         let LeaveArgs { incident, person } = args;
         let said = match &person {
             Some(person) => format!("{person} works on {incident} no more."),
@@ -41,7 +70,7 @@ impl Session<'_> {
         self.does(Leave { incident, person }, said).await
     }
 
-    pub(super) async fn decide(&self, args: DecideArgs) -> Result<(), Failure> {
+    async fn decide(&self, args: DecideArgs) -> Result<(), Failure> {
         let incident = args.incident;
         let decision = self.prose(args.decision.as_deref(), "decision")?;
         let verb = Decide {
@@ -52,7 +81,7 @@ impl Session<'_> {
         self.does(verb, format!("Decided on {incident}.")).await
     }
 
-    pub(super) async fn task(&self, args: TaskArgs) -> Result<(), Failure> {
+    async fn task(&self, args: TaskArgs) -> Result<(), Failure> {
         match args.verb {
             TaskVerb::Add {
                 incident,
@@ -111,7 +140,7 @@ impl Session<'_> {
         self.does(verb, said).await
     }
 
-    pub(super) async fn ask(&self, args: AskArgs) -> Result<(), Failure> {
+    async fn ask(&self, args: AskArgs) -> Result<(), Failure> {
         let AskArgs {
             incident,
             text,
@@ -130,7 +159,7 @@ impl Session<'_> {
             .await
     }
 
-    pub(super) async fn answer(&self, args: AnswerArgs) -> Result<(), Failure> {
+    async fn answer(&self, args: AnswerArgs) -> Result<(), Failure> {
         let AnswerArgs {
             incident, question, ..
         } = args;
@@ -144,11 +173,11 @@ impl Session<'_> {
         self.does(verb, said).await
     }
 
-    pub(super) async fn questions(&self, args: QuestionsArgs) -> Result<(), Failure> {
+    async fn questions(&self, args: QuestionsArgs) -> Result<(), Failure> {
         self.questions_of(args.incident).await
     }
 
-    pub(super) async fn contact(&self, args: ContactArgs) -> Result<(), Failure> {
+    async fn contact(&self, args: ContactArgs) -> Result<(), Failure> {
         match args.verb {
             ContactVerb::Add {
                 incident,
@@ -172,7 +201,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) async fn relate(&self, args: RelateArgs) -> Result<(), Failure> {
+    async fn relate(&self, args: RelateArgs) -> Result<(), Failure> {
         let RelateArgs { incident, to, .. } = args;
         let relation = args.relation.into();
         let is = tell::relation(relation);
@@ -189,7 +218,7 @@ impl Session<'_> {
             .await
     }
 
-    pub(super) async fn checklist(&self, args: ChecklistArgs) -> Result<(), Failure> {
+    async fn checklist(&self, args: ChecklistArgs) -> Result<(), Failure> {
         match args.verb {
             ChecklistVerb::Start { incident, runbook } => {
                 let from = format!(" from {runbook}");
@@ -199,16 +228,6 @@ impl Session<'_> {
             }
             ChecklistVerb::List { incident } => self.checklists(incident).await,
         }
-    }
-
-    pub(super) async fn tick(&self, args: TickArgs) -> Result<(), Failure> {
-        self.settle_step(args.incident, args.step, StepOutcome::Done)
-            .await
-    }
-
-    pub(super) async fn skip(&self, args: SkipArgs) -> Result<(), Failure> {
-        self.settle_step(args.incident, args.step, StepOutcome::Skipped)
-            .await
     }
 
     async fn settle_step(
@@ -259,7 +278,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) async fn clock(&self, args: ClockArgs) -> Result<(), Failure> {
+    async fn clock(&self, args: ClockArgs) -> Result<(), Failure> {
         let (incident, audience) = (args.incident, args.to.into());
         let every_ms = args.every_ms.map(i64::unsigned_abs);
         let name = tell::audience(audience);
@@ -278,7 +297,7 @@ impl Session<'_> {
         self.does(verb, said).await
     }
 
-    pub(super) async fn correct(&self, args: CorrectArgs) -> Result<(), Failure> {
+    async fn correct(&self, args: CorrectArgs) -> Result<(), Failure> {
         let incident = args.incident;
         let text = self.prose(args.text.as_deref(), "correction")?;
         let found = self.timeline(incident).await?;
@@ -292,7 +311,7 @@ impl Session<'_> {
         self.does(verb, said).await
     }
 
-    pub(super) async fn impact(&self, args: ImpactArgs) -> Result<(), Failure> {
+    async fn impact(&self, args: ImpactArgs) -> Result<(), Failure> {
         let incident = args.incident;
         let cost_minor = match (&args.cost, args.currency) {
             (Some(cost), Some(currency)) => {

@@ -347,7 +347,44 @@ fn look_at_server(data_dir: &Path, config: &Config, globals: &Globals, found: &m
             "look at its log",
         ),
     }
+    look_at_auditor(globals, found);
     look_at_witnesses(config, globals, found);
+}
+
+/// What the auditor beside the server has found since the start.
+fn look_at_auditor(globals: &Globals, found: &mut Findings) {
+    let next = "hereby auditor names them; docs/operating/auditor.md says what to do";
+    let counts = match ask(globals, "/metrics") {
+        Ok(text) => String::from_utf8_lossy(&text).into_owned(),
+        Err(failure) => {
+            let what = format!("what the auditor has found is unknown: {}", failure.what);
+            return found.unknown(what, "look at hereby's log");
+        }
+    };
+    let violated: Vec<String> = counts
+        .lines()
+        .filter_map(|line| {
+            let line = line.strip_prefix("hereby_invariant_violations_total{invariant=\"")?;
+            let (invariant, count) = line.split_once("\"} ")?;
+            (count != "0").then(|| format!("{invariant} ({count})"))
+        })
+        .collect();
+    let audited = counts.lines().find_map(|line| {
+        line.strip_prefix("hereby_audited_entries ")?
+            .parse::<u64>()
+            .ok()
+    });
+    match (violated.as_slice(), audited) {
+        ([], Some(entries)) => {
+            let entries = counted(entries, "act");
+            found.good(format!("the auditor has found nothing wrong in {entries}"));
+        }
+        ([], None) => found.unknown("what the auditor has found is unknown", next),
+        (violated, _) => {
+            let which = violated.join(", ");
+            found.bad(format!("invariants are violated: {which}"), next);
+        }
+    }
 }
 
 fn ask(globals: &Globals, path: &str) -> Result<Vec<u8>, Failure> {

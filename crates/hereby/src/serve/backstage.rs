@@ -10,9 +10,10 @@ use record::hash::Hash;
 use record::sealed::SubjectKey;
 use record::tile::TileId;
 use store::{Blobs, CannotLoadKey, Keystore, Paths, Reader};
-use web::{Backstage, BlobRefused, Published, Witness};
+use web::{Audited, Backstage, BlobRefused, Published, Witness};
 
 use super::push::Witnesses;
+use crate::audit::Found;
 use crate::bundle;
 use crate::log::Repeated;
 
@@ -28,6 +29,8 @@ pub(crate) struct Storage {
     pub(crate) free_min_bytes: u64,
     /// Said again and again while people read, and once a minute in the log.
     pub(crate) keystore_lost: Repeated,
+    /// What the auditor has found.
+    pub(crate) found: Arc<Found>,
 }
 
 impl Backstage for Storage {
@@ -117,7 +120,7 @@ impl Backstage for Storage {
         bundle::write(&source, incident, with_keys)
     }
 
-    fn violations(&self) -> Option<u64> {
-        None
+    fn audited(&self) -> Option<Audited> {
+        Some(self.found.audited())
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::harness::{HEREBY, Place, Server, eventually, http};
 
 /// Writes notes until the record has four segments of a mebibyte, then says how many acts it has.
-fn grow(place: &Place, server: &Server) -> usize {
+pub(super) fn grow(place: &Place, server: &Server) -> usize {
     place.ok(&["declare", "the disk fills", "--severity", "3"]);
     let token = place.token("writer", "respond");
     for number in 0..220 {

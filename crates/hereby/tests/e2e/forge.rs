@@ -55,7 +55,12 @@ pub(crate) fn acts(vkey: &str, count: u64, word: impl Fn(u64) -> String) -> Vec<
                     )
                 }
             };
-            let command = format!("forged-{index}").parse().unwrap();
+            let command = match index {
+                // What the auditor knows the id of.
+                0 => "hereby:record:opened".to_owned(),
+                _ => format!("forged-{index}"),
+            };
+            let command = command.parse().unwrap();
             Act {
                 id: act_id(&command, 0),
                 at: start.plus_ms(i64::try_from(index).unwrap()),
@@ -65,7 +70,8 @@ pub(crate) fn acts(vkey: &str, count: u64, word: impl Fn(u64) -> String) -> Vec<
                     on_behalf_of: None,
                 },
                 evidence: Evidence {
-                    digest: CommandDigest::from_bytes([7; 16]),
+                    // Of each command another one.
+                    digest: CommandDigest::from_bytes(u128::from(index).to_be_bytes()),
                     proof: Proof::LocalUid,
                     signed: None,
                 },
@@ -87,6 +93,22 @@ pub(crate) fn write(
     anchor: &Path,
     acts: impl FnOnce(&str) -> Vec<Act>,
     every: usize,
+    at: impl FnMut(&SignedHead),
+) {
+    let encoded = |key: &str| {
+        let acts = acts(key);
+        let entries = acts.iter().map(|act| act.encode().unwrap()).collect();
+        (entries, acts)
+    };
+    write_entries(data, anchor, encoded, every, at);
+}
+
+/// The same with entries as they are to stand there; `acts` are what they are found by.
+pub(crate) fn write_entries(
+    data: &Path,
+    anchor: &Path,
+    entries: impl FnOnce(&str) -> (Vec<Vec<u8>>, Vec<Act>),
+    every: usize,
     mut at: impl FnMut(&SignedHead),
 ) {
     let now = Timestamp::from_ms(0);
@@ -99,15 +121,12 @@ pub(crate) fn write(
     let opened = Log::open(dir, &options).unwrap();
     let mut log = opened.log;
     let reader = log.reader();
-    let acts = acts(&log.vkey());
+    let (entries, acts) = entries(&log.vkey());
     let mut size = 0;
-    for part in acts.chunks(every) {
+    for (entries, part) in entries.chunks(every).zip(acts.chunks(every)) {
         let mut head = None;
-        for batch in part.chunks(1_000) {
-            let entries: Vec<Vec<u8>> = batch.iter().map(|act| act.encode().unwrap()).collect();
-            let appended = log
-                .append_batch(size, log.epoch(), &entries, false)
-                .unwrap();
+        for (entries, batch) in entries.chunks(1_000).zip(part.chunks(1_000)) {
+            let appended = log.append_batch(size, log.epoch(), entries, false).unwrap();
             head = Some(log.sign().unwrap());
             engine::ports::Entries::publish(&reader, size, batch);
             size = appended.size;

@@ -12,12 +12,17 @@
 
 mod alertmanager;
 mod archive;
+mod auditor;
+mod backup;
 mod directory;
 mod faults;
 mod forge;
 mod go_verifier;
 mod harness;
 mod kill;
+mod service;
+mod stats;
 mod story;
+mod upgrade;
 mod witness;
 mod work;

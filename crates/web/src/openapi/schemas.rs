@@ -1,5 +1,7 @@
 //! The schemas that the document's operations refer to.
 
+mod stats;
+
 use serde_json::{Map, Value, json};
 
 use crate::route::reference;
@@ -13,9 +15,11 @@ pub(crate) fn all() -> Value {
         record(),
         incidents(),
         work(),
+        prepared(),
         alerts(),
         access(),
         answers(),
+        stats::all(),
     ] {
         if let Value::Object(part) = part {
             schemas.extend(part);
@@ -325,6 +329,13 @@ fn work() -> Value {
                 {"type": "null"},
             ]},
         })),
+    })
+}
+
+/// What is written down before an incident, and what waits.
+fn prepared() -> Value {
+    let list = |item: Value| json!({"type": "array", "items": item});
+    json!({
         "Runbook": object(json!({
             "runbook": reference("Name"),
             "title": reference("Line"),

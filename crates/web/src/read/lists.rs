@@ -75,6 +75,17 @@ pub(super) fn routes() -> Vec<Route> {
                 |name, service, _| render::service(name, service),
             ))
         }),
+        named("people", "Person", |call| Box::pin(people(call))),
+        named("heartbeats", "Heartbeat", |call| Box::pin(heartbeats(call))),
+    ]
+    .into_iter()
+    .chain(prepared())
+    .collect()
+}
+
+/// What is written down before an incident, and what waits.
+fn prepared() -> Vec<Route> {
+    vec![
         named("runbooks", "Runbook", |call| {
             Box::pin(list(
                 call,
@@ -96,8 +107,6 @@ pub(super) fn routes() -> Vec<Route> {
                 render::request,
             ))
         }),
-        named("people", "Person", |call| Box::pin(people(call))),
-        named("heartbeats", "Heartbeat", |call| Box::pin(heartbeats(call))),
     ]
 }
 

@@ -15,6 +15,7 @@ mod memory;
 mod reading;
 mod schema;
 mod secure;
+mod stats;
 mod table;
 mod tokens;
 mod wire;

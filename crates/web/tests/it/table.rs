@@ -84,7 +84,6 @@ fn arguments(world: &World, name: &str, alert: &str) -> Value {
 }
 
 fn work_arguments(world: &World, name: &str) -> Value {
-    let in_days = |days: i64| world.in_ms(days * 86_400_000);
     match name {
         "incident.join" | "incident.leave" => json!({"incident": "INC-1", "person": "alex"}),
         "incident.catch_up" => json!({"incident": "INC-1", "acts": 1, "person": "alex"}),
@@ -123,6 +122,14 @@ fn work_arguments(world: &World, name: &str) -> Value {
             json!({"incident": "INC-1", "act": act, "text": "It was db2."})
         }
         "incident.state_impact" => json!({"incident": "INC-1", "customers": 12}),
+        _ => later_arguments(world, name),
+    }
+}
+
+/// Reviews, follow-ups, what is written down before, and requests.
+fn later_arguments(world: &World, name: &str) -> Value {
+    let in_days = |days: i64| world.in_ms(days * 86_400_000);
+    match name {
         "review.state" => json!({"incident": "INC-1", "section": "problem", "text": "A leak."}),
         "review.withdraw" => {
             let acts = world.local(&Ask::get("/api/v1/incidents/INC-1/timeline?limit=1000"));

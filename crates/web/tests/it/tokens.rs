@@ -238,4 +238,19 @@ fn metrics_need_a_token_unless_they_are_open() {
         "nothing audits here, so nothing is claimed"
     );
     assert!(text.ends_with("# EOF\n"));
+
+    *world.memory.audited.lock().unwrap() = Some(web::Audited {
+        violations: vec![("roles", 2), ("fold", 0)],
+        entries: 7,
+        last_success: Some(base::Timestamp::from_ms(1_513_841_400_250)),
+    });
+    let text = world.remote(&Ask::get("/metrics")).expect(200).text();
+    for line in [
+        "hereby_invariant_violations_total{invariant=\"roles\"} 2\n",
+        "hereby_invariant_violations_total{invariant=\"fold\"} 0\n",
+        "hereby_audited_entries 7\n",
+        "hereby_audit_last_success_timestamp_seconds 1513841400.25\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
 }

@@ -1,0 +1,328 @@
+//! The numbers as an SVG picture: for each phase every incident as a dot and the distribution on a
+//! logarithmic axis of time that all phases share, with n, what is missing, the median and how sure
+//! it is. Made of text alone, without scripts, fonts or anything to load.
+//!
+//! It follows the reader's light or dark scheme and prints dark on white. Nothing is said by colour
+//! alone: open incidents are hollow and point on, the curve that counts them is dashed. Whoever does
+//! not see it finds the numbers in the description.
+
+mod panel;
+mod scale;
+
+use std::fmt::{self, Write as _};
+
+use base::Timestamp;
+use incident::stats::{INTERVAL_N_MIN, Numbers, Outcome, Phase, PhaseNumbers, Question};
+
+use scale::{Scale, rounded};
+
+/// What is drawn.
+pub(crate) struct Picture<'a> {
+    pub(crate) numbers: &'a Numbers,
+    pub(crate) question: &'a Question,
+    pub(crate) now: Timestamp,
+}
+
+const WIDTH: usize = 980;
+const MARGIN: usize = 28;
+const GAP: usize = 36;
+const HEAD_HEIGHT: usize = 128;
+const FOOT_HEIGHT: usize = 40;
+/// About as wide as a character is, in the widest of the usual fonts.
+const CHARACTER_WIDTH: f64 = 6.4;
+
+/// Light first, for programs that know no media queries; print last, so that a dark screen does not
+/// reach the paper.
+const STYLE: &str = "
+text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif;font-size:12px;fill:#1b1f24}
+.h1{font-size:20px;font-weight:700}.h2{font-size:15px;font-weight:700}.strong{font-weight:600}
+.end{text-anchor:end}.mid{text-anchor:middle}
+.ecdf,.km,.open,.grid,.axis,.median{fill:none}
+.km{stroke-dasharray:6 4}.ecdf,.km,.median{stroke-width:2}.open{stroke-width:1.5}
+.paper{fill:#ffffff}.dim{fill:#57606a}.grid{stroke:#d8dee4}.axis{stroke:#6e7781}
+.dot{fill:#0969da;fill-opacity:.6}.ecdf{stroke:#0969da}.open,.km{stroke:#bc4c00}
+.band{fill:#8250df;fill-opacity:.15}.median{stroke:#8250df}
+@media (prefers-color-scheme:dark){
+text{fill:#e6edf3}.paper{fill:#0d1117}.dim{fill:#9aa4af}.grid{stroke:#2a313a}.axis{stroke:#8b949e}
+.dot{fill:#6cb6ff;fill-opacity:.7}.ecdf{stroke:#6cb6ff}.open,.km{stroke:#f69d50}
+.band{fill:#bc8cff;fill-opacity:.24}.median{stroke:#c9a6ff}}
+@media print{
+text{fill:#000000}.paper{fill:none}.dim{fill:#404040}.grid{stroke:#c0c0c0}.axis{stroke:#404040}
+.dot{fill:#0550ae;fill-opacity:.6}.ecdf{stroke:#0550ae}.open,.km{stroke:#953800}
+.band{fill:#6639ba;fill-opacity:.15}.median{stroke:#6639ba}}
+";
+
+/// Draws it.
+pub(crate) fn svg(picture: &Picture<'_>) -> String {
+    let mut out = String::new();
+    // A String takes whatever is written to it.
+    let _ = written(&mut out, picture);
+    out
+}
+
+fn written(out: &mut String, picture: &Picture<'_>) -> fmt::Result {
+    let phases = &picture.numbers.phases;
+    let columns = if phases.len() > 1 { 2 } else { 1 };
+    let rows = phases.len().div_ceil(columns);
+    let width = (WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns;
+    let height = HEAD_HEIGHT + rows * (panel::HEIGHT + GAP) + FOOT_HEIGHT;
+    writeln!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+         width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-labelledby=\"title desc\" lang=\"en\">"
+    )?;
+    writeln!(
+        out,
+        "<title id=\"title\">{}</title>",
+        escaped(&title(picture))
+    )?;
+    writeln!(
+        out,
+        "<desc id=\"desc\">{}</desc>",
+        escaped(&description(picture))
+    )?;
+    writeln!(out, "<style>{STYLE}</style>")?;
+    writeln!(
+        out,
+        "<rect class=\"paper\" width=\"{WIDTH}\" height=\"{height}\"/>"
+    )?;
+    head(out, picture)?;
+    let scale = Scale::of(phases.iter().flat_map(|numbers| {
+        let outcomes = numbers.incidents.iter();
+        outcomes.filter_map(|(_, outcome)| known_ms(*outcome))
+    }));
+    for (place, numbers) in phases.iter().enumerate() {
+        let left = MARGIN + place % columns * (width + GAP);
+        let top = HEAD_HEIGHT + place / columns * (panel::HEIGHT + GAP);
+        writeln!(out, "<g transform=\"translate({left} {top})\">")?;
+        panel::draw(out, numbers, &scale, width)?;
+        writeln!(out, "</g>")?;
+    }
+    foot(out, height)?;
+    writeln!(out, "</svg>")
+}
+
+/// How long it took, or has taken.
+fn known_ms(outcome: Outcome) -> Option<i64> {
+    match outcome {
+        Outcome::Took(ms) | Outcome::Ongoing(ms) => Some(ms),
+        Outcome::Missing { .. } | Outcome::Contradictory => None,
+    }
+}
+
+/// What it is of: `42 incidents of checkout, severity 2`.
+fn title(picture: &Picture<'_>) -> String {
+    let (numbers, question) = (picture.numbers, picture.question);
+    let noun = match (question.drills, numbers.incidents) {
+        (true, 1) => "drill",
+        (true, _) => "drills",
+        (false, 1) => "incident",
+        (false, _) => "incidents",
+    };
+    let mut title = format!("{} {noun}", numbers.incidents);
+    if let Some(service) = &question.service {
+        let _ = write!(title, " of {service}");
+    }
+    if let Some(severity) = question.severity {
+        let _ = write!(title, ", severity {}", severity.number());
+    }
+    title
+}
+
+/// Since when, how many are open, how they were noticed.
+fn subtitle(picture: &Picture<'_>) -> String {
+    let (numbers, question) = (picture.numbers, picture.question);
+    let day = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
+    let mut parts = vec![match (question.since, question.until) {
+        (None, None) => format!("declared until {}", day(picture.now)),
+        (Some(since), None) => format!("declared from {} to {}", day(since), day(picture.now)),
+        (None, Some(until)) => format!("declared before {}", day(until)),
+        (Some(since), Some(until)) => format!("declared from {} to {}", day(since), day(until)),
+    }];
+    parts.push(format!("{} open", numbers.open));
+    if !question.drills && numbers.left_out_drills > 0 {
+        parts.push(format!("{} drills left out", numbers.left_out_drills));
+    }
+    if numbers.left_out_duplicates > 0 {
+        parts.push(format!(
+            "{} duplicates left out",
+            numbers.left_out_duplicates
+        ));
+    }
+    if numbers.incidents > 0 {
+        parts.push(format!(
+            "detected internally: at least {} of {}",
+            numbers.noticed.internally(),
+            numbers.incidents
+        ));
+    }
+    parts.join(" · ")
+}
+
+fn head(out: &mut String, picture: &Picture<'_>) -> fmt::Result {
+    let line = |class: &str, y: usize, text: &str| {
+        let text = escaped(text);
+        format!("<text class=\"{class}\" x=\"{MARGIN}\" y=\"{y}\">{text}</text>\n")
+    };
+    let title = format!("How long it took: {}", title(picture));
+    out.push_str(&line("h1", 40, &title));
+    out.push_str(&line("dim", 62, &subtitle(picture)));
+    legend(out, 92)
+}
+
+/// Shapes and what they mean, one behind the other.
+fn legend(out: &mut String, y: usize) -> fmt::Result {
+    let middle = y - 4;
+    let top = middle - 7;
+    let items: [(String, &str); 5] = [
+        (panel::dot(11.0, middle as f64), "one incident"),
+        (panel::open_dot(7.0, middle as f64), "still open"),
+        (
+            format!("<path class=\"ecdf\" d=\"M0 {middle}h22\"/>"),
+            "share over by then (ECDF)",
+        ),
+        (
+            format!("<path class=\"km\" d=\"M0 {middle}h22\"/>"),
+            "with open ones (Kaplan-Meier)",
+        ),
+        (
+            format!(
+                "<rect class=\"band\" x=\"0\" y=\"{top}\" width=\"22\" height=\"14\"/>\
+                 <path class=\"median\" d=\"M11 {top}v14\"/>"
+            ),
+            "median, 95 % interval",
+        ),
+    ];
+    let mut x = MARGIN as f64;
+    for (shape, says) in items {
+        writeln!(
+            out,
+            "<g transform=\"translate({x:.0} 0)\">{shape}<text x=\"28\" y=\"{y}\">{says}</text></g>"
+        )?;
+        x += 28.0 + CHARACTER_WIDTH * says.len() as f64 + 20.0;
+    }
+    Ok(())
+}
+
+/// How the numbers were made.
+fn foot(out: &mut String, height: usize) -> fmt::Result {
+    let texts = [
+        format!(
+            "Median: Hyndman and Fan 7, interval by bootstrap from {INTERVAL_N_MIN} on; where some are \
+             open, Kaplan-Meier with its log-log interval."
+        ),
+        "Means of durations mislead, so none is drawn. What lacks a stamp is not in a curve, and \
+         never counted as zero."
+            .to_owned(),
+    ];
+    for (text, above) in texts.iter().zip([34, 16]) {
+        let y = height - above;
+        let text = escaped(text);
+        writeln!(
+            out,
+            "<text class=\"dim\" x=\"{MARGIN}\" y=\"{y}\">{text}</text>"
+        )?;
+    }
+    Ok(())
+}
+
+/// What is to be seen, in words.
+fn description(picture: &Picture<'_>) -> String {
+    let mut text = format!("{}.", subtitle(picture));
+    for numbers in &picture.numbers.phases {
+        let _ = write!(
+            text,
+            " {}: {}; {}.",
+            name(numbers.phase),
+            counts(numbers),
+            median(numbers)
+        );
+    }
+    text
+}
+
+fn name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Detect => "To detect",
+        Phase::Declare => "To declare",
+        Phase::Acknowledge => "To acknowledge",
+        Phase::Diagnose => "To diagnose",
+        Phase::Mitigate => "To mitigate",
+        Phase::Repair => "To repair",
+    }
+}
+
+/// `n 42, 3 still open, 5 missing a stamp`.
+fn counts(numbers: &PhaseNumbers) -> String {
+    let mut text = format!("n {}", numbers.done);
+    let rest = [
+        (numbers.ongoing, "still open"),
+        (numbers.missing, "missing a stamp"),
+        (numbers.contradictory, "contradictory"),
+    ];
+    for (count, says) in rest.into_iter().filter(|(count, _)| *count > 0) {
+        let _ = write!(text, ", {count} {says}");
+    }
+    text
+}
+
+/// The median that counts what goes on, if anything does; its interval, in milliseconds. The upper
+/// end may be open.
+struct Median {
+    at_ms: f64,
+    interval: Option<(f64, Option<f64>)>,
+}
+
+fn median_of(numbers: &PhaseNumbers) -> Option<Median> {
+    if numbers.ongoing > 0 {
+        let survival = numbers.survival.as_ref()?;
+        return Some(Median {
+            at_ms: survival.median_ms? as f64,
+            interval: survival
+                .low_ms
+                .map(|low| (low as f64, survival.high_ms.map(|high| high as f64))),
+        });
+    }
+    let sample = numbers.sample.as_ref()?;
+    Some(Median {
+        at_ms: sample.quantiles.p50_ms,
+        interval: sample.median_interval.map(|it| (it.low, Some(it.high))),
+    })
+}
+
+/// `median 12 min, 95 %: 8.0 min to 20 min`.
+fn median(numbers: &PhaseNumbers) -> String {
+    let Some(median) = median_of(numbers) else {
+        return match numbers.ongoing {
+            0 => "no median".to_owned(),
+            _ => "median not reached: too many are open".to_owned(),
+        };
+    };
+    let interval = match median.interval {
+        Some((low, Some(high))) => format!(", 95 %: {} to {}", rounded(low), rounded(high)),
+        Some((low, None)) => format!(", 95 %: {} or more", rounded(low)),
+        None => ", too few for an interval".to_owned(),
+    };
+    format!("median {}{interval}", rounded(median.at_ms))
+}
+
+/// Text as XML takes it, in elements and attributes (XML 1.0, 2.4).
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            // XML has no way to write most of these.
+            _ if character.is_control() => safe.push('\u{fffd}'),
+            _ => safe.push(character),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests;
