@@ -19,9 +19,12 @@ pub(crate) mod groups;
 pub(crate) mod listen;
 pub(crate) mod machine;
 pub(crate) mod parse;
+pub(crate) mod prepare;
+pub(crate) mod request;
 pub(crate) mod respond;
 pub(crate) mod review;
 pub(crate) mod stats;
+pub(crate) mod work;
 
 /// Declare incidents, run them, and keep evidence that stays trustworthy
 #[derive(Debug, Parser)]
@@ -153,6 +156,9 @@ pub(crate) enum Task {
     Watch(respond::WatchArgs),
     Stats(stats::StatsArgs),
 
+    #[command(flatten)]
+    Work(work::WorkVerb),
+
     Alerts(listen::AlertsArgs),
     Attach(listen::AttachArgs),
     Silence(listen::SilenceArgs),
@@ -166,6 +172,11 @@ pub(crate) enum Task {
     Grant(directory::GrantArgs),
     Withdraw(directory::WithdrawArgs),
     Policy(directory::PolicyArgs),
+
+    #[command(flatten)]
+    Prepare(prepare::PrepareVerb),
+    #[command(flatten)]
+    Request(request::RequestVerb),
 
     Verify(machine::VerifyArgs),
     Auditor(machine::AuditorArgs),

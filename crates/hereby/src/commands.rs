@@ -9,6 +9,7 @@ use aws_lc_rs::signature::Ed25519KeyPair;
 use base::{CommandId, Name, Timestamp};
 use record::command::Verb;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cli::{Globals, Task};
@@ -21,18 +22,28 @@ mod afterwards;
 mod alerts;
 mod calendar;
 mod directory;
+mod files;
+mod import;
 mod keyfile;
+mod knew;
+mod markdown;
+mod money;
 mod quiet;
+mod reading;
+mod requests;
 mod respond;
 mod review;
+mod runbook;
 pub(crate) mod shell;
 mod show;
 mod stats;
 mod tell;
 mod text;
 mod ticket;
+mod timeline;
 mod watch;
 mod wire;
+mod work;
 
 pub(crate) use directory::policy;
 
@@ -152,6 +163,7 @@ impl Session<'_> {
             Task::Show(args) => self.show(args).await,
             Task::Incidents(args) => self.incidents(args).await,
             Task::Watch(args) => self.watch(args).await,
+            Task::Work(verb) => self.work(verb).await,
             Task::Stats(args) => self.stats(args).await,
             Task::Alerts(args) => self.alerts(args).await,
             Task::Attach(args) => self.attach(args).await,
@@ -164,6 +176,8 @@ impl Session<'_> {
             Task::Service(args) => self.service(args).await,
             Task::Grant(args) => self.grant(args).await,
             Task::Withdraw(args) => self.withdraw(args).await,
+            Task::Prepare(verb) => self.prepare(verb).await,
+            Task::Request(verb) => self.about_request(verb).await,
             Task::Token(args) => self.token(args).await,
             Task::Key(args) => self.key(args).await,
             Task::Send(args) => self.send_any(args).await,
@@ -194,9 +208,11 @@ impl Session<'_> {
     async fn send(&self, verb: impl Into<Verb>) -> Result<Done, Failure> {
         let (id, done) = self.submit(verb.into()).await?;
         if self.out.is_json() {
+            let request = requests::waits(&done);
             self.out.json(&DoneDocument {
-                outcome: "done",
+                outcome: request.map_or("done", |_| "waits"),
                 id,
+                request,
                 done: &done,
             })?;
         }
@@ -208,16 +224,17 @@ impl Session<'_> {
             Some(id) => id.clone(),
             None => random_id()?,
         };
-        let done = self.submit_under(id.clone(), verb).await?;
+        let done = self.submit_as(id.clone(), verb).await?;
         Ok((id, done))
     }
 
     /// Sends a command that goes before the one that was asked for, under an id of its own.
     async fn submit_before(&self, verb: impl Into<Verb>) -> Result<Done, Failure> {
-        self.submit_under(random_id()?, verb.into()).await
+        self.submit_as(random_id()?, verb.into()).await
     }
 
-    async fn submit_under(&self, id: CommandId, verb: Verb) -> Result<Done, Failure> {
+    /// Sends a command under this id.
+    async fn submit_as(&self, id: CommandId, verb: Verb) -> Result<Done, Failure> {
         let signer: Option<(Name, Ed25519KeyPair)> = match &self.globals.sign {
             Some(name) => Some((name.clone(), keyfile::Keys::of_user()?.signer(name)?)),
             None => None,
@@ -278,10 +295,13 @@ impl Session<'_> {
         given.flatten().collect()
     }
 
-    /// Sends a command and says what was done.
+    /// Sends a command and says what was done, or what it waits for.
     async fn does(&self, verb: impl Into<Verb>, said: impl Into<String>) -> Result<(), Failure> {
         let done = self.send(verb).await?;
-        self.did(&done, said.into());
+        match requests::waits(&done) {
+            Some(request) if !self.out.is_json() => self.say_waits(&done, request).await,
+            _ => self.did(&done, said.into()),
+        }
         Ok(())
     }
 
@@ -299,7 +319,17 @@ impl Session<'_> {
 
     /// Reads all pages of a list, up to [`LIST_MAX`] items.
     async fn list(&self, path: &str, cursor: &str) -> Result<Vec<Value>, Failure> {
-        let mut items: Vec<Value> = Vec::new();
+        self.list_of(path, cursor, LIST_MAX).await
+    }
+
+    /// Reads all pages of a list, up to `max` items.
+    async fn list_of<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        cursor: &str,
+        max: usize,
+    ) -> Result<Vec<T>, Failure> {
+        let mut items: Vec<T> = Vec::new();
         let mut next: Option<Value> = None;
         let joint = if path.contains('?') { '&' } else { '?' };
         loop {
@@ -310,15 +340,14 @@ impl Session<'_> {
                 format!("&{cursor}={}", crate::client::percent_encoded(&text))
             });
             let from = from.unwrap_or_default();
-            let page: wire::Page = self
+            let page: wire::Page<T> = self
                 .client
                 .read(&format!("{path}{joint}limit=500{from}"))
                 .await?;
             items.extend(page.items);
-            if items.len() >= LIST_MAX && page.next.is_some() {
-                items.truncate(LIST_MAX);
-                self.out
-                    .warn(&format!("only the first {LIST_MAX} are shown"));
+            if items.len() >= max && page.next.is_some() {
+                items.truncate(max);
+                self.out.warn(&format!("only the first {max} are shown"));
                 return Ok(items);
             }
             match page.next {
@@ -331,12 +360,16 @@ impl Session<'_> {
 
     /// Says what was done, unless a document said it.
     fn did(&self, done: &Done, what: impl Into<Line>) {
+        let what = match requests::waits(done) {
+            Some(request) => Line::from(format!("Waits as {request}: nothing happened yet.")),
+            None => what.into(),
+        };
         let place = done
             .receipts
             .last()
             .map(|receipt| format!("  (entry {})", receipt.index));
         self.out
-            .talk(what.into().styled(Style::Dim, place.unwrap_or_default()));
+            .talk(what.styled(Style::Dim, place.unwrap_or_default()));
     }
 }
 
@@ -345,6 +378,9 @@ impl Session<'_> {
 struct DoneDocument<'a> {
     outcome: &'static str,
     id: CommandId,
+    /// The request that it waits as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
     #[serde(flatten)]
     done: &'a Done,
 }
@@ -360,4 +396,4 @@ fn random_id() -> Result<CommandId, Failure> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

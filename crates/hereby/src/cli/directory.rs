@@ -149,7 +149,7 @@ pub(crate) struct Granted {
     pub(crate) team: Option<TeamName>,
 }
 
-/// Show every command with the permissions that allow it
+/// Show which permissions allow what, and what waits for a second person
 #[derive(Args, Debug)]
 pub(crate) struct PolicyArgs {}
 
@@ -196,7 +196,7 @@ fn place(text: &str) -> Result<(PlaceKind, Line), String> {
     Ok((kind, address))
 }
 
-fn dependency(text: &str) -> Result<Dependency, String> {
+pub(crate) fn dependency(text: &str) -> Result<Dependency, String> {
     let form = "a dependency is KIND:NAME:MODE, as in dns:example.org:closed";
     let (kind, rest) = text.split_once(':').ok_or(form)?;
     let (name, mode) = rest.rsplit_once(':').ok_or(form)?;
@@ -217,6 +217,6 @@ fn dependency(text: &str) -> Result<Dependency, String> {
 }
 
 /// A word as the record spells it.
-fn word<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+pub(crate) fn word<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
 }

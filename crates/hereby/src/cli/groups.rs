@@ -24,8 +24,37 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "Work on it",
+        &[
+            "join",
+            "leave",
+            "decide",
+            "task",
+            "ask",
+            "answer",
+            "contact",
+            "file",
+            "checklist",
+            "tick",
+            "skip",
+            "clock",
+            "relate",
+            "impact",
+            "correct",
+        ],
+    ),
+    (
         "See what happens",
-        &["show", "incidents", "watch", "alerts", "stats"],
+        &[
+            "show",
+            "incidents",
+            "watch",
+            "alerts",
+            "questions",
+            "read",
+            "knew",
+            "stats",
+        ],
     ),
     (
         "Direct alerts",
@@ -38,6 +67,21 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     (
         "Say who and what there is",
         &["person", "team", "service", "grant", "withdraw", "policy"],
+    ),
+    (
+        "Write down before what helps then",
+        &["runbook", "template", "import"],
+    ),
+    (
+        "Do what can't be undone",
+        &[
+            "redact",
+            "requests",
+            "approve",
+            "reject",
+            "take-back",
+            "override",
+        ],
     ),
     (
         "Check the record",

@@ -14,15 +14,16 @@ use super::parse::{self, When};
   hereby declare \"Checkout fails for everyone\" --severity 1 --service checkout
   hereby declare \"Card payments are slow\" --impact-start \"25m ago\"
   hereby declare \"Rehearse losing the primary database\" --drill
+  hereby declare --template payments-down
 
 Not sure whether it is one? Declare it. It can be resolved in a minute.")]
 pub(crate) struct DeclareArgs {
-    /// What is wrong, in a line
-    #[arg(value_name = "TITLE")]
-    pub(crate) title: Line,
-    /// How bad it is: 1 (everything is down for everyone) to 5
-    #[arg(short, long, value_name = "1-5", default_value = "2")]
-    pub(crate) severity: Severity,
+    /// What is wrong, in a line; without one, the template's
+    #[arg(value_name = "TITLE", required_unless_present = "template")]
+    pub(crate) title: Option<Line>,
+    /// How bad it is: 1 (everything is down for everyone) to 5; without it, the template's, or 2
+    #[arg(short, long, value_name = "1-5")]
+    pub(crate) severity: Option<Severity>,
     /// What is affected
     #[arg(long, value_name = "NAME")]
     pub(crate) service: Option<ServiceName>,
@@ -32,7 +33,7 @@ pub(crate) struct DeclareArgs {
     /// Rehearsed, not real: marked as a drill everywhere
     #[arg(long)]
     pub(crate) drill: bool,
-    /// Begin with the checklists and update clocks of this template
+    /// Begin with what this template says, its checklists and update clocks
     #[arg(long, value_name = "TEMPLATE")]
     pub(crate) template: Option<Name>,
     /// When customers began to be hurt: 2017-12-21T07:30:00Z, "10m ago"
@@ -326,12 +327,15 @@ pub(crate) struct ReopenArgs {
     pub(crate) incident: IncidentId,
 }
 
-/// Show an incident: roles, alerts, timeline
+/// Show an incident: roles, alerts, work, timeline
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
     /// Which incident: 7, INC-7
     #[arg(value_name = "INC", value_parser = parse::incident)]
     pub(crate) incident: IncidentId,
+    /// With the entry on the record of each act
+    #[arg(long)]
+    pub(crate) entries: bool,
 }
 
 /// List open incidents

@@ -12,7 +12,7 @@ use record::kinds::access::Scope;
 use serde_json::json;
 
 use super::keyfile::{self, Keys};
-use super::{Session, wire};
+use super::{Session, requests, wire};
 use crate::cli::access::{KeyArgs, KeyVerb, SendArgs, TokenArgs, TokenVerb};
 use crate::client::Secret;
 use crate::exit::{Exit, Failure};
@@ -180,8 +180,13 @@ impl Session<'_> {
                     vkey: vkey.to_string().into(),
                 };
                 let done = self.send(verb).await?;
-                self.did(&done, said);
-                self.next(&format!("acknowledge INC-1 --sign {key}"));
+                match requests::waits(&done) {
+                    Some(request) if !self.out.is_json() => self.say_waits(&done, request).await,
+                    _ => {
+                        self.did(&done, said);
+                        self.next(&format!("acknowledge INC-1 --sign {key}"));
+                    }
+                }
                 Ok(())
             }
             KeyVerb::Revoke { key } => {
@@ -238,6 +243,9 @@ impl Session<'_> {
                 self.out.data(
                     Line::from(line).styled(Style::Dim, format!("  (entry {})", receipt.index)),
                 )?;
+            }
+            if let Some(request) = requests::waits(&done) {
+                self.say_waits(&done, request).await;
             }
         }
         Ok(())

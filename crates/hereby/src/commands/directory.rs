@@ -1,5 +1,6 @@
 //! Who and what there is, and who may ask for what.
 
+use incident::Guard;
 use record::command::{
     Address, GrantPermission, RegisterPerson, RegisterService, RegisterTeam, RemovePerson,
     RemoveService, RemoveTeam, WithdrawPermission,
@@ -12,9 +13,10 @@ use crate::cli::directory::{
     GrantArgs, PersonArgs, PersonVerb, ServiceArgs, ServiceVerb, TeamArgs, TeamVerb, WithdrawArgs,
 };
 use crate::exit::Failure;
-use crate::say::{Line, Out, Style, table};
+use crate::say::{Line, Out, Style, counted, duration, table};
 
-/// Prints who may ask for what. Needs no running hereby: the table is part of the build.
+/// Prints who may ask for what, and what waits for a second person. Needs no running hereby: both
+/// tables are part of the build.
 pub(crate) fn policy(out: &Out) -> Result<(), Failure> {
     let rows = incident::POLICY.iter().map(|(command, allowing)| {
         let words: Vec<&str> = allowing.iter().map(|it| it.as_str()).collect();
@@ -24,17 +26,56 @@ pub(crate) fn policy(out: &Out) -> Result<(), Failure> {
         let rows: Vec<_> = rows
             .map(|(command, words)| json!({"command": command, "permissions": words}))
             .collect();
-        return out.json(&json!({ "items": rows }));
+        let guards: Vec<_> = incident::IRREVERSIBLE.iter().map(guard_json).collect();
+        return out.json(&json!({ "items": rows, "irreversible": guards }));
     }
     let rows = rows.map(|(command, words)| {
         let cells = vec![Line::new().styled(Style::Bold, command)];
         (cells, words.join(", "))
     });
+    let guards = incident::IRREVERSIBLE.iter().map(|guard| {
+        let cells = vec![Line::new().styled(Style::Bold, guard.command)];
+        (cells, guard_words(guard))
+    });
     let width = out.width();
-    for line in table(&["COMMAND", "ANY ONE OF"], rows.collect(), width) {
-        out.data(line)?;
+    let mut lines = table(&["COMMAND", "ANY ONE OF"], rows.collect(), width);
+    lines.push(Line::new());
+    lines.extend(table(
+        &["CAN'T BE UNDONE", "WAITS"],
+        guards.collect(),
+        width,
+    ));
+    lines.into_iter().try_for_each(|line| out.data(line))
+}
+
+fn guard_json(guard: &Guard) -> serde_json::Value {
+    json!({
+        "command": guard.command,
+        "when": guard.when,
+        "approvals": guard.approvals,
+        "wait_ms": guard.wait_ms,
+        "delay_ms": guard.delay_ms,
+        "override_allowed": guard.override_allowed,
+    })
+}
+
+fn guard_words(guard: &Guard) -> String {
+    let mut parts = vec![format!(
+        "for {} by others",
+        counted(guard.approvals, "approval")
+    )];
+    if guard.wait_ms > 0 {
+        parts.push(format!("and {} at least", duration(guard.wait_ms)));
     }
-    Ok(())
+    parts.push(match guard.delay_ms {
+        Some(ms) => format!("or {} without an objection", duration(ms)),
+        None => "never done by itself".to_owned(),
+    });
+    parts.push(match guard.override_allowed {
+        true => "somebody can answer for it alone".to_owned(),
+        false => "nobody can answer for it alone".to_owned(),
+    });
+    format!("{}: {}", guard.when, parts.join(", "))
 }
 
 impl Session<'_> {

@@ -102,6 +102,11 @@ impl Keys {
 
 /// Writes a secret to a file that did not exist, readable by its owner alone, and syncs it.
 pub(super) fn write_new(path: &Path, secret: &str) -> Result<(), Failure> {
+    write_new_bytes(path, format!("{secret}\n").as_bytes())
+}
+
+/// The same with any bytes.
+pub(super) fn write_new_bytes(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| {
         Failure::usage(format!("cannot write {}", path.display())).because(error)
     };
@@ -111,8 +116,7 @@ pub(super) fn write_new(path: &Path, secret: &str) -> Result<(), Failure> {
         .mode(0o600)
         .open(path)
         .map_err(cannot)?;
-    file.write_all(format!("{secret}\n").as_bytes())
-        .map_err(cannot)?;
+    file.write_all(bytes).map_err(cannot)?;
     file.sync_all().map_err(cannot)
 }
 

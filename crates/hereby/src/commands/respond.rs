@@ -2,11 +2,11 @@
 
 use base::IncidentId;
 use record::command::{
-    Accept, Acknowledge, Assign, Declare, HandOver, Note, Relieve, Reopen, Resolve, SetSeverity,
-    SetStatus, StampTime, Update, Waive,
+    Accept, Acknowledge, Assign, HandOver, Note, Relieve, Reopen, Resolve, SetSeverity, SetStatus,
+    StampTime, Update, Waive,
 };
 
-use super::Session;
+use super::{Session, wire};
 use crate::cli::respond::{
     AcceptArgs, AcknowledgeArgs, AssignArgs, DeclareArgs, HandOverArgs, NoteArgs, RelieveArgs,
     ReopenArgs, ResolveArgs, SeverityArgs, StatusArgs, TimeArgs, UpdateArgs, WaiveArgs,
@@ -21,19 +21,10 @@ impl Session<'_> {
         for alert in &args.alert {
             alerts.push(self.alert_named(alert).await?);
         }
-        let (severity, title) = (args.severity, args.title.to_string());
-        let done = self
-            .send(Declare {
-                alerts,
-                drill: args.drill,
-                impact_start: args.impact_start.map(|start| start.resolve(self.now)),
-                private: args.private,
-                service: args.service,
-                severity,
-                template: args.template,
-                title: args.title,
-            })
-            .await?;
+        let verb = self.declaration(args, alerts).await?;
+        let (severity, title) = (verb.severity, verb.title.to_string());
+        let (drill, private) = (verb.drill, verb.private);
+        let done = self.send(verb).await?;
         if self.out.is_json() {
             return Ok(());
         }
@@ -43,10 +34,10 @@ impl Session<'_> {
         let mut said = Line::new()
             .text("Declared ")
             .styled(Style::Bold, incident.to_string());
-        if args.drill {
+        if drill {
             said = said.text(" ").styled(Style::Loud, "DRILL");
         }
-        if args.private {
+        if private {
             said = said.text(" ").styled(Style::Loud, "PRIVATE");
         }
         self.did(&done, said.text(format!(", {severity}: {title}")));
@@ -140,7 +131,12 @@ impl Session<'_> {
     pub(super) async fn note(&self, args: NoteArgs) -> Result<(), Failure> {
         let incident = args.incident;
         let text = self.prose(args.text.as_deref(), "note")?;
-        let blobs = self.upload(&args.file).await?;
+        let mut blobs = self.upload(incident, &args.file).await?;
+        let nameless = !blobs.is_empty() && self.is_private(incident).await?;
+        if nameless {
+            // A note's text is sealed, the names of its files are not.
+            blobs.iter_mut().for_each(|blob| blob.name = None);
+        }
         let with = match blobs.len() {
             0 => String::new(),
             1 => ", with a file".to_owned(),
@@ -154,7 +150,18 @@ impl Session<'_> {
             })
             .await?;
         self.did(&done, format!("Noted on {incident}{with}."));
+        if nameless {
+            let why =
+                "Files of this note have no name on the record: there it would not be sealed.";
+            self.out.talk(why);
+        }
         Ok(())
+    }
+
+    async fn is_private(&self, incident: IncidentId) -> Result<bool, Failure> {
+        let path = format!("/api/v1/incidents/{incident}");
+        let page: wire::IncidentPage = self.client.read(&path).await?;
+        Ok(wire::one::<wire::Incident>(&page.incident)?.private)
     }
 
     pub(super) async fn update(&self, args: UpdateArgs) -> Result<(), Failure> {

@@ -5,10 +5,12 @@ use record::act::Act;
 use record::kinds::incident::{Role, Stamp, Status};
 use serde_json::json;
 
-use super::{Session, alerts, tell, wire};
+use super::{Session, alerts, tell, timeline, wire};
 use crate::cli::respond::{IncidentsArgs, ShowArgs};
 use crate::exit::Failure;
 use crate::say::{Line, Style, clock, counted, date, duration, hanging, stamp, table};
+
+mod work;
 
 /// Columns of the names of an incident's properties.
 const NAME_COLUMNS: usize = 16;
@@ -20,28 +22,33 @@ impl Session<'_> {
     pub(super) async fn show(&self, args: ShowArgs) -> Result<(), Failure> {
         let path = format!("/api/v1/incidents/{}", args.incident);
         let page: wire::IncidentPage = self.client.read(&path).await?;
-        let timeline = self.list(&format!("{path}/timeline"), "after").await?;
+        let timeline = self.timeline(args.incident).await?;
         if self.out.is_json() {
             return self.out.json(&json!({
                 "incident": page.incident,
                 "alerts": page.alerts,
-                "timeline": timeline,
+                "timeline": timeline.items,
             }));
         }
         let incident: wire::Incident = wire::one(&page.incident)?;
         let alerts: Vec<wire::Alert> = wire::typed(&page.alerts)?;
-        let acts: Vec<Act> = wire::typed::<wire::Placed>(&timeline)?
-            .iter()
-            .map(wire::Placed::act)
-            .collect::<Result<_, _>>()?;
         let width = self.out.width();
-        self.print(head(&incident, self.now, width))?;
-        if !alerts.is_empty() {
-            self.print(section("Alerts"))?;
-            self.print(alerts::rows(&alerts, self.now, width))?;
+        let mut lines = head(&incident, self.now, width);
+        if incident.status != Status::Resolved && !incident.roles.is_empty() {
+            let open = self.list("/api/v1/incidents?status=open", "before").await?;
+            let load = work::load(&incident, &wire::typed(&open)?);
+            lines.extend(load.into_iter().map(property_line));
         }
-        self.print(section("Timeline"))?;
-        self.print(timeline_lines(&acts, width))
+        if !alerts.is_empty() {
+            lines.extend(section("Alerts"));
+            lines.extend(alerts::rows(&alerts, self.now, width));
+        }
+        let whole = timeline.incident()?;
+        lines.extend(work::sections(&whole, &timeline, self.now, width));
+        lines.extend(section("Timeline"));
+        let entries = args.entries.then_some(timeline.indexes.as_slice());
+        lines.extend(timeline_lines(&timeline.acts, entries, width));
+        self.print(lines)
     }
 
     pub(super) async fn incidents(&self, args: IncidentsArgs) -> Result<(), Failure> {
@@ -124,18 +131,16 @@ fn head(incident: &wire::Incident, now: Timestamp, width: Option<usize>) -> Vec<
         lines.push(Line::new().styled(Style::Loud, note));
     }
     lines.push(Line::new());
-    lines.extend(
-        properties(incident, now)
-            .into_iter()
-            .map(|(name, value, style)| {
-                let name = Line::new()
-                    .text("  ")
-                    .styled(Style::Dim, name)
-                    .padded(NAME_COLUMNS + 2);
-                name.styled(style, value)
-            }),
-    );
+    lines.extend(properties(incident, now).into_iter().map(property_line));
     lines
+}
+
+fn property_line((name, value, style): Property) -> Line {
+    let name = Line::new()
+        .text("  ")
+        .styled(Style::Dim, name)
+        .padded(NAME_COLUMNS + 2);
+    name.styled(style, value)
 }
 
 /// A name, what it is, and how that looks.
@@ -197,6 +202,7 @@ fn properties(incident: &wire::Incident, now: Timestamp) -> Vec<Property> {
         let waived = format!("{person} may be commander and operations at once");
         ("waived", waived, Style::Warning)
     }));
+    all.extend(work::properties(incident));
     all
 }
 
@@ -256,23 +262,39 @@ fn roles(incident: &wire::Incident) -> Vec<Property> {
         .collect()
 }
 
-/// Acts under each other, a line with the date wherever it changes.
-pub(super) fn timeline_lines(acts: &[Act], width: Option<usize>) -> Vec<Line> {
+/// Acts under each other, a line with the date wherever it changes; corrections stand below what
+/// they correct as well. `entries`: each act's place on the record, to show it.
+pub(super) fn timeline_lines(
+    acts: &[Act],
+    entries: Option<&[u64]>,
+    width: Option<usize>,
+) -> Vec<Line> {
     let actors = acts.iter().map(|act| act.actor.to_string().chars().count());
     let actors = actors.max().unwrap_or(0).min(ACTOR_COLUMNS_MAX) + 2;
+    let corrections = timeline::corrections(acts);
     let mut lines = Vec::new();
     let mut day = String::new();
-    for act in acts {
+    for (place, act) in acts.iter().enumerate() {
         if date(act.at) != day {
             day = date(act.at);
             lines.push(Line::new().text("  ").styled(Style::Dim, day.clone()));
         }
-        let begin = Line::new()
-            .text("  ")
-            .styled(Style::Dim, clock(act.at))
-            .text("  ");
+        let mut begin = Line::new().text("  ");
+        if let Some(entry) = entries.and_then(|entries| entries.get(place)) {
+            begin = begin.styled(Style::Dim, format!("{entry:>6}")).text("  ");
+        }
+        let begin = begin.styled(Style::Dim, clock(act.at)).text("  ");
+        let indent = begin.columns() + actors;
         let who = Line::new().text(act.actor.to_string()).padded(actors);
         lines.extend(act_lines(begin.then(who), act, width));
+        for (by, text) in corrections.get(&act.id).into_iter().flatten() {
+            let said = format!("{} by {}: ", stamp(by.at), by.actor);
+            let begin = Line::new()
+                .text(" ".repeat(indent))
+                .styled(Style::Warning, "corrected ");
+            let text = format!("{said}{}", tell::opened(text));
+            lines.extend(hanging(begin, indent + 2, &text, width));
+        }
     }
     lines
 }

@@ -10,6 +10,12 @@ use record::sealed::Sealable;
 
 use crate::say::{Style, counted, duration, stamp};
 
+mod request;
+mod review;
+mod work;
+
+pub(super) use work::{impact, relation, verification};
+
 /// What an act says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Told {
@@ -24,6 +30,9 @@ pub(super) struct Told {
 /// The act in words.
 pub(super) fn told(act: &Act) -> Told {
     let told = of_incident(act)
+        .or_else(|| work::told(act))
+        .or_else(|| review::told(act))
+        .or_else(|| request::told(act))
         .or_else(|| of_alert(act))
         .or_else(|| of_record(act));
     let mut told = told.unwrap_or_else(|| match &act.body {
@@ -63,6 +72,8 @@ pub(super) fn subject(act: &Act) -> String {
         Subject::Key(name) => format!("key {name}"),
         Subject::Team(name) => format!("team {name}"),
         Subject::Service(name) => format!("service {name}"),
+        Subject::Runbook(name) => format!("runbook {name}"),
+        Subject::Template(name) => format!("template {name}"),
         other => other.id(),
     }
 }
@@ -310,6 +321,10 @@ fn of_record(act: &Act) -> Option<Told> {
         Body::KeyRevoked(_) => plain("revoked the key"),
         Body::PersonRegistered(_) => plain("is known from now on"),
         Body::PersonRemoved(_) => plain("is forgotten"),
+        Body::PersonRedacted(_) => Told {
+            style: Style::Bad,
+            ..plain("what was personal of them is erased")
+        },
         Body::PermissionGranted(body) => plain(format!(
             "may {}",
             permission(body.permission, body.team.as_ref())
@@ -379,3 +394,6 @@ pub(super) fn labels(labels: &std::collections::BTreeMap<Box<str>, Box<str>>) ->
 pub(super) fn span(ms: u64) -> String {
     duration(i64::try_from(ms).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests;

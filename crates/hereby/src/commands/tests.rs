@@ -10,11 +10,11 @@ use crate::exit::{Exit, Failure};
 use crate::say::tests::captured;
 
 /// What a command said and how it ended.
-struct Ran {
-    outcome: Result<(), Failure>,
-    stdout: String,
-    stderr: String,
-    requests: Vec<String>,
+pub(crate) struct Ran {
+    pub(crate) outcome: Result<(), Failure>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) requests: Vec<String>,
 }
 
 fn read(line: &[&str]) -> Cli {
@@ -22,7 +22,7 @@ fn read(line: &[&str]) -> Cli {
     cli::parse(line.map(Into::into)).unwrap()
 }
 
-async fn ran(line: &[&str], reactions: impl IntoIterator<Item = Reaction>) -> Ran {
+pub(crate) async fn ran(line: &[&str], reactions: impl IntoIterator<Item = Reaction>) -> Ran {
     let cli = read(line);
     let (out, stdout, stderr) = captured(cli.globals.json);
     let server = Server::start(reactions);
@@ -43,7 +43,7 @@ async fn ran(line: &[&str], reactions: impl IntoIterator<Item = Reaction>) -> Ra
     }
 }
 
-fn body(request: &str) -> Value {
+pub(crate) fn body(request: &str) -> Value {
     serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
@@ -105,13 +105,25 @@ async fn with_json_one_document_says_it_all() {
 }
 
 #[tokio::test]
-async fn a_note_uploads_its_files_before_it_cites_them() {
+async fn a_note_uploads_its_files_before_it_cites_them_and_a_private_one_names_none() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("dashboard.png");
     std::fs::write(&file, b"pixels").unwrap();
-    let sha256 = record::hash::sha256(&[b"pixels"]).to_string();
-    let kept = answer(200, &json!({ "sha256": sha256, "hex": "…", "bytes": 6 }));
-    let noted = done("incident.noted/1", ("incident", "INC-7"));
+    let sha256 = record::hash::sha256(&[b"what is kept"]).to_string();
+    let bytes = 6 + record::sealed::SealedFile::OVERHEAD_BYTES;
+    let stored = json!({ "sha256": sha256, "hex": "…", "bytes": bytes });
+    let kept = || answer(200, &stored);
+    let noted = || done("incident.noted/1", ("incident", "INC-7"));
+    let page = |private: bool| {
+        answer(
+            200,
+            &json!({ "alerts": [], "incident": {
+                "id": "INC-7", "title": "x", "severity": 2, "status": "identified",
+                "private": private, "declared_at": "2017-12-21T07:52:03.000Z",
+                "declared_by": { "type": "person", "id": "kim" },
+            }}),
+        )
+    };
     let line = [
         "note",
         "inc-7",
@@ -119,16 +131,21 @@ async fn a_note_uploads_its_files_before_it_cites_them() {
         "--file",
         file.to_str().unwrap(),
     ];
-    let ran = ran(&line, [kept, noted]).await;
-    ran.outcome.unwrap();
+    let open = ran(&line, [kept(), page(false), noted()]).await;
+    open.outcome.unwrap();
     assert!(
-        ran.requests[0].starts_with("PUT /api/v1/blobs "),
+        open.requests[0].starts_with("POST /api/v1/incidents/INC-7/files "),
         "{}",
-        ran.requests[0]
+        open.requests[0]
     );
-    assert!(ran.requests[0].ends_with("\r\n\r\npixels"));
-    let cited = json!([{ "bytes": 6, "name": "dashboard.png", "sha256": sha256 }]);
-    assert_eq!(body(&ran.requests[1])["blobs"], cited);
+    assert!(open.requests[0].ends_with("\r\n\r\npixels"));
+    let cited = json!([{ "bytes": bytes, "name": "dashboard.png", "sha256": sha256 }]);
+    assert_eq!(body(&open.requests[2])["blobs"], cited);
+    let private = ran(&line, [kept(), page(true), noted()]).await;
+    private.outcome.unwrap();
+    let cited = json!([{ "bytes": bytes, "sha256": sha256 }]);
+    assert_eq!(body(&private.requests[2])["blobs"], cited);
+    assert!(private.stderr.contains("no name"), "{}", private.stderr);
 }
 
 #[tokio::test]

@@ -5,23 +5,15 @@ use std::path::Path;
 
 use base::{Line, Prose};
 use bytes::Bytes;
-use hyper::Method;
-use record::hash;
-use record::kinds::incident::BlobRef;
-use serde::Deserialize;
 
 use super::Session;
-use crate::client::Ask;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 
 /// The longest text, in bytes (that of [`Prose`]).
 const TEXT_BYTES_MAX: usize = 16_384;
 
-/// The largest file kept with a note, in bytes.
-const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
-
-/// The most files one note takes.
-const FILES_MAX: usize = 16;
+/// The largest file kept with an incident, in bytes: encrypted it has at most 8 MiB.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024 - record::sealed::SealedFile::OVERHEAD_BYTES as u64;
 
 impl Session<'_> {
     /// The text that was given, or what stdin says when it is `-` or left out.
@@ -63,51 +55,10 @@ impl Session<'_> {
         }
         Ok(text)
     }
-
-    /// Uploads files, so that a note can cite them. What is uploaded twice is kept once.
-    pub(super) async fn upload(&self, files: &[impl AsRef<Path>]) -> Result<Vec<BlobRef>, Failure> {
-        if files.len() > FILES_MAX {
-            return Err(Failure::usage(format!(
-                "a note takes at most {FILES_MAX} files"
-            )));
-        }
-        // All are read before the first is sent: a name that is wrong stops everything.
-        let read: Vec<(Option<Line>, Bytes)> = files
-            .iter()
-            .map(|path| read_file(path.as_ref()))
-            .collect::<Result<_, _>>()?;
-        let mut blobs = Vec::new();
-        for (name, bytes) in read {
-            let sha256 = hash::sha256(&[&bytes]);
-            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            let media_type = "application/octet-stream";
-            let ask = Ask::with_body(Method::PUT, "/api/v1/blobs", media_type, bytes);
-            let answer = self.client.answer(&ask).await?;
-            let kept: Kept = serde_json::from_slice(&answer.body)
-                .map_err(|error| Failure::from(anyhow::Error::new(error)))?;
-            if kept.sha256 != sha256 || kept.bytes != length {
-                return Err(Failure::new(
-                    Exit::Internal,
-                    "hereby kept another file than was sent",
-                ));
-            }
-            blobs.push(BlobRef {
-                bytes: length,
-                name,
-                sha256,
-            });
-        }
-        Ok(blobs)
-    }
 }
 
-#[derive(Deserialize)]
-struct Kept {
-    sha256: hash::Hash,
-    bytes: u64,
-}
-
-fn read_file(path: &Path) -> Result<(Option<Line>, Bytes), Failure> {
+/// A file that somebody hands over, with its name.
+pub(super) fn read_file(path: &Path) -> Result<(Option<Line>, Bytes), Failure> {
     let cannot = |error: std::io::Error| {
         Failure::usage(format!("cannot read {}", path.display())).because(error)
     };
@@ -118,11 +69,34 @@ fn read_file(path: &Path) -> Result<(Option<Line>, Bytes), Failure> {
         .map_err(cannot)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(Failure::usage(format!("{} is too large", path.display()))
-            .because("a file kept with a note has at most 8 MiB")
+            .because(format!(
+                "a file kept with an incident has at most {FILE_BYTES_MAX} bytes"
+            ))
             .hint("keep the part that matters"));
+    }
+    if bytes.is_empty() {
+        return Err(Failure::usage(format!("{} is empty", path.display())));
     }
     let name = path
         .file_name()
         .and_then(|name| Line::clean(&name.to_string_lossy()));
     Ok((name.map(|(name, _)| name), bytes.into()))
+}
+
+/// A text file of at most so many bytes.
+pub(super) fn read_text(path: &Path, bytes_max: usize) -> Result<String, Failure> {
+    let cannot = |error: std::io::Error| {
+        Failure::usage(format!("cannot read {}", path.display())).because(error)
+    };
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    let mut text = String::new();
+    file.take(limit.saturating_add(1))
+        .read_to_string(&mut text)
+        .map_err(cannot)?;
+    if text.len() > bytes_max {
+        return Err(Failure::usage(format!("{} is too large", path.display()))
+            .because(format!("at most {bytes_max} bytes are read")));
+    }
+    Ok(text)
 }

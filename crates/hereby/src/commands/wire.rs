@@ -12,7 +12,8 @@ use record::act::Act;
 use record::kinds::access::Scope;
 use record::kinds::alert::Ending;
 use record::kinds::directory::{Dependency, Permission, Place};
-use record::kinds::incident::{Role, Stamp, Status};
+use record::kinds::incident::{Audience, Role, Stamp, Status};
+use record::kinds::work::{ImpactStated, Relation};
 use record::sealed::Sealable;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -25,8 +26,8 @@ pub(super) mod stats;
 
 /// One page of a list.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page {
-    pub(super) items: Vec<Value>,
+pub(super) struct Page<T = Value> {
+    pub(super) items: Vec<T>,
     /// Where the next page begins.
     #[serde(default)]
     pub(super) next: Option<Value>,
@@ -64,6 +65,25 @@ pub(super) struct Incident {
     /// Who may be commander and operations at once.
     #[serde(default)]
     pub(super) waived: BTreeSet<PersonName>,
+    /// Who works on it.
+    #[serde(default)]
+    pub(super) people: BTreeSet<PersonName>,
+    /// What it did, as far as somebody said.
+    #[serde(default)]
+    pub(super) impact: ImpactStated,
+    /// What was sealed in it is erased.
+    #[serde(default)]
+    pub(super) redacted: bool,
+    /// How it relates to others.
+    #[serde(default)]
+    pub(super) relations: Vec<Related>,
+}
+
+/// How an incident relates to another one.
+#[derive(Debug, Deserialize)]
+pub(super) struct Related {
+    pub(super) relation: Relation,
+    pub(super) to: IncidentId,
 }
 
 /// When something happened.
@@ -211,6 +231,52 @@ pub(super) struct Service {
     pub(super) dependencies: Vec<Dependency>,
 }
 
+/// A request that waits for a second person.
+#[derive(Debug, Deserialize)]
+pub(super) struct Request {
+    pub(super) request: Name,
+    pub(super) command: String,
+    pub(super) args: Value,
+    pub(super) by: Actor,
+    pub(super) at: Timestamp,
+    /// How many others must approve.
+    pub(super) approvals: usize,
+    pub(super) approved: BTreeSet<PersonName>,
+    /// When it is done if nobody rejects it.
+    #[serde(default)]
+    pub(super) due_at: Option<Timestamp>,
+    /// Not before this, whoever approves.
+    #[serde(default)]
+    pub(super) not_before: Option<Timestamp>,
+    pub(super) expires_at: Timestamp,
+}
+
+/// What people do, step by step.
+#[derive(Debug, Deserialize)]
+pub(super) struct Runbook {
+    pub(super) runbook: Name,
+    pub(super) title: Line,
+    pub(super) steps: Vec<Line>,
+}
+
+/// What incidents of a kind begin with.
+#[derive(Debug, Deserialize)]
+pub(super) struct Template {
+    pub(super) template: Name,
+    #[serde(default)]
+    pub(super) title: Option<Line>,
+    #[serde(default)]
+    pub(super) severity: Option<Severity>,
+    #[serde(default)]
+    pub(super) service: Option<ServiceName>,
+    #[serde(default)]
+    pub(super) private: bool,
+    #[serde(default)]
+    pub(super) runbooks: Vec<Name>,
+    #[serde(default)]
+    pub(super) update_every_ms: BTreeMap<Audience, u64>,
+}
+
 /// `GET /api/v1/status`
 #[derive(Debug, Deserialize)]
 pub(super) struct ServerStatus {
@@ -250,15 +316,20 @@ pub(super) struct Placed {
 impl Placed {
     /// The act, as far as this build can read it.
     pub(super) fn act(&self) -> Result<Act, Failure> {
-        Act::decode(self.act.to_string().as_bytes()).map_err(|error| {
-            Failure::new(
-                Exit::Internal,
-                format!("this build cannot read entry {}", self.index),
-            )
-            .because(error)
-            .hint("use the hereby that is as new as the one that answers")
-        })
+        act(self.index, &self.act.to_string())
     }
+}
+
+/// The act at this place, as far as this build can read it.
+pub(super) fn act(index: u64, json: &str) -> Result<Act, Failure> {
+    Act::decode(json.as_bytes()).map_err(|error| {
+        Failure::new(
+            Exit::Internal,
+            format!("this build cannot read entry {index}"),
+        )
+        .because(error)
+        .hint("use the hereby that is as new as the one that answers")
+    })
 }
 
 /// Items of a list as their type.
@@ -268,9 +339,12 @@ pub(super) fn typed<T: DeserializeOwned>(items: &[Value]) -> Result<Vec<T>, Fail
 
 /// A part of an answer as its type.
 pub(super) fn one<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
-    T::deserialize(value).map_err(|error| {
-        Failure::new(Exit::Internal, "this build cannot read hereby's answer")
-            .because(error)
-            .hint("use the hereby that is as new as the one that answers")
-    })
+    T::deserialize(value).map_err(|error| unreadable(&error))
+}
+
+/// An answer that is not of the form it must have.
+pub(super) fn unreadable(error: &serde_json::Error) -> Failure {
+    Failure::new(Exit::Internal, "this build cannot read hereby's answer")
+        .because(error)
+        .hint("use the hereby that is as new as the one that answers")
 }

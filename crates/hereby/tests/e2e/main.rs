@@ -26,3 +26,4 @@ mod stats;
 mod story;
 mod upgrade;
 mod witness;
+mod work;

@@ -139,8 +139,11 @@ fn a_private_incident_shows_nothing_on_the_disk_and_everything_to_its_people() {
     );
     let file = place.dir.path().join("statement.txt");
     std::fs::write(&file, "the bank's statement").unwrap();
-    let attached = place.hereby(&["note", "INC-1", "see", "--file", file.to_str().unwrap()]);
-    assert_eq!(attached.code, 3, "{}", attached.stderr);
+    place.ok(&["note", "INC-1", "see", "--file", file.to_str().unwrap()]);
+    assert_eq!(
+        place.ok(&["file", "get", "INC-1", "1"]),
+        "the bank's statement"
+    );
     let bundle = place.dir.path().join("closed.json");
     let opened = place.dir.path().join("opened.json");
     place.ok(&["export", "INC-1", "-o", bundle.to_str().unwrap()]);
@@ -154,6 +157,10 @@ fn a_private_incident_shows_nothing_on_the_disk_and_everything_to_its_people() {
     server.stop();
     let raw: String = place.acts().iter().map(ToString::to_string).collect();
     assert!(!raw.contains("payroll") && !raw.contains("treasurer") && !raw.contains("bank"));
+    assert!(
+        !raw.contains("statement"),
+        "not even what its file was called"
+    );
     let vkey = place
         .ok(&["record", "keys"])
         .lines()

@@ -391,7 +391,11 @@ fn one_incident_gives_three_documents() {
     for (audience, as_markdown, as_html) in GOLDEN {
         let document = written(&world, 1, audience);
         let name = audience.as_str();
-        golden(&format!("{name}.markdown"), as_markdown, &markdown(&document));
+        golden(
+            &format!("{name}.markdown"),
+            as_markdown,
+            &markdown(&document),
+        );
         golden(&format!("{name}.html"), as_html, &html(&document));
     }
 }

@@ -236,7 +236,7 @@ fn a_timeline_reads_like_a_story() {
 ",
         hash
     );
-    assert_eq!(text(&timeline_lines(&acts, Some(80))), expected);
+    assert_eq!(text(&timeline_lines(&acts, None, Some(80))), expected);
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn without_a_terminal_an_act_is_one_line_unless_it_has_several() {
         &body,
         None,
     );
-    let lines = timeline_lines(&[note], None);
+    let lines = timeline_lines(&[note], None, None);
     assert_eq!(lines.len(), 2);
     assert!(text(&lines).contains(long.trim()));
 }
@@ -320,3 +320,5 @@ witness         w2: has cosigned nothing yet
 "
     );
 }
+
+mod work;
