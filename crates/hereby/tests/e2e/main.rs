@@ -14,6 +14,7 @@ mod alertmanager;
 mod archive;
 mod auditor;
 mod backup;
+mod cryptominer;
 mod directory;
 mod faults;
 mod forge;
