@@ -13,6 +13,7 @@ use record::act::{Act, Subject, act_id};
 use record::hash::{self, Hash};
 use record::kinds::Body;
 use record::kinds::incident::Role;
+use record::kinds::request::Ground;
 use record::sealed::Sealable;
 use record::tree::Frontier;
 
@@ -46,11 +47,13 @@ pub enum Invariant {
     Access,
     /// Nobody is commander and operations of one incident without a waiver (9).
     Roles,
+    /// Nobody approves their own request, and none is done before enough others have (9).
+    Approvals,
 }
 
 impl Invariant {
     /// Every one, in order.
-    pub const ALL: [Invariant; 8] = [
+    pub const ALL: [Invariant; 9] = [
         Invariant::Record,
         Invariant::Fold,
         Invariant::Snapshot,
@@ -59,6 +62,7 @@ impl Invariant {
         Invariant::Declared,
         Invariant::Access,
         Invariant::Roles,
+        Invariant::Approvals,
     ];
 
     /// Its name, as in metrics and `--json`.
@@ -72,6 +76,7 @@ impl Invariant {
             Invariant::Declared => "declared",
             Invariant::Access => "access",
             Invariant::Roles => "roles",
+            Invariant::Approvals => "approvals",
         }
     }
 
@@ -86,6 +91,7 @@ impl Invariant {
             Invariant::Declared => "An incident is declared once, and before anything else in it.",
             Invariant::Access => "Whoever acted had a token or key that worked.",
             Invariant::Roles => "Nobody is commander and operations at once without a waiver.",
+            Invariant::Approvals => "Nobody approves their own request, and others do first.",
         }
     }
 }
@@ -217,6 +223,7 @@ impl Audit {
         self.judge_once(index, &act, entries)?;
         self.judge_access(index, &act);
         self.judge_declared(index, &act);
+        self.judge_approvals(index, &act);
         fold_act(&mut self.state, &act, entries, index)?;
         self.judge_roles(index, &act);
         Ok(())
@@ -325,6 +332,31 @@ impl Audit {
             _ => format!("entry {index} is on {id}, which was not declared"),
         };
         self.violated(Invariant::Declared, index.to_string(), Some(index), what);
+    }
+
+    fn judge_approvals(&mut self, index: u64, act: &Act) {
+        let Subject::Request(name) = &act.subject else {
+            return;
+        };
+        let Some(request) = self.state.incidents.requests.waiting.get(name) else {
+            return;
+        };
+        let what = match &act.body {
+            Body::RequestApproved(_) if act.actor == request.by => {
+                format!("entry {index} approves {name}, which the same person asked for")
+            }
+            Body::RequestApproved(_) if !matches!(act.evidence.proof, Proof::Key(_)) => {
+                format!("entry {index} approves {name} without a key")
+            }
+            Body::RequestCarriedOut(done)
+                if done.ground == Ground::Approved
+                    && request.approved.len() < usize::from(request.approvals) =>
+            {
+                format!("entry {index} does {name} before enough others approved it")
+            }
+            _ => return,
+        };
+        self.violated(Invariant::Approvals, index.to_string(), Some(index), what);
     }
 
     fn judge_roles(&mut self, index: u64, act: &Act) {

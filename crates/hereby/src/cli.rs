@@ -22,6 +22,7 @@ pub(crate) mod parse;
 pub(crate) mod prepare;
 pub(crate) mod request;
 pub(crate) mod respond;
+pub(crate) mod review;
 pub(crate) mod stats;
 pub(crate) mod work;
 
@@ -145,6 +146,11 @@ pub(crate) enum Task {
     Severity(respond::SeverityArgs),
     Resolve(respond::ResolveArgs),
     Reopen(respond::ReopenArgs),
+    Review(review::ReviewArgs),
+    Finding(review::FindingArgs),
+    Followup(review::FollowupArgs),
+    Followups(review::FollowupsArgs),
+    Meeting(review::MeetingArgs),
     Show(respond::ShowArgs),
     Incidents(respond::IncidentsArgs),
     Watch(respond::WatchArgs),

@@ -18,6 +18,7 @@ use crate::exit::{Exit, Failure};
 use crate::say::{Line, Out, Style};
 
 mod access;
+mod afterwards;
 mod alerts;
 mod directory;
 mod files;
@@ -30,6 +31,7 @@ mod quiet;
 mod reading;
 mod requests;
 mod respond;
+mod review;
 mod runbook;
 pub(crate) mod shell;
 mod show;
@@ -151,6 +153,11 @@ impl Session<'_> {
             Task::Severity(args) => self.severity(args).await,
             Task::Resolve(args) => self.resolve(args).await,
             Task::Reopen(args) => self.reopen(args).await,
+            Task::Review(args) => self.review(args).await,
+            Task::Finding(args) => self.finding(args).await,
+            Task::Followup(args) => self.followup(args).await,
+            Task::Followups(args) => self.followups(args).await,
+            Task::Meeting(args) => self.meeting(args).await,
             Task::Show(args) => self.show(args).await,
             Task::Incidents(args) => self.incidents(args).await,
             Task::Watch(args) => self.watch(args).await,

@@ -7,15 +7,24 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use base::{Name, Severity};
+use base::{Line, Name, Severity};
+use incident::document::{ClockStart, Regulator};
 use incident::{Action, AlertRule, Rules};
+use record::kinds::work::DataHarm;
 use serde::Deserialize;
 
 use crate::cli::machine::SettingsArgs;
+use crate::cli::parse;
 use crate::exit::Failure;
 
 /// The most acts that one alert leads to: it fires, declares an incident, is attached to it, ends.
 const ACTS_OF_ONE_ALERT_MAX: u32 = 4;
+
+/// The most duties to report that are shown.
+const REGULATORS_MAX: usize = 64;
+
+/// The longest time that one of them leaves: two years.
+const DUTY_MS_MAX: i64 = 730 * 86_400_000;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -33,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) log: LogOutput,
     /// Prometheus metrics.
     pub(crate) metrics: Metrics,
+    /// To whom incidents must be reported, and how soon.
+    pub(crate) regulator: Vec<RegulatorDuty>,
 }
 
 /// Where control listens.
@@ -160,6 +171,33 @@ pub(crate) enum LogFormat {
 pub(crate) struct Metrics {
     /// Readable without a token on the loopback listener.
     pub(crate) open: bool,
+}
+
+/// To whom an incident must be reported, and how soon.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegulatorDuty {
+    /// What the duty is called.
+    pub(crate) name: Line,
+    /// From when the time runs.
+    pub(crate) from: RunsFrom,
+    /// How long there is: `72h`, `30d`.
+    pub(crate) within: String,
+    /// Only where this became of data; none: whatever became of it.
+    #[serde(default)]
+    pub(crate) when_data: Vec<DataHarm>,
+    /// Only where it is this bad or worse.
+    #[serde(default)]
+    pub(crate) severity_at_most: Option<Severity>,
+}
+
+/// From when a regulator's time runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RunsFrom {
+    Detected,
+    Declared,
+    Classified,
 }
 
 impl Default for Listen {
@@ -323,7 +361,46 @@ impl Config {
                 ));
             }
         }
-        Ok(())
+        self.regulators().map(drop)
+    }
+
+    /// The duties to report, as reviews show them.
+    ///
+    /// # Errors
+    /// What is wrong with one of them.
+    pub(crate) fn regulators(&self) -> Result<Vec<Regulator>, String> {
+        if self.regulator.len() > REGULATORS_MAX {
+            return Err(format!("at most {REGULATORS_MAX} [[regulator]] are taken"));
+        }
+        let duty = |duty: &RegulatorDuty| {
+            let within_ms = parse::duration_ms(&duty.within)
+                .ok()
+                .filter(|ms| *ms <= DUTY_MS_MAX)
+                .ok_or_else(|| {
+                    format!(
+                        "regulator {}: within is a length of time of at most two years: 72h, 30d",
+                        duty.name
+                    )
+                })?;
+            if duty.when_data.contains(&DataHarm::None) {
+                return Err(format!(
+                    "regulator {}: when_data lists harm: read, lost, changed",
+                    duty.name
+                ));
+            }
+            Ok(Regulator {
+                name: duty.name.clone(),
+                from: match duty.from {
+                    RunsFrom::Detected => ClockStart::Detected,
+                    RunsFrom::Declared => ClockStart::Declared,
+                    RunsFrom::Classified => ClockStart::Classified,
+                },
+                within_ms,
+                when_data: duty.when_data.iter().copied().collect(),
+                severity_at_most: duty.severity_at_most,
+            })
+        };
+        self.regulator.iter().map(duty).collect()
     }
 
     /// The rules as the engine takes them.

@@ -163,6 +163,7 @@ fn serve_until_told(
         version: env!("CARGO_PKG_VERSION"),
         started_at: SystemClock.now(),
         metrics_open: run.config.metrics.open,
+        regulators: run.config.regulators().map_err(Failure::usage)?,
     };
     runtime.block_on(async {
         let stop = told_to_stop();

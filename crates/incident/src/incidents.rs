@@ -150,15 +150,21 @@ impl Incident {
 
     /// The whole incident from its acts, in order; `None` if they don't begin with a declaration.
     pub fn from_acts(id: IncidentId, acts: &[Act]) -> Option<Incident> {
-        let (first, rest) = acts.split_first()?;
+        Incident::folded(id, acts.iter())
+    }
+
+    /// The same, wherever the acts lie.
+    pub(crate) fn folded<'a>(
+        id: IncidentId,
+        mut acts: impl Iterator<Item = &'a Act>,
+    ) -> Option<Incident> {
+        let first = acts.next()?;
         let Body::IncidentDeclared(declared) = &first.body else {
             return None;
         };
         let mut incident = Incident::declared(id, first, declared);
         incident.apply(first);
-        for act in rest {
-            incident.apply(act);
-        }
+        acts.for_each(|act| incident.apply(act));
         Some(incident)
     }
 

@@ -38,6 +38,14 @@ pub use requests::{
     settle,
 };
 pub use review::{Followup, Followups, Meeting, Review};
+
+/// A review as it is read: composed from the acts, and written as Markdown or HTML.
+pub mod document {
+    pub use crate::review::document::*;
+    pub use crate::review::html::{content_security_policy, html};
+    pub use crate::review::lint::{Issue, Remark};
+    pub use crate::review::markdown::markdown;
+}
 pub use rules::{Action, AlertRule, Rules};
 pub use runbooks::{Runbook, Runbooks, Template};
 pub use signal::{

@@ -4,6 +4,24 @@
 //! A finding stands until another one replaces it or it is withdrawn. Two people who replace the
 //! same one at the same time lose nothing: both stand, until somebody settles it. So findings merge
 //! whatever order they come in, and nobody's text is cut together with another's.
+//!
+//! Decisions are made here; what is read of all this is made in [`document`].
+
+mod cast;
+mod clocks;
+mod customers;
+mod deeds;
+pub(crate) mod document;
+mod executive;
+mod findings;
+mod followups;
+pub(crate) mod html;
+mod internal;
+mod knowledge;
+pub(crate) mod lint;
+pub(crate) mod markdown;
+mod story;
+mod words;
 
 use std::collections::BTreeMap;
 

@@ -11,6 +11,7 @@ mod laws;
 mod noticed;
 mod refusals;
 mod reminders;
+mod review;
 mod roles;
 mod silences;
 mod story;

@@ -92,6 +92,7 @@ pub(crate) fn routes() -> Vec<Route> {
                 Gives {
                     status: 204,
                     media: None,
+                    also: &[],
                     schema: Value::Null,
                     says: "It was expected",
                 },

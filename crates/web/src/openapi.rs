@@ -2,6 +2,7 @@
 //! reached, and what is in it is documented.
 
 mod commands;
+mod review;
 mod schemas;
 mod work;
 
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> Vec<Route> {
         gives: Gives {
             status: 200,
             media: Some(JSON),
+            also: &[],
             schema: json!({"type": "object"}),
             says: "OpenAPI 3.1",
         },
@@ -158,10 +160,12 @@ fn responses(route: &Route) -> Value {
     let mut responses = Map::new();
     let mut good = json!({"description": gives.says});
     if let (Some(media), Value::Object(fields)) = (gives.media, &mut good) {
-        fields.insert(
-            "content".to_owned(),
-            json!({media: {"schema": gives.schema}}),
-        );
+        let mut content = json!({media: {"schema": gives.schema}});
+        if let Value::Object(types) = &mut content {
+            let text = |media: &&str| ((*media).to_owned(), json!({"schema": {"type": "string"}}));
+            types.extend(gives.also.iter().map(text));
+        }
+        fields.insert("content".to_owned(), content);
     }
     responses.insert(gives.status.to_string(), good);
     for status in route.problems() {

@@ -121,6 +121,15 @@ impl Problem {
         .into()
     }
 
+    /// There is more of it than can be had at once.
+    pub(crate) fn too_many(detail: impl Into<String>) -> Problem {
+        Refusal {
+            reason: Reason::TooMany,
+            detail: detail.into(),
+        }
+        .into()
+    }
+
     /// No valid token was sent (RFC 6750 section 3).
     pub(crate) fn unauthorized(detail: impl Into<String>, sent: bool) -> Problem {
         let challenge = match sent {

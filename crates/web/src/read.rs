@@ -4,6 +4,7 @@
 mod acts;
 mod incidents;
 mod lists;
+mod review;
 mod stats;
 mod status;
 
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> Vec<Route> {
     [
         incidents::routes(),
         lists::routes(),
+        review::routes(),
         acts::routes(),
         stats::routes(),
         status::routes(),

@@ -219,7 +219,7 @@ pub(crate) fn service(name: &ServiceName, service: &Service) -> Value {
 }
 
 /// An act on the record, opened as far as its keys are there.
-fn opened_act(site: &Site, id: &ActId) -> Result<Option<Act>, Problem> {
+pub(crate) fn opened_act(site: &Site, id: &ActId) -> Result<Option<Act>, Problem> {
     let entries = site.engine().entries();
     let entry = match entries.find_act(id)? {
         Some(index) => entries.entry(index)?,
@@ -228,6 +228,32 @@ fn opened_act(site: &Site, id: &ActId) -> Result<Option<Act>, Problem> {
     let mut act = entry.and_then(|entry| Act::decode(&entry).ok());
     if let Some(act) = &mut act {
         opened(site, act)?;
+    }
+    Ok(act)
+}
+
+/// An act on the record, opened as far as its keys are there if whoever asks may see that.
+pub(crate) fn act_seen(site: &Site, id: &ActId, open: bool) -> Result<Option<Act>, Problem> {
+    if open {
+        return opened_act(site, id);
+    }
+    let entries = site.engine().entries();
+    let entry = match entries.find_act(id)? {
+        Some(index) => entries.entry(index)?,
+        None => None,
+    };
+    entry.map(|entry| decoded(site, &entry, false)).transpose()
+}
+
+/// An entry as an act, opened as far as its keys are there if whoever asks may see that.
+///
+/// # Errors
+/// When it can't be read: the record is damaged.
+pub(crate) fn decoded(site: &Site, entry: &[u8], open: bool) -> Result<Act, Problem> {
+    let mut act =
+        Act::decode(entry).map_err(|error| Problem::internal("an act can't be read", &error))?;
+    if open && contains(entry, b"\"sealed\":") {
+        opened(site, &mut act)?;
     }
     Ok(act)
 }

@@ -21,6 +21,8 @@ pub(crate) type Answer = Result<Response<Body>, Problem>;
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const SVG: &str = "image/svg+xml";
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+pub(crate) const MARKDOWN: &str = "text/markdown; charset=utf-8";
 pub(crate) const BYTES: &str = "application/octet-stream";
 
 /// May anyone, or only the asker, keep it for ever? What is named by its hash or its place in the

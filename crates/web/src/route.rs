@@ -68,6 +68,8 @@ pub(crate) struct Gives {
     pub(crate) status: u16,
     /// `None`: no body.
     pub(crate) media: Option<&'static str>,
+    /// Texts of other types that it may be instead.
+    pub(crate) also: &'static [&'static str],
     pub(crate) schema: Value,
     pub(crate) says: &'static str,
 }
@@ -78,6 +80,7 @@ impl Gives {
         Gives {
             status: 200,
             media: Some("application/json"),
+            also: &[],
             schema: reference(schema),
             says,
         }
@@ -96,6 +99,7 @@ impl Gives {
         Gives {
             status: 200,
             media: Some("application/json"),
+            also: &[],
             schema,
             says,
         }
@@ -106,6 +110,7 @@ impl Gives {
         Gives {
             status: 200,
             media: Some(media),
+            also: &[],
             schema: json!({"type": "string"}),
             says,
         }

@@ -43,6 +43,8 @@ pub struct Options {
     pub started_at: Timestamp,
     /// Whether `/metrics` needs no token on the loopback interface.
     pub metrics_open: bool,
+    /// To whom an incident must be reported, and how soon: shown in reviews for executives.
+    pub regulators: Vec<incident::document::Regulator>,
 }
 
 pub(crate) struct Site {

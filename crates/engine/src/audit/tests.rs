@@ -314,3 +314,62 @@ fn where_acts_of_later_kinds_may_have_changed_the_roles_they_are_not_judged() {
     assert_eq!(audit.take_found(), []);
     assert_eq!(audit.unknown(), 1);
 }
+
+#[test]
+fn an_approval_of_ones_own_and_a_request_done_too_soon_are_found() {
+    let by = |act: &mut Act, person: &str| {
+        act.actor = Actor::Person { id: word(person) };
+        act.evidence.proof = Proof::Key(word(person));
+        act.evidence.signed = Some(record::act::Signed {
+            signature: "x".into(),
+            command: None,
+        });
+    };
+    let request = || Subject::Request(word("req-1"));
+    let mut forged = Forged::new();
+    for person in ["kim", "sam"] {
+        let key = record::kinds::access::KeyEnrolled {
+            person: word(person),
+            vkey: "x".into(),
+        };
+        forged.push(Subject::Key(word(person)), key);
+    }
+    let made = record::kinds::request::RequestMade {
+        approvals: 2,
+        command: "incident.redact".into(),
+        args: "{\"incident\":\"INC-1\"}".into(),
+        due_at: None,
+        not_before: None,
+        expires_at: Timestamp::from_ms(4_000_000_000_000),
+    };
+    by(forged.push(request(), made), "kim");
+    let approved = || record::kinds::request::RequestApproved {};
+    by(forged.push(request(), approved()), "sam");
+    by(forged.push(request(), approved()), "kim");
+    forged.push(request(), approved());
+    let found = forged.found();
+    let all = |found: &[(Invariant, String)]| {
+        let of = found.iter().map(|(invariant, _)| *invariant);
+        of.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(all(&found), [Invariant::Approvals].into(), "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
+
+    let mut forged = Forged::new();
+    let made = record::kinds::request::RequestMade {
+        approvals: 1,
+        command: "incident.redact".into(),
+        args: "{\"incident\":\"INC-1\"}".into(),
+        due_at: None,
+        not_before: None,
+        expires_at: Timestamp::from_ms(4_000_000_000_000),
+    };
+    forged.push(request(), made);
+    let ground = Ground::Approved;
+    forged.push(
+        request(),
+        record::kinds::request::RequestCarriedOut { ground },
+    );
+    let found = forged.found();
+    assert_eq!(all(&found), [Invariant::Approvals].into(), "{found:?}");
+}

@@ -61,6 +61,10 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         &["attach", "silence", "silences", "maintenance", "heartbeat"],
     ),
     (
+        "Learn from it",
+        &["review", "finding", "followup", "followups", "meeting"],
+    ),
+    (
         "Say who and what there is",
         &["person", "team", "service", "grant", "withdraw", "policy"],
     ),

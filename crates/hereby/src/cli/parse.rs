@@ -121,3 +121,54 @@ pub(crate) fn alert(text: &str) -> Result<String, String> {
         Err("an alert is named by its id or the first 4 or more digits of it".to_owned())
     }
 }
+
+/// An act as people name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ActRef {
+    /// Its place on the record: `52`, `#52`.
+    Index(u64),
+    /// The first digits of its id, or all 32 of them. A number of that length may be its place too.
+    Digits(String),
+}
+
+/// The fewest digits of an act's id that name it: a shorter number is a place on the record.
+const ACT_DIGITS_MIN: usize = 6;
+
+/// An act: `52` or `#52`, or the first 6 or more hexadecimal digits of its id.
+pub(crate) fn act(text: &str) -> Result<ActRef, String> {
+    let wrong = || {
+        "an act is named by its place on the record (52, '#52'), or by its id or the first 6 or \
+         more digits of it"
+            .to_owned()
+    };
+    if let Some(index) = text.strip_prefix('#') {
+        return index.parse().map(ActRef::Index).map_err(|_| wrong());
+    }
+    if text.len() < ACT_DIGITS_MIN {
+        let index = text.bytes().all(|byte| byte.is_ascii_digit());
+        let index = index.then(|| text.parse().ok()).flatten();
+        return index.map(ActRef::Index).ok_or_else(wrong);
+    }
+    let text = text.to_ascii_lowercase();
+    let hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match hexadecimal && text.len() <= 32 {
+        true => Ok(ActRef::Digits(text)),
+        false => Err(wrong()),
+    }
+}
+
+/// Until when: a length of time from now (`14d`), a day (its end, UTC), or a time.
+pub(crate) fn due(text: &str) -> Result<When, String> {
+    if let Ok(ms) = duration_ms(text) {
+        return Ok(When::FromNow(ms));
+    }
+    let end_of_day = format!("{text}T23:59:59Z");
+    if text.len() == 10
+        && let Ok(at) = Timestamp::parse_rfc3339(&end_of_day)
+    {
+        return Ok(When::At(at));
+    }
+    when(text).map_err(|_| {
+        "a date is written 2018-01-29, 14d, `in 2h` or 2018-01-29T15:00:00Z".to_owned()
+    })
+}

@@ -364,3 +364,30 @@ fn a_wrong_line_still_says_how_to_answer() {
     let dir = of("hereby show --data-dir /srv").data_dir;
     assert_eq!(dir.as_deref(), Some(std::path::Path::new("/srv")));
 }
+
+#[test]
+fn an_act_is_named_by_its_place_or_its_first_digits() {
+    use parse::ActRef;
+    let index = |at| Ok(ActRef::Index(at));
+    assert_eq!(parse::act("52"), index(52));
+    assert_eq!(parse::act("#52"), index(52));
+    assert_eq!(parse::act("#1234567"), index(1_234_567));
+    let digits = |text: &str| Ok(ActRef::Digits(text.to_owned()));
+    assert_eq!(parse::act("3F9A01"), digits("3f9a01"));
+    // Six digits may be either; what there is decides.
+    assert_eq!(parse::act("123456"), digits("123456"));
+    for text in ["", "#", "#x", "-1", "3f9a", "+5", "3f9a0g", &"a".repeat(33)] {
+        assert!(parse::act(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_date_is_the_end_of_its_day() {
+    let end = Timestamp::parse_rfc3339("2018-01-29T23:59:59Z").unwrap();
+    assert_eq!(parse::due("2018-01-29"), Ok(When::At(end)));
+    assert_eq!(parse::due("14d"), Ok(When::FromNow(14 * 86_400_000)));
+    assert!(matches!(parse::due("in 2h"), Ok(When::FromNow(_))));
+    for text in ["", "2018-13-29", "29.01.2018", "soon", "2018-1-29"] {
+        assert!(parse::due(text).is_err(), "{text}");
+    }
+}

@@ -28,6 +28,7 @@ fn every_commented_example_is_valid() {
     );
     assert_eq!(config.record.witness.len(), 1);
     assert!(config.listen.tls.is_some());
+    assert_eq!(config.regulators().unwrap().len(), 6);
 }
 
 #[test]
@@ -47,6 +48,19 @@ fn mistakes_are_named_with_their_place() {
             "explode",
         ),
         ("[listen]\ntls_key = \"k\"", "belong together"),
+        (
+            "[[regulator]]\nname = \"a\"\nfrom = \"detected\"\nwithin = \"soon\"",
+            "72h",
+        ),
+        (
+            "[[regulator]]\nname = \"a\"\nfrom = \"noticed\"\nwithin = \"1h\"",
+            "noticed",
+        ),
+        (
+            "[[regulator]]\nname = \"a\"\nfrom = \"declared\"\nwithin = \"1h\"\n\
+             when_data = [\"none\"]",
+            "read, lost, changed",
+        ),
     ] {
         let error = Config::parse(text).unwrap_err();
         assert!(error.contains(part), "{text}: {error}");

@@ -20,6 +20,7 @@ mod forge;
 mod go_verifier;
 mod harness;
 mod kill;
+mod review;
 mod service;
 mod stats;
 mod story;

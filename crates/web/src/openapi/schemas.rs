@@ -20,6 +20,8 @@ pub(crate) fn all() -> Value {
         access(),
         answers(),
         stats::all(),
+        super::review::schemas(),
+        super::review::afterwards(),
     ] {
         if let Value::Object(part) = part {
             schemas.extend(part);
@@ -28,7 +30,7 @@ pub(crate) fn all() -> Value {
     Value::Object(schemas)
 }
 
-fn maybe(schema: &str) -> Value {
+pub(super) fn maybe(schema: &str) -> Value {
     json!({"anyOf": [reference(schema), {"type": "null"}]})
 }
 
@@ -37,7 +39,7 @@ fn matching(pattern: &str) -> Value {
 }
 
 /// An object that has all of these and may have more in later versions.
-fn object(properties: Value) -> Value {
+pub(super) fn object(properties: Value) -> Value {
     let required: Vec<String> = match &properties {
         Value::Object(fields) => fields.keys().cloned().collect(),
         _ => Vec::new(),

@@ -17,7 +17,8 @@ use crate::reply::{self, Answer, JSON, Keep, with_type};
 use crate::route::{Form, Gives, Parameter, Route};
 use crate::sight::Sight;
 
-const INCIDENT: Parameter = part("id", Form::Pattern("^INC-[1-9][0-9]{0,9}$"), "The incident");
+pub(super) const INCIDENT: Parameter =
+    part("id", Form::Pattern("^INC-[1-9][0-9]{0,9}$"), "The incident");
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

@@ -182,6 +182,7 @@ fn options(engine: &Arc<Engine>, memory: &Arc<Memory>, clock: &Arc<MovedClock>) 
         version: "0.0.0-test",
         started_at: clock.now(),
         metrics_open: false,
+        regulators: Vec::new(),
     }
 }
 
