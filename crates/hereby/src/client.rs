@@ -28,7 +28,7 @@ mod tls;
 pub(crate) use events::{Event, Next};
 pub(crate) use secret::Secret;
 pub(crate) use submit::{Done, Sending, Via, quoted};
-pub(crate) use tls::Pin;
+pub(crate) use tls::{Pin, trusted};
 
 use connect::Target;
 

@@ -20,6 +20,7 @@ use crate::say::{Line, Out, Style};
 mod access;
 mod afterwards;
 mod alerts;
+mod calendar;
 mod directory;
 mod files;
 mod import;
@@ -38,6 +39,7 @@ mod show;
 mod stats;
 mod tell;
 mod text;
+mod ticket;
 mod timeline;
 mod watch;
 mod wire;
@@ -224,6 +226,11 @@ impl Session<'_> {
         };
         let done = self.submit_as(id.clone(), verb).await?;
         Ok((id, done))
+    }
+
+    /// Sends a command that goes before the one that was asked for, under an id of its own.
+    async fn submit_before(&self, verb: impl Into<Verb>) -> Result<Done, Failure> {
+        self.submit_as(random_id()?, verb.into()).await
     }
 
     /// Sends a command under this id.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use base::{IncidentId, Line, PersonName};
+use base::{IncidentId, Line, Name, PersonName};
 use clap::{Args, Subcommand, ValueEnum};
 use record::kinds::review::{Reach, ReviewAudience, Section};
 
@@ -278,6 +278,38 @@ Once it is overdue its owner is reminded every week, until it is done or dropped
         #[arg(long, value_name = "WHEN", value_parser = parse::due)]
         due: Option<When>,
     },
+    /// Open a ticket for it in GitHub or Jira, or find the one that is there
+    #[command(after_help = "Example:
+  hereby followup ticket 7 1 --tracker shop
+
+Where tickets go stands in trackers.toml, in the directory of your keys ($XDG_CONFIG_HOME/hereby):
+  [tracker.shop]
+  kind = \"github\"
+  repository = \"acme/shop\"
+  token_file = \"github.token\"
+  [tracker.ops]
+  kind = \"jira\"
+  url = \"https://acme.atlassian.net\"
+  project = \"OPS\"
+  user = \"sam@example.org\"
+  token_file = \"jira.token\"
+Also: url of an enterprise GitHub, issue_type and site of Jira. Tokens are files of their own, for
+their owner's eyes alone. Run again after a lost answer, it looks before it opens: one follow-up has
+one ticket.")]
+    Ticket {
+        /// Which incident: 7, INC-7
+        #[arg(value_name = "INC", value_parser = parse::incident)]
+        incident: IncidentId,
+        /// Its number in the incident
+        #[arg(value_name = "NUMBER")]
+        followup: u32,
+        /// Which tracker
+        #[arg(long, value_name = "NAME")]
+        tracker: Name,
+        /// The file that says where tickets go
+        #[arg(long, value_name = "FILE")]
+        trackers: Option<PathBuf>,
+    },
     /// Say that it is done
     Done {
         /// Which incident: 7, INC-7
@@ -314,6 +346,7 @@ pub(crate) struct FollowupsArgs {
 #[command(after_help = "Examples:
   hereby meeting 7 --at 2018-01-29T15:00:00Z --place \"Room 2\"
   hereby meeting 7
+  hereby meeting 7 --ics follow-up.ics
   hereby meeting 7 --cancel
 
 Set again, it replaces what was set before.")]
@@ -333,4 +366,10 @@ pub(crate) struct MeetingArgs {
     /// Call it off
     #[arg(long, conflicts_with = "at")]
     pub(crate) cancel: bool,
+    /// Write it for calendars: an invitation, or that it was called off; to stdout when it is `-`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["at", "cancel"])]
+    pub(crate) ics: Option<PathBuf>,
+    /// Who invites; else the first whose mail address is known
+    #[arg(long, value_name = "PERSON", requires = "ics")]
+    pub(crate) organizer: Option<PersonName>,
 }

@@ -71,6 +71,11 @@ impl fmt::Display for Pin {
     }
 }
 
+/// Which certificates are trusted beside a hereby's: those of the system, or of this file.
+pub(crate) fn trusted(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Failure> {
+    config(ca_file, None)
+}
+
 /// How to speak TLS to a hereby.
 pub(super) fn config(
     ca_file: Option<&Path>,

@@ -98,6 +98,12 @@ impl Session<'_> {
                 };
                 self.does(verb, said).await
             }
+            FollowupVerb::Ticket {
+                incident,
+                followup,
+                tracker,
+                trackers,
+            } => self.ticket(incident, followup, tracker, trackers).await,
             FollowupVerb::Done { incident, followup } => {
                 let said = format!("Follow-up {followup} of {incident} is done.");
                 let outcome = FollowupOutcome::Done;
@@ -175,6 +181,9 @@ impl Session<'_> {
         if args.cancel {
             let said = format!("The meeting on {incident} is called off.");
             return self.does(CancelMeeting { incident }, said).await;
+        }
+        if let Some(file) = &args.ics {
+            return self.write_meeting(incident, file, args.organizer).await;
         }
         let Some(at) = args.at else {
             return self.show_meeting(incident).await;

@@ -370,17 +370,17 @@ fn golden(name: &str, kept: &str, written: &str) {
 const GOLDEN: [(ReviewAudience, &str, &str); 3] = [
     (
         ReviewAudience::Internal,
-        include_str!("golden/internal.md"),
+        include_str!("golden/internal.markdown"),
         include_str!("golden/internal.html"),
     ),
     (
         ReviewAudience::Customers,
-        include_str!("golden/customers.md"),
+        include_str!("golden/customers.markdown"),
         include_str!("golden/customers.html"),
     ),
     (
         ReviewAudience::Executive,
-        include_str!("golden/executive.md"),
+        include_str!("golden/executive.markdown"),
         include_str!("golden/executive.html"),
     ),
 ];
@@ -391,7 +391,11 @@ fn one_incident_gives_three_documents() {
     for (audience, as_markdown, as_html) in GOLDEN {
         let document = written(&world, 1, audience);
         let name = audience.as_str();
-        golden(&format!("{name}.md"), as_markdown, &markdown(&document));
+        golden(
+            &format!("{name}.markdown"),
+            as_markdown,
+            &markdown(&document),
+        );
         golden(&format!("{name}.html"), as_html, &html(&document));
     }
 }

@@ -84,6 +84,7 @@ pub(super) fn afterwards() -> Value {
             "overdue": {"type": "boolean"},
             "reminders": reference("Index"),
             "remind_at": reference("Timestamp"),
+            "tried_at": {"anyOf": [reference("Timestamp"), {"type": "null"}]},
             "ticket": {"anyOf": [
                 object(json!({
                     "tracker": reference("Name"),

@@ -431,6 +431,7 @@ fn followup(
         "overdue": due_at < now,
         "reminders": it.reminders,
         "remind_at": it.remind_at,
+        "tried_at": it.tried.as_ref().map(|(at, _)| at),
         "ticket": ticket,
     }))
 }
