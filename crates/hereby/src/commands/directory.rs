@@ -41,7 +41,7 @@ pub(crate) fn policy(out: &Out) -> Result<(), Failure> {
     let mut lines = table(&["COMMAND", "ANY ONE OF"], rows.collect(), width);
     lines.push(Line::new());
     lines.extend(table(
-        &["CAN'T BE UNDONE", "WAITS"],
+        &["CAN'T BE UNDONE", "WHEN, AND FOR WHAT IT WAITS"],
         guards.collect(),
         width,
     ));
@@ -75,7 +75,7 @@ fn guard_words(guard: &Guard) -> String {
         true => "somebody can answer for it alone".to_owned(),
         false => "nobody can answer for it alone".to_owned(),
     });
-    format!("{}: {}", guard.when, parts.join(", "))
+    format!("{}; waits {}", guard.when, parts.join(", "))
 }
 
 impl Session<'_> {

@@ -36,7 +36,8 @@ impl Session<'_> {
                 );
                 if page.others > 0 {
                     let others = counted(page.others, "other line");
-                    said.push_str(&format!(" {others} of the file are not kept."));
+                    let verb = if page.others == 1 { "is" } else { "are" };
+                    said.push_str(&format!(" {others} of the file {verb} not kept."));
                 }
                 let verb = SaveRunbook {
                     runbook,

@@ -182,7 +182,7 @@ fn a_private_incident_shows_nothing_on_the_disk_and_everything_to_its_people() {
         with_keys["bundle"]["opened_fields"],
         with_keys["bundle"]["sealed_fields"]
     );
-    assert_eq!(with_keys["bundle"]["sealed_fields"], 3);
+    assert_eq!(with_keys["bundle"]["sealed_fields"], 4);
 }
 
 #[test]
