@@ -449,7 +449,7 @@ impl SerializeMap for Object<'_> {
     }
 }
 
-/// Takes a map's key, which must be text.
+/// Takes a map's key, which must be text, or a number that counts things.
 struct KeyText;
 
 fn not_text<T>() -> Result<T, NotCanonical> {
@@ -475,12 +475,16 @@ impl Serializer for KeyText {
 
     refuse!(
         serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32,
-        serialize_i64: i64, serialize_u8: u8, serialize_u16: u16, serialize_u32: u32,
-        serialize_u64: u64, serialize_f32: f32, serialize_f64: f64, serialize_char: char,
+        serialize_i64: i64, serialize_u8: u8, serialize_u16: u16, serialize_u64: u64,
+        serialize_f32: f32, serialize_f64: f64, serialize_char: char,
         serialize_bytes: &[u8], serialize_unit_struct: &'static str,
     );
     fn serialize_str(self, text: &str) -> Result<String, NotCanonical> {
         Ok(text.to_owned())
+    }
+    /// A number that counts things, as serde_json writes and reads it.
+    fn serialize_u32(self, number: u32) -> Result<String, NotCanonical> {
+        Ok(number.to_string())
     }
     fn serialize_none(self) -> Result<String, NotCanonical> {
         not_text()
