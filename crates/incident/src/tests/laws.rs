@@ -5,10 +5,14 @@ use std::collections::BTreeSet;
 use base::AlertId;
 use proptest::prelude::*;
 use record::command::{
-    Accept, Acknowledge, Assign, Attach, HandOver, Note, Relieve, Reopen, Resolve, SetStatus,
-    Silence, Update, Waive,
+    Accept, Acknowledge, AnswerQuestion, Ask, Assign, AssignTask, Attach, CloseFollowup, CloseTask,
+    HandOver, NameContact, Note, OpenFollowup, OpenTask, Relieve, Reopen, Resolve, SaveRunbook,
+    ScheduleMeeting, SetStatus, SetUpdateClock, Silence, StartChecklist, StateFinding, TickStep,
+    Update, Waive,
 };
 use record::kinds::incident::{Audience, Role, Status};
+use record::kinds::review::{FollowupOutcome, Section};
+use record::kinds::work::{StepOutcome, TaskOutcome};
 
 use super::*;
 use crate::Incident;
@@ -34,6 +38,7 @@ enum Step {
     Resolve(u32),
     Reopen(u32),
     Attach(usize, u32),
+    Work(u32, u8),
     Silence(u8, i64),
     Alert {
         name: u8,
@@ -78,7 +83,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => incident.clone().prop_map(Step::Acknowledge),
         2 => incident.clone().prop_map(Step::Resolve),
         2 => incident.clone().prop_map(Step::Reopen),
-        2 => (0_usize..8, incident).prop_map(|(alert, id)| Step::Attach(alert, id)),
+        2 => (0_usize..8, incident.clone()).prop_map(|(alert, id)| Step::Attach(alert, id)),
+        8 => (incident, 0_u8..14).prop_map(|(id, what)| Step::Work(id, what)),
         1 => (0_u8..3, 1_i64..3 * HOUR).prop_map(|(service, ms)| Step::Silence(service, ms)),
         6 => (0_u8..6, 0_u8..3, prop::bool::weighted(0.2), phase).prop_map(
             |(name, service, drill, phase)| Step::Alert { name, service, drill, phase }
@@ -148,9 +154,106 @@ fn asked(world: &World, step: &Step) -> Option<Verb> {
             .into()
         }
         Step::Alert { .. } | Step::Wait(_) | Step::Restart => return None,
+        Step::Work(id, what) => about_work(world, inc(*id), *what),
         other => return about_roles(other),
     };
     Some(verb)
+}
+
+/// One of the things that people do beside talking.
+fn about_work(world: &World, incident: IncidentId, what: u8) -> Verb {
+    let (text, due_at) = (word("x"), world.now.plus_ms(DAY));
+    match what {
+        0 => OpenTask {
+            incident,
+            owner: None,
+            text,
+        }
+        .into(),
+        1 => AssignTask {
+            incident,
+            owner: word("kim"),
+            task: 1,
+        }
+        .into(),
+        2 => CloseTask {
+            incident,
+            outcome: TaskOutcome::Done,
+            task: 1,
+        }
+        .into(),
+        3 => Ask {
+            incident,
+            person: None,
+            text: word("x"),
+        }
+        .into(),
+        4 => AnswerQuestion {
+            incident,
+            question: 1,
+            text: word("x"),
+        }
+        .into(),
+        5 => NameContact {
+            about: word("x"),
+            incident,
+            who: word("y"),
+        }
+        .into(),
+        6 => SaveRunbook {
+            runbook: word("r"),
+            steps: vec![word("s")],
+            title: word("t"),
+        }
+        .into(),
+        7 => StartChecklist {
+            incident,
+            runbook: word("r"),
+        }
+        .into(),
+        8 => TickStep {
+            checklist: 1,
+            incident,
+            outcome: StepOutcome::Done,
+            step: 1,
+        }
+        .into(),
+        9 => SetUpdateClock {
+            audience: Audience::Public,
+            every_ms: Some(600_000),
+            incident,
+        }
+        .into(),
+        10 => OpenFollowup {
+            due_at,
+            incident,
+            owner: word("kim"),
+            text,
+        }
+        .into(),
+        11 => CloseFollowup {
+            followup: 1,
+            incident,
+            outcome: FollowupOutcome::Done,
+        }
+        .into(),
+        12 => ScheduleMeeting {
+            incident,
+            minutes: 60,
+            place: None,
+            starts_at: due_at,
+        }
+        .into(),
+        _ => StateFinding {
+            cites: Vec::new(),
+            incident,
+            reach: None,
+            replaces: Vec::new(),
+            section: Section::Problem,
+            text: word("x"),
+        }
+        .into(),
+    }
 }
 
 fn about_roles(step: &Step) -> Option<Verb> {
