@@ -180,9 +180,12 @@ def bootstrap(samples, statistic, method):
     )
 
 
-def in_tails(what, interval, drawn, unit):
-    """The ends cut off 2.5 % each, give or take three standard errors of 2,000 resamples."""
-    tails = np.quantile(drawn, [0.0145, 0.0355, 0.9645, 0.9855]) * unit
+def in_tails(what, interval, drawn, unit, level=0.95):
+    """The ends cut off 2.5 % each, or less, give or take three standard errors of 2,000 resamples."""
+    tail = (1 - level) / 2
+    error = 3 * np.sqrt(tail * (1 - tail) / 2_000)
+    low, high = max(0, tail - error), tail + error
+    tails = np.quantile(drawn, [low, high, 1 - high, 1 - low]) * unit
     within(f"{what} low", interval["low"], tails[0], tails[1])
     within(f"{what} high", interval["high"], tails[2], tails[3])
 
@@ -231,7 +234,9 @@ def lower_median(values, axis=-1):
 
 
 def check_trend(what, trend, times, over):
-    """The numbers of a trend that is shown, where all are over; otherwise that it says why not."""
+    """The numbers of a trend that is shown, where all are over; otherwise that it says why not.
+
+    Six phases are asked for at once, and together they are to err one time in twenty."""
     if not trend["shown"]:
         if not trend["why"]:
             raise Differs(f"{what}: refused without a reason")
@@ -246,7 +251,8 @@ def check_trend(what, trend, times, over):
     same(f"{what} ratio", trend["ratio_ppm"], ratio(earlier, later) * 1e6)
     drawn = bootstrap((earlier, later), ratio, "percentile").bootstrap_distribution
     interval = {"low": trend["low_ppm"], "high": trend["high_ppm"]}
-    in_tails(what, interval, drawn, 1e6)
+    same(f"{what} level", trend["level_ppm"], 1e6 - 5e4 / 6)
+    in_tails(what, interval, drawn, 1e6, 1 - 0.05 / 6)
 
 
 def check_uptime(what, found, listed, since, until):

@@ -159,10 +159,14 @@ pub fn numbers(
         return Err(TooMany { count: taken.len() });
     }
     taken.sort_by_key(|row| (row.declared, row.id));
-    let phases: Vec<PhaseNumbers> = Phase::ALL
+    let looked_at: Vec<Phase> = Phase::ALL
         .into_iter()
         .filter(|phase| question.phase.is_none_or(|wanted| wanted == *phase))
-        .map(|phase| of_phase(phase, &taken, question.trend, watched.now, seed))
+        .collect();
+    let trends = question.trend.then_some(looked_at.len());
+    let phases: Vec<PhaseNumbers> = looked_at
+        .into_iter()
+        .map(|phase| of_phase(phase, &taken, trends, watched.now, seed))
         .collect();
     let repair = match question.drills {
         true => None,
@@ -188,7 +192,14 @@ pub fn numbers(
     })
 }
 
-fn of_phase(phase: Phase, rows: &[&Row], trend: bool, now: Timestamp, seed: u64) -> PhaseNumbers {
+/// `trends`: of how many phases a trend is looked for, if any is.
+fn of_phase(
+    phase: Phase,
+    rows: &[&Row],
+    trends: Option<usize>,
+    now: Timestamp,
+    seed: u64,
+) -> PhaseNumbers {
     let incidents: Vec<(IncidentId, Outcome)> = rows
         .iter()
         .map(|row| (row.id, row.measure(phase, now)))
@@ -210,7 +221,7 @@ fn of_phase(phase: Phase, rows: &[&Row], trend: bool, now: Timestamp, seed: u64)
         contradictory: count(|outcome| matches!(outcome, Outcome::Contradictory)),
         sample: Sample::of(&done_ms, seed),
         survival: Survival::of(&times),
-        trend: trend.then(|| trend::of(&times, incidents.len() - times.len(), seed)),
+        trend: trends.map(|among| trend::of(&times, incidents.len() - times.len(), among, seed)),
         incidents,
     }
 }

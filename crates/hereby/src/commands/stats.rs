@@ -110,7 +110,14 @@ fn lines(stats: &Stats, width: Option<usize>) -> Vec<Line> {
             lines.extend(every_incident(phase, width));
         }
     }
-    let trends: Vec<String> = stats.phases.iter().filter_map(trend).collect();
+    let mut trends: Vec<String> = stats.phases.iter().filter_map(trend).collect();
+    if stats
+        .phases
+        .iter()
+        .any(|phase| matches!(phase.trend, Some(Trend::Shown { .. })))
+    {
+        trends.push("One such question in twenty shows a trend where there is none.".to_owned());
+    }
     if !trends.is_empty() {
         lines.push(Line::new());
         lines.push(Line::new().styled(Style::Bold, "Trend"));
@@ -309,13 +316,14 @@ fn trend(phase: &Phase) -> Option<String> {
             ratio_ppm,
             low_ppm,
             high_ppm,
+            level_ppm,
             earlier,
             later,
         } => {
             let times = |ppm: i64| format!("{:.2}", ppm as f64 / 1e6);
             format!(
-                "{}: {}. The later half's median is {} times the earlier half's (95 %: {} to {}): {} \
-                 of {}, then {} of {}. One phase in twenty shows a trend where there is none.",
+                "{}: {}. The later half's median is {} times the earlier half's ({:.1} %: {} to {}): \
+                 {} of {}, then {} of {}.",
                 phase.phase,
                 if *ratio_ppm > 1_000_000 {
                     "longer"
@@ -323,6 +331,7 @@ fn trend(phase: &Phase) -> Option<String> {
                     "shorter"
                 },
                 times(*ratio_ppm),
+                *level_ppm as f64 / 1e4,
                 times(*low_ppm),
                 times(*high_ppm),
                 short(earlier.median_ms),

@@ -46,7 +46,7 @@ pub(super) fn intervals(sorted: &[f64], seed: u64) -> Option<(Interval, Interval
         means.push(sum / n);
     }
     let mean = sorted.iter().sum::<f64>() / n;
-    Some((percentile(medians)?, bca(sorted, mean, means)?))
+    Some((percentile(medians, LEVEL)?, bca(sorted, mean, means)?))
 }
 
 /// Draws as many times as there are counts, each time one of them.
@@ -61,11 +61,11 @@ pub(super) fn draw(counts: &mut [u32], random: &mut Random) {
 }
 
 /// Cuts off as much on either side as the level leaves.
-pub(super) fn percentile(mut drawn: Vec<f64>) -> Option<Interval> {
+pub(super) fn percentile(mut drawn: Vec<f64>, level: f64) -> Option<Interval> {
     drawn.sort_by(f64::total_cmp);
     Some(Interval {
-        low: quantile(&drawn, (1.0 - LEVEL) / 2.0)?,
-        high: quantile(&drawn, (1.0 + LEVEL) / 2.0)?,
+        low: quantile(&drawn, (1.0 - level) / 2.0)?,
+        high: quantile(&drawn, (1.0 + level) / 2.0)?,
     })
 }
 

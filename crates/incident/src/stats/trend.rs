@@ -3,8 +3,10 @@
 //! The incidents are cut into an earlier and a later half, and the medians (Kaplan–Meier, so that
 //! open ones count) are held against each other. It is said only if the interval of their ratio
 //! leaves out 1, which is the same as the interval of the change of the logarithm leaving out zero.
+//! Who looks at several phases finds something by chance more often, so each interval is the wider,
+//! the more phases are looked at (Bonferroni).
 
-use super::bootstrap::{self, Interval, RESAMPLES};
+use super::bootstrap::{self, Interval, LEVEL, RESAMPLES};
 use super::random::Random;
 use super::survival::{Time, median_of};
 
@@ -20,6 +22,9 @@ pub enum Trend {
         ratio: f64,
         /// Its interval, which leaves out 1.
         interval: Interval,
+        /// How often such intervals hold the truth: [`LEVEL`] of one phase, more of several, so that
+        /// all of them together do as often.
+        level: f64,
         /// The earlier half.
         earlier: Half,
         /// The later one.
@@ -41,12 +46,13 @@ pub struct Half {
     pub median_ms: i64,
 }
 
-/// Of times in the order in which the incidents were declared, when so many others lack theirs.
-pub(super) fn of(times: &[Time], unknown: usize, seed: u64) -> Trend {
-    judge(times, unknown, seed).unwrap_or_else(|why| Trend::Refused { why })
+/// Of times in the order in which the incidents were declared, when so many others lack theirs, as
+/// one of so many phases that are looked at.
+pub(super) fn of(times: &[Time], unknown: usize, among: usize, seed: u64) -> Trend {
+    judge(times, unknown, among, seed).unwrap_or_else(|why| Trend::Refused { why })
 }
 
-fn judge(times: &[Time], unknown: usize, seed: u64) -> Result<Trend, String> {
+fn judge(times: &[Time], unknown: usize, among: usize, seed: u64) -> Result<Trend, String> {
     if unknown > times.len() {
         return Err(format!(
             "{unknown} incidents lack its times and only {} have them: those that were dated may \
@@ -69,8 +75,9 @@ fn judge(times: &[Time], unknown: usize, seed: u64) -> Result<Trend, String> {
     let (earlier, earlier_drawn) = drawn(earlier, &mut random)?;
     let (later, later_drawn) = drawn(later, &mut random)?;
     let ratios = earlier_drawn.iter().zip(&later_drawn);
-    let interval = bootstrap::percentile(ratios.map(|(before, after)| after / before).collect())
-        .ok_or("nothing was drawn")?;
+    let ratios = ratios.map(|(before, after)| after / before).collect();
+    let level = 1.0 - (1.0 - LEVEL) / among.max(1) as f64;
+    let interval = bootstrap::percentile(ratios, level).ok_or("nothing was drawn")?;
     if interval.low <= 1.0 && 1.0 <= interval.high {
         return Err(format!(
             "the later half's median is between {:.2} and {:.2} times the earlier half's, which \
@@ -81,6 +88,7 @@ fn judge(times: &[Time], unknown: usize, seed: u64) -> Result<Trend, String> {
     Ok(Trend::Shown {
         ratio: later.median_ms as f64 / earlier.median_ms as f64,
         interval,
+        level,
         earlier,
         later,
     })

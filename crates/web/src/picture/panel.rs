@@ -22,6 +22,10 @@ const DOTS_BOTTOM: f64 = 237.0;
 const AXIS: f64 = 246.0;
 const LABELS: f64 = 262.0;
 const RADIUS: f64 = 3.0;
+/// Of a crowd.
+const RADIUS_MIN: f64 = 2.0;
+/// More incidents are a crowd.
+const CROWD: usize = 200;
 /// Tick labels are at least so far from each other.
 const LABEL_GAP: f64 = 38.0;
 
@@ -176,12 +180,16 @@ fn stairs(
 fn dots(out: &mut String, numbers: &PhaseNumbers, plot: &Plot<'_>) -> fmt::Result {
     let known = numbers.incidents.iter();
     let known = known.filter_map(|(id, outcome)| Some((*id, *outcome, known_ms(*outcome)?)));
+    let radius = match numbers.done + numbers.ongoing > CROWD {
+        true => RADIUS_MIN,
+        false => RADIUS,
+    };
     for (number, (id, outcome, ms)) in known.enumerate() {
         let x = plot.x(ms as f64);
         let y = DOTS_TOP + spread(number) * (DOTS_BOTTOM - DOTS_TOP);
         let (shape, says) = match outcome {
             Outcome::Ongoing(_) => (open_dot(x, y), "is open, for"),
-            _ => (dot(x, y), "took"),
+            _ => (circle(x, y, radius), "took"),
         };
         writeln!(out, "<g>{}{shape}</g>", told(id, says, ms))?;
     }
@@ -193,7 +201,11 @@ fn told(id: IncidentId, says: &str, ms: i64) -> String {
 }
 
 pub(super) fn dot(x: f64, y: f64) -> String {
-    format!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{RADIUS}\"/>")
+    circle(x, y, RADIUS)
+}
+
+fn circle(x: f64, y: f64, radius: f64) -> String {
+    format!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/>")
 }
 
 /// Hollow, and pointing on.

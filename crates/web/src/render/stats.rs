@@ -163,6 +163,7 @@ fn trend(trend: &Trend) -> Value {
         Trend::Shown {
             ratio,
             interval,
+            level,
             earlier,
             later,
         } => json!({
@@ -170,6 +171,7 @@ fn trend(trend: &Trend) -> Value {
             "ratio_ppm": ppm(*ratio),
             "low_ppm": ppm(interval.low),
             "high_ppm": ppm(interval.high),
+            "level_ppm": ppm(*level),
             "earlier": {"n": earlier.n, "median_ms": earlier.median_ms},
             "later": {"n": later.n, "median_ms": later.median_ms},
         }),

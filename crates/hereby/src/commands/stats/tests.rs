@@ -126,7 +126,7 @@ fn one_phase_alone_comes_with_every_incident() {
 #[test]
 fn a_trend_is_said_with_its_doubt_or_refused_with_the_reason() {
     let shown = json!({"trend": {
-        "shown": true, "ratio_ppm": 2_500_000, "low_ppm": 1_600_000, "high_ppm": 3_400_000,
+        "shown": true, "ratio_ppm": 2_500_000, "low_ppm": 1_600_000, "high_ppm": 3_400_000, "level_ppm": 991_667,
         "earlier": {"n": 40, "median_ms": 720_000}, "later": {"n": 41, "median_ms": 1_800_000},
     }});
     let refused = json!({"trend": {"shown": false, "why": "too few are over"}});
@@ -141,7 +141,7 @@ fn a_trend_is_said_with_its_doubt_or_refused_with_the_reason() {
     let said: Vec<String> = stats.phases.iter().filter_map(trend).collect();
     assert_eq!(said.len(), 2);
     assert!(said[0].starts_with(
-        "repair: longer. The later half's median is 2.50 times the earlier half's (95 %: 1.60 to \
+        "repair: longer. The later half's median is 2.50 times the earlier half's (99.2 %: 1.60 to \
          3.40): 12 min of 40, then 30 min of 41."
     ), "{}", said[0]);
     assert_eq!(said[1], "detect: none is said. Too few are over.");

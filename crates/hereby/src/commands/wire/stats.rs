@@ -103,6 +103,7 @@ pub(in crate::commands) enum Trend {
         ratio_ppm: i64,
         low_ppm: i64,
         high_ppm: i64,
+        level_ppm: i64,
         earlier: Half,
         later: Half,
     },

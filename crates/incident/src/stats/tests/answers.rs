@@ -186,7 +186,7 @@ fn overlapping_incidents_are_one_failure_and_the_window_cuts_both_ends() {
 }
 
 fn why(times: &[Time], unknown: usize) -> String {
-    match trend::of(times, unknown, 1) {
+    match trend::of(times, unknown, 1, 1) {
         Trend::Refused { why } => why,
         shown => panic!("{shown:?}"),
     }
@@ -241,9 +241,10 @@ fn a_trend_that_leaves_no_doubt_is_shown_with_its_interval() {
     let Trend::Shown {
         ratio,
         interval,
+        level,
         earlier,
         later,
-    } = trend::of(&slower, 0, 1)
+    } = trend::of(&slower, 0, 1, 1)
     else {
         panic!("it is refused");
     };
@@ -252,5 +253,20 @@ fn a_trend_that_leaves_no_doubt_is_shown_with_its_interval() {
     assert!(
         1.0 < interval.low && interval.low < 4.0 && 4.0 < interval.high,
         "{interval:?}"
+    );
+    assert_eq!(level, 0.95);
+    // Who looks at six phases finds something by chance six times as often.
+    let Trend::Shown {
+        interval: wider,
+        level,
+        ..
+    } = trend::of(&slower, 0, 6, 1)
+    else {
+        panic!("it is refused");
+    };
+    assert!((level - (1.0 - 0.05 / 6.0)).abs() < 1e-12);
+    assert!(
+        wider.low < interval.low && interval.high < wider.high,
+        "{wider:?}"
     );
 }

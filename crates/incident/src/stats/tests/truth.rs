@@ -119,7 +119,7 @@ fn kaplan_meier_finds_the_truth_where_dropping_open_incidents_does_not() {
 
 #[test]
 fn trends_are_found_where_there_are_some_and_seldom_where_there_are_none() {
-    let shown = |times: &[Time], seed| matches!(trend::of(times, 0, seed), Trend::Shown { .. });
+    let shown = |times: &[Time], seed| matches!(trend::of(times, 0, 1, seed), Trend::Shown { .. });
     let hour = HOUR as f64;
     let none = share(200, |random, seed| {
         let times: Vec<Time> = (0..60)

@@ -173,6 +173,7 @@ fn trend() -> Value {
             "ratio_ppm": reference("Ppm"),
             "low_ppm": reference("Ppm"),
             "high_ppm": reference("Ppm"),
+            "level_ppm": reference("Ppm"),
             "earlier": half(),
             "later": half(),
         })),
