@@ -171,7 +171,11 @@ fn check(acts: &[Act]) {
                 assert!(person_of(act).is_some() && act.why.is_some());
             }
             Body::IncidentAssigned(assigned) => {
-                let held = roles.entry(id).or_default().entry(assigned.role).or_default();
+                let held = roles
+                    .entry(id)
+                    .or_default()
+                    .entry(assigned.role)
+                    .or_default();
                 if let Some(replaced) = &assigned.replaces {
                     held.remove(replaced);
                 }

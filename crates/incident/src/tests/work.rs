@@ -104,10 +104,7 @@ fn communications_keep_the_contacts_and_the_public_word() {
         incident: inc(1),
         who: word("its duty desk"),
     };
-    assert_eq!(
-        reason(world.ask_as("alex", contact())),
-        Reason::Forbidden
-    );
+    assert_eq!(reason(world.ask_as("alex", contact())), Reason::Forbidden);
     world.ask_as("kim", contact()).unwrap();
     world.ask_as("sam", contact()).unwrap();
     let remove = |contact| RemoveContact {
@@ -169,7 +166,11 @@ fn who_has_a_role_hands_it_over_before_they_leave() {
     };
     let refused = world.ask(leave("alex")).unwrap_err();
     assert_eq!(refused.reason, Reason::WrongState);
-    assert!(refused.detail.contains("hereby relieve INC-1 operations alex"));
+    assert!(
+        refused
+            .detail
+            .contains("hereby relieve INC-1 operations alex")
+    );
     let join = Join {
         incident: inc(1),
         person: None,
