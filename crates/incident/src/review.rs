@@ -20,6 +20,7 @@ mod internal;
 mod knowledge;
 pub(crate) mod lint;
 pub(crate) mod markdown;
+mod names;
 mod story;
 mod words;
 

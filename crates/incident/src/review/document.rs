@@ -14,6 +14,7 @@ use record::kinds::review::{Reach, ReviewAudience, Section};
 use record::kinds::work::DataHarm;
 
 use super::lint::{self, Remark};
+use super::names::Names;
 use super::story::Story;
 use super::{customers, executive, internal};
 
@@ -231,8 +232,35 @@ pub fn compose(evidence: &Evidence<'_>, audience: ReviewAudience) -> Option<Docu
         findings: story.standing(),
         remarks: Vec::new(),
     };
-    document.remarks = lint::remarks(&story, &document);
+    let names = Names::of(evidence);
+    if audience != ReviewAudience::Internal {
+        without_names(&mut document, &story, &names);
+    }
+    document.remarks = lint::remarks(&story, &document, &names);
     Some(document)
+}
+
+/// Chapters of what was said while it lasted. It can't be said otherwise afterwards, so that names in
+/// it are replaced, in brackets, by who those are in the incident; findings are for their authors to
+/// mend.
+const SAID_THEN: [&str; 2] = ["told", "decisions"];
+
+fn without_names(document: &mut Document, story: &Story<'_>, names: &Names) {
+    let mend = |text: &mut String| {
+        *text = names.replaced(text, |person| story.cast.part(person).to_owned());
+    };
+    mend(&mut document.title);
+    let chapters = document.chapters.iter_mut();
+    let then = chapters.filter(|chapter| SAID_THEN.contains(&chapter.anchor));
+    for block in then.flat_map(|chapter| &mut chapter.blocks) {
+        if let Block::Saying(saying) = block {
+            mend(&mut saying.text);
+            saying.notes.iter_mut().for_each(&mend);
+            for correction in &mut saying.corrections {
+                mend(&mut correction.text);
+            }
+        }
+    }
 }
 
 /// The sections that people write for an audience, in the order in which they are shown.

@@ -124,7 +124,7 @@ pub(super) fn blocks(story: &Story<'_>) -> Vec<Block> {
             ]
         };
         let rows: Vec<Vec<Fact>> = all.iter().map(row).collect();
-        let head = ["", "What", "Who", "Due", "State"].map(str::to_owned);
+        let head = ["No.", "What", "Who", "Due", "State"].map(str::to_owned);
         let head = head.to_vec();
         blocks.push(Block::Table(Table { head, rows }));
     }

@@ -242,7 +242,7 @@ impl Writer {
     }
 
     fn table(&mut self, table: &Table) {
-        self.raw("<div class=\"wide\"><table><thead><tr>");
+        self.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table><thead><tr>");
         for cell in &table.head {
             self.raw("<th scope=\"col\">");
             self.text(cell);

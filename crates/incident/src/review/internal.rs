@@ -84,7 +84,7 @@ fn people(story: &Story<'_>) -> Vec<Block> {
     if rows.is_empty() {
         return vec![Block::Missing("No person is named in this incident.")];
     }
-    let head = ["Name", "In this review", "Roles", ""].map(str::to_owned);
+    let head = ["Name", "In this review", "Roles", "Also"].map(str::to_owned);
     let head = head.to_vec();
     vec![Block::Table(Table { head, rows })]
 }

@@ -3,14 +3,14 @@
 //!
 //! It points out and changes nothing: what people said stays as they said it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use base::{ActId, IncidentId, PersonName};
-use record::kinds::Body;
+use base::ActId;
 use record::kinds::incident::Stamp;
 use record::kinds::review::{ReviewAudience, Section};
 
-use super::document::{Block, Document, Evidence, PEOPLE, Saying, sections};
+use super::document::{Block, Chapter, Document, Evidence, PEOPLE, Saying, sections};
+use super::names::Names;
 use super::story::Story;
 use super::words;
 
@@ -81,9 +81,9 @@ const FACTUAL: [Section; 5] = [
     Section::NearMiss,
 ];
 
-pub(super) fn remarks(story: &Story<'_>, document: &Document) -> Vec<Remark> {
+pub(super) fn remarks(story: &Story<'_>, document: &Document, known: &Names) -> Vec<Remark> {
     let shown = sections(document.audience);
-    let mut remarks = names(story.evidence, document);
+    let mut remarks = names(story.evidence, document, known);
     remarks.extend(versions(story, shown));
     remarks.extend(citations(story, shown));
     if document.audience == ReviewAudience::Internal {
@@ -271,8 +271,7 @@ fn missing_times(story: &Story<'_>, audience: ReviewAudience) -> Vec<Remark> {
 }
 
 /// Where names stand that should not, by chapter and name.
-fn names(evidence: &Evidence<'_>, document: &Document) -> Vec<Remark> {
-    let known = Names::of(evidence);
+fn names(evidence: &Evidence<'_>, document: &Document, known: &Names) -> Vec<Remark> {
     let mut found: BTreeMap<(usize, &str), BTreeSet<(u64, ActId)>> = BTreeMap::new();
     let mut look = |chapter: usize, text: &str, saying: (u64, ActId)| {
         for name in known.in_text(text) {
@@ -296,25 +295,19 @@ fn names(evidence: &Evidence<'_>, document: &Document) -> Vec<Remark> {
     }
     let remark = |((chapter, name), acts): ((usize, &str), BTreeSet<(u64, ActId)>)| {
         let chapter = document.chapters.get(chapter);
-        let anchor = chapter.map_or("title", |chapter| chapter.anchor);
-        name_remark(
-            evidence.id,
-            anchor,
-            chapter.map_or("Title", |it| it.heading),
-            name,
-            &acts,
-        )
+        name_remark(document, chapter, name, &acts)
     };
     found.into_iter().map(remark).collect()
 }
 
+/// A name in a chapter, or, without one, in the title.
 fn name_remark(
-    id: IncidentId,
-    anchor: &str,
-    place: &'static str,
+    document: &Document,
+    chapter: Option<&Chapter>,
     name: &str,
     acts: &BTreeSet<(u64, ActId)>,
 ) -> Remark {
+    let id = document.incident;
     let shown = acts
         .iter()
         .take(ACTS_MAX)
@@ -324,21 +317,23 @@ fn name_remark(
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let next = match anchor {
-        "timeline" => "leave it: the timeline is word for word, and stays inside".to_owned(),
-        "title" | "told" | "decisions" | "follow-ups" => {
-            "what was said then stays: publish without it, or, if it names nobody, \
-             --not-a-name WORD"
-                .to_owned()
-        }
-        _ => format!(
-            "say it by their part (the commander, operations): hereby finding add {id} SECTION \
-             TEXT --replaces FINDING"
+    let mut standing = document.findings.iter();
+    let finding = standing.find(|it| acts.iter().any(|(_, act)| *act == it.saying.act.act));
+    let is_history = chapter.is_some_and(|chapter| chapter.anchor == "history");
+    let next = match finding.filter(|_| !is_history) {
+        Some(finding) => format!(
+            "say it by their part, such as the commander: hereby finding add {id} {} TEXT \
+             --replaces {}",
+            words::section(finding.section),
+            short(&finding.saying.act.act)
         ),
+        None => "leave it: what was said then stays as it was said; customers and executives read \
+                 it without the name"
+            .to_owned(),
     };
     Remark {
         issue: Issue::Name,
-        place,
+        place: chapter.map_or("Title", |chapter| chapter.heading),
         acts: acts.iter().take(ACTS_MAX).map(|(_, act)| *act).collect(),
         name: Some(name.to_owned()),
         says: format!(
@@ -384,62 +379,5 @@ fn said(block: &Block, look: &mut dyn FnMut(&str, (u64, ActId))) {
             }
         }
         Block::Paragraph(_) | Block::Facts(_) | Block::Missing(_) => {}
-    }
-}
-
-/// Names of people, to be found in text quickly however many there are.
-struct Names {
-    /// Those in lower case that begin with this word.
-    by_first_word: HashMap<String, Vec<String>>,
-}
-
-impl Names {
-    /// Handles and full names of everybody who is known or in the incident.
-    fn of(evidence: &Evidence<'_>) -> Names {
-        let mut all: BTreeSet<String> = BTreeSet::new();
-        let handle = |person: &PersonName| person.as_str().to_owned();
-        all.extend(evidence.people.keys().map(handle));
-        let full_names = evidence.people.values().flatten();
-        all.extend(full_names.map(|name| name.as_str().to_lowercase()));
-        for placed in evidence.acts {
-            all.extend(placed.act.actor.person().map(handle));
-            all.extend(super::cast::addressed(&placed.act).into_iter().map(handle));
-            if let Body::IncidentAssigned(assigned) = &placed.act.body {
-                all.extend(assigned.replaces.as_ref().map(handle));
-            }
-        }
-        let mut by_first_word: HashMap<String, Vec<String>> = HashMap::new();
-        // A single letter is a word of every text, and would hide what matters.
-        for name in all.into_iter().filter(|name| name.chars().count() > 1) {
-            let word: String = name.chars().take_while(|it| it.is_alphanumeric()).collect();
-            by_first_word.entry(word).or_default().push(name);
-        }
-        for names in by_first_word.values_mut() {
-            // The longest that fits is meant: `sam.b` before `sam`.
-            names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-        }
-        Names { by_first_word }
-    }
-
-    /// Every name in a text that stands as a word of its own.
-    fn in_text(&self, text: &str) -> BTreeSet<&str> {
-        let lower = text.to_lowercase();
-        let mut found = BTreeSet::new();
-        let mut rest = lower.as_str();
-        while let Some(begin) = rest.find(char::is_alphanumeric) {
-            rest = rest.get(begin..).unwrap_or_default();
-            let end = rest.find(|it: char| !it.is_alphanumeric());
-            let end = end.unwrap_or(rest.len());
-            let word = rest.get(..end).unwrap_or_default();
-            let names = self.by_first_word.get(word).into_iter().flatten();
-            let stands = |name: &&String| {
-                let behind = rest.strip_prefix(name.as_str());
-                behind.is_some_and(|behind| !behind.starts_with(char::is_alphanumeric))
-            };
-            let mut names = names.filter(stands);
-            found.extend(names.next().map(String::as_str));
-            rest = rest.get(end..).unwrap_or_default();
-        }
-        found
     }
 }

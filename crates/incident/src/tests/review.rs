@@ -490,6 +490,48 @@ fn a_name_in_a_text_is_pointed_out_where_it_stands() {
 }
 
 #[test]
+fn names_in_what_was_said_then_are_replaced_as_editors_do() {
+    let mut world = World::new();
+    done(&mut world, "sam", declare("KIM's checkout fails"));
+    let assign = Assign {
+        incident: inc(1),
+        person: word("kim"),
+        role: Role::Commander,
+    };
+    done(&mut world, "sam", assign);
+    let decide = Decide {
+        decision: word("Kim Sample rolls back, not alex.b or alex"),
+        incident: inc(1),
+        options: vec![word("alex")],
+    };
+    done(&mut world, "kim", decide);
+    let update = Update {
+        audience: Audience::Public,
+        incident: inc(1),
+        status: None,
+        text: word("Ask kim"),
+    };
+    done(&mut world, "sam", update);
+    let executive = written(&world, 1, ReviewAudience::Executive);
+    let text = markdown(&executive);
+    assert_eq!(executive.title, "INC-1: [the commander]'s checkout fails");
+    assert!(
+        text.contains("\\[the commander\\] rolls back, not \\[somebody\\].b or \\[somebody\\]"),
+        "{text}"
+    );
+    assert!(text.contains("considered: \\[somebody\\]"), "{text}");
+    let customers = written(&world, 1, ReviewAudience::Customers);
+    assert!(markdown(&customers).contains("Ask \\[the commander\\]"));
+    for document in [executive, customers] {
+        assert!(document.remarks.iter().all(|it| it.issue != Issue::Name));
+    }
+    // Inside it stands as it was said, and is pointed out.
+    let internal = written(&world, 1, ReviewAudience::Internal);
+    assert!(markdown(&internal).contains("> Ask kim"));
+    assert!(issues(&internal).contains(&(Issue::Name, "Timeline")));
+}
+
+#[test]
 fn a_new_incident_lacks_everything_and_says_so() {
     let mut world = World::new();
     done(&mut world, "sam", declare("Checkout fails"));
