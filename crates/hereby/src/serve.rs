@@ -135,16 +135,14 @@ fn workers() -> usize {
     std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 16))
 }
 
-fn serve_until_told(
-    runtime: &Runtime,
+/// What the server needs of this process.
+fn web_options(
     run: &Run<'_>,
     station: &Station,
-    data_dir: &Path,
-    out: &Out,
-) -> Result<(), Failure> {
-    let witnesses = Arc::new(Witnesses::new(&run.config.record.witness)?);
-    let found = Arc::new(audit::Found::new());
-    let options = web::Options {
+    witnesses: &Arc<Witnesses>,
+    found: &Arc<audit::Found>,
+) -> Result<web::Options, Failure> {
+    Ok(web::Options {
         engine: station.engine.clone(),
         backstage: Arc::new(Storage {
             engine: station.engine.clone(),
@@ -164,7 +162,19 @@ fn serve_until_told(
         started_at: SystemClock.now(),
         metrics_open: run.config.metrics.open,
         regulators: run.config.regulators().map_err(Failure::usage)?,
-    };
+    })
+}
+
+fn serve_until_told(
+    runtime: &Runtime,
+    run: &Run<'_>,
+    station: &Station,
+    data_dir: &Path,
+    out: &Out,
+) -> Result<(), Failure> {
+    let witnesses = Arc::new(Witnesses::new(&run.config.record.witness)?);
+    let found = Arc::new(audit::Found::new());
+    let options = web_options(run, station, &witnesses, &found)?;
     runtime.block_on(async {
         let stop = told_to_stop();
         // What the start itself recorded is there before anybody is told anything.

@@ -106,25 +106,30 @@ impl Session<'_> {
             } => self.ticket(incident, followup, tracker, trackers).await,
             FollowupVerb::Done { incident, followup } => {
                 let said = format!("Follow-up {followup} of {incident} is done.");
-                let outcome = FollowupOutcome::Done;
-                let verb = CloseFollowup {
-                    followup,
-                    incident,
-                    outcome,
-                };
-                self.does(verb, said).await
+                self.close(incident, followup, FollowupOutcome::Done, said)
+                    .await
             }
             FollowupVerb::Drop { incident, followup } => {
                 let said = format!("Follow-up {followup} of {incident} is dropped.");
-                let outcome = FollowupOutcome::Dropped;
-                let verb = CloseFollowup {
-                    followup,
-                    incident,
-                    outcome,
-                };
-                self.does(verb, said).await
+                self.close(incident, followup, FollowupOutcome::Dropped, said)
+                    .await
             }
         }
+    }
+
+    async fn close(
+        &self,
+        incident: IncidentId,
+        followup: u32,
+        outcome: FollowupOutcome,
+        said: String,
+    ) -> Result<(), Failure> {
+        let verb = CloseFollowup {
+            followup,
+            incident,
+            outcome,
+        };
+        self.does(verb, said).await
     }
 
     pub(super) async fn followups(&self, args: FollowupsArgs) -> Result<(), Failure> {

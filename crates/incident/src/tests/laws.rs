@@ -162,7 +162,7 @@ fn asked(world: &World, step: &Step) -> Option<Verb> {
 
 /// One of the things that people do beside talking.
 fn about_work(world: &World, incident: IncidentId, what: u8) -> Verb {
-    let (text, due_at) = (word("x"), world.now.plus_ms(DAY));
+    let text = word("x");
     match what {
         0 => OpenTask {
             incident,
@@ -218,6 +218,14 @@ fn about_work(world: &World, incident: IncidentId, what: u8) -> Verb {
             step: 1,
         }
         .into(),
+        _ => afterwards(world, incident, what),
+    }
+}
+
+/// What follows: when word is due, follow-ups, the meeting, findings.
+fn afterwards(world: &World, incident: IncidentId, what: u8) -> Verb {
+    let (text, due_at) = (word("x"), world.now.plus_ms(DAY));
+    match what {
         9 => SetUpdateClock {
             audience: Audience::Public,
             every_ms: Some(600_000),
