@@ -54,9 +54,6 @@ const FOLLOWUPS_MAX: u32 = 200;
 const MINUTES: std::ops::RangeInclusive<u32> = 5..=1_440;
 const AHEAD_MAX_MS: i64 = 730 * 86_400_000;
 
-/// How long whoever opens a ticket has for it: longer than every deadline of the exchange.
-const TRY_EVERY_MS: i64 = 180_000;
-
 /// How often an owner is reminded of what is overdue: every week.
 pub(crate) const REMIND_EVERY_MS: i64 = 7 * 86_400_000;
 
@@ -101,8 +98,10 @@ pub struct Followup {
     pub reminders: u32,
     /// When its owner is reminded next.
     pub remind_at: Timestamp,
-    /// When somebody was last about to open a ticket for it, and in which tracker.
-    pub tried: Option<(Timestamp, Name)>,
+    /// When somebody was last about to open a ticket for it.
+    pub tried_at: Option<Timestamp>,
+    /// When somebody was before them. Whoever comes second looks for that ticket first.
+    pub tried_before: Option<Timestamp>,
     /// The ticket that it is as well: the tracker, the ticket, where it is seen.
     pub ticket: Option<(Name, Line, Line)>,
 }
@@ -155,7 +154,8 @@ pub(crate) fn follow(followups: &mut Followups, id: IncidentId, act: &Act) {
             owner: opened.owner.clone(),
             reminders: 0,
             remind_at: opened.due_at,
-            tried: None,
+            tried_at: None,
+            tried_before: None,
             ticket: None,
         };
         followups
@@ -183,7 +183,8 @@ pub(crate) fn follow(followups: &mut Followups, id: IncidentId, act: &Act) {
         }
         Body::TicketTried(tried) => {
             if let Some(followup) = of_incident.get_mut(&tried.followup) {
-                followup.tried = Some((act.at, tried.tracker.clone()));
+                followup.tried_before = followup.tried_at;
+                followup.tried_at = Some(act.at);
             }
         }
         Body::TicketLinked(linked) => {
@@ -216,7 +217,7 @@ pub(crate) fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Optio
         Verb::OpenFollowup(verb) => open_followup(state, verb, context),
         Verb::ChangeFollowup(verb) => change_followup(state, verb, context),
         Verb::CloseFollowup(verb) => close_followup(state, verb, context),
-        Verb::TryTicket(verb) => try_ticket(state, verb, context),
+        Verb::TryTicket(verb) => try_ticket(state, verb),
         Verb::LinkTicket(verb) => link_ticket(state, verb),
         _ => return None,
     })
@@ -391,19 +392,12 @@ fn close_followup(state: &State, verb: &CloseFollowup, context: &Context<'_>) ->
     one(verb.incident, body)
 }
 
-/// One at a time: whoever comes while another is at it waits, and then looks before they open.
-fn try_ticket(state: &State, verb: &TryTicket, context: &Context<'_>) -> Decision {
+/// Several may be about to open it: each sees on the record who was before them, and looks for that
+/// ticket before they open one.
+fn try_ticket(state: &State, verb: &TryTicket) -> Decision {
     let followup = open_one(state, verb.incident, verb.followup)?;
     if let Some((tracker, ticket, url)) = &followup.ticket {
         return wrong_state(format!("it is {ticket} of {tracker}: {url}"));
-    }
-    if let Some((at, tracker)) = &followup.tried
-        && context.now.ms_since(*at) < TRY_EVERY_MS
-    {
-        return wrong_state(format!(
-            "somebody is opening a ticket in {tracker} since {at}: try again in {} s",
-            TRY_EVERY_MS / 1_000
-        ));
     }
     let body = TicketTried {
         followup: verb.followup,

@@ -1,8 +1,8 @@
 //! Opens a follow-up's ticket in GitHub or Jira, from the machine whose user may: the token is read
 //! here and goes to the tracker alone.
 //!
-//! That a ticket is about to be opened is said on the record first, so that one person at a time
-//! does it, and whoever comes after a lost answer knows since when to look. Whether there is one is
+//! That a ticket is about to be opened is said on the record first, so that whoever comes second, or
+//! after a lost answer, knows since when to look. Whether there is one is
 //! never guessed: see `docs/design/0010-tickets-are-looked-for.md`.
 
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ struct Followup {
     text: Option<Sealable<Words>>,
     due_at: Timestamp,
     #[serde(default)]
-    tried_at: Option<Timestamp>,
+    tried_before: Option<Timestamp>,
     #[serde(default)]
     ticket: Option<Linked>,
 }
@@ -104,7 +104,8 @@ impl Session<'_> {
             self.out.talk(format!("It is {} already.", linked.ticket));
             return self.out.data(linked.url.to_string());
         }
-        let draft = self.draft(&followup).await?;
+        // Everything that can go wrong here does so before anybody is told of a try.
+        self.draft(&followup).await?;
         let tried = TryTicket {
             followup: number,
             incident,
@@ -112,6 +113,9 @@ impl Session<'_> {
         };
         // Under an id of its own: the command line's belongs to the link.
         self.submit_before(tried).await?;
+        // Read again: whoever said so just before is on the record now.
+        let followup = self.open_followup(incident, number).await?;
+        let draft = self.draft(&followup).await?;
         match open(&tracker, &draft, self.now).await {
             Outcome::Done(ticket) => {
                 let said = match ticket.existed {
@@ -211,7 +215,7 @@ impl Session<'_> {
                 .parse()
                 .map_err(|error| Failure::from(anyhow::Error::new(error)))?,
             since: opened.act()?.at,
-            unknown_at: followup.tried_at,
+            unknown_at: followup.tried_before,
         })
     }
 }

@@ -25,6 +25,7 @@ mod review;
 mod service;
 mod stats;
 mod story;
+mod tickets;
 mod upgrade;
 mod witness;
 mod work;

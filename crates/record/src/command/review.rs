@@ -91,7 +91,7 @@ forms! {
         /// How it ended.
         outcome: FollowupOutcome,
     }
-    /// Says that a ticket is about to be opened for a follow-up, so that nobody else opens a second.
+    /// Says that a ticket is about to be opened for a follow-up, so that others look for it first.
     TryTicket {
         /// Its number in the incident.
         followup: u32,

@@ -23,7 +23,7 @@ pub(super) fn schemas() -> Value {
             "notes": words,
             "corrections": corrections,
         })),
-        "Moment": object(json!({
+        "ReviewMoment": object(json!({
             "act": reference("ActId"),
             "index": maybe("Index"),
             "at": reference("Timestamp"),
@@ -85,6 +85,7 @@ pub(super) fn afterwards() -> Value {
             "reminders": reference("Index"),
             "remind_at": reference("Timestamp"),
             "tried_at": {"anyOf": [reference("Timestamp"), {"type": "null"}]},
+            "tried_before": {"anyOf": [reference("Timestamp"), {"type": "null"}]},
             "ticket": {"anyOf": [
                 object(json!({
                     "tracker": reference("Name"),
@@ -132,7 +133,7 @@ fn block() -> Value {
             "head": {"type": "array", "items": {"type": "string"}},
             "rows": {"type": "array", "items": list("Fact")},
         })),
-        one("timeline", "moments", list("Moment")),
+        one("timeline", "moments", list("ReviewMoment")),
         one("missing", "text", json!({"type": "string"})),
     ]})
 }

@@ -64,6 +64,16 @@ fn a_form_exists_for_commands_only() {
 }
 
 #[test]
+fn two_schemas_never_have_one_name() {
+    let mut names = BTreeSet::new();
+    for part in super::schemas::parts() {
+        for name in part.as_object().unwrap().keys() {
+            assert!(names.insert(name.clone()), "{name} twice");
+        }
+    }
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     let document = document("0");
     let schemas = document["components"]["schemas"].as_object().unwrap();

@@ -274,7 +274,7 @@ fn followups(name: &str) -> Option<Form> {
             json!({"incident": "INC-1", "followup": 1, "outcome": "done"}),
         ),
         "followup.try_ticket" => (
-            "Says that a ticket is about to be opened for a follow-up: one at a time",
+            "Says that a ticket is about to be opened for a follow-up, so that others look for it first",
             vec![must("followup", "Number"), on(), must("tracker", "Name")],
             json!({"incident": "INC-1", "followup": 1, "tracker": "jira"}),
         ),

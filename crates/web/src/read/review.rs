@@ -431,7 +431,8 @@ fn followup(
         "overdue": due_at < now,
         "reminders": it.reminders,
         "remind_at": it.remind_at,
-        "tried_at": it.tried.as_ref().map(|(at, _)| at),
+        "tried_at": it.tried_at,
+        "tried_before": it.tried_before,
         "ticket": ticket,
     }))
 }
