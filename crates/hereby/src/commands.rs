@@ -342,7 +342,7 @@ impl Session<'_> {
             let from = from.unwrap_or_default();
             let page: wire::Page<T> = self
                 .client
-                .read(&format!("{path}{joint}limit=500{from}"))
+                .read(&format!("{path}{joint}limit=1000{from}"))
                 .await?;
             items.extend(page.items);
             if items.len() >= max && page.next.is_some() {
