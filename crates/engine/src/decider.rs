@@ -143,7 +143,10 @@ impl Decider {
                 Err(refusal) => tracing::warn!(%refusal, "what is due could not be done"),
             }
         }
-        for due in incident::due_requests(&self.state.incidents, now) {
+        let judge = self.judge(batch);
+        let stands =
+            |request: &incident::Request, person: &base::PersonName| judge.stands(request, person);
+        for due in incident::due_requests(&self.state.incidents, now, &stands) {
             let deed = self.due_request(batch, due, now);
             if let Err(refusal) = self.deed(batch, deed, &Proof::Internal, now) {
                 tracing::warn!(%refusal, "a request that is due could not be settled");
@@ -161,7 +164,8 @@ impl Decider {
         let timer = timer();
         let context = Context::new(&timer, now, &self.rules);
         let request = self.state.incidents.requests.waiting.get(&name);
-        let decided = request.map(|request| {
+        let asks_still = |request: &&incident::Request| self.judge(batch).asks_still(request);
+        let decided = request.filter(asks_still).map(|request| {
             let verb = request.verb()?;
             self.judge(batch).decide(&verb, &context)
         });
@@ -571,7 +575,11 @@ impl Decider {
         now: Timestamp,
     ) -> Result<Option<Settled>, Refusal> {
         own_id(&prepared.command.id)?;
-        self.sender(&prepared.transport, Scope::Admin, now)?;
+        let (sender, proof) = self.sender(&prepared.transport, Scope::Admin, now)?;
+        let (actor, _) = self.author(prepared, sender, proof)?;
+        self.state
+            .incidents
+            .permit(&actor, &prepared.command.verb)?;
         Ok(match self.seen(&prepared.command.id, 0)? {
             Some((first, count, digest)) if digest == prepared.digest => {
                 Some(Settled::Repeated { first, count })

@@ -73,8 +73,13 @@ pub(crate) fn cost_when_heard(deed: &Deed) -> u64 {
 /// and alerts that are placed later. Ends were paid for. A missing heartbeat is not charged: how
 /// often that can happen is up to the person who said when one is expected.
 pub(crate) fn cost_when_due(deed: &Deed) -> u64 {
-    match deed.drafts.first().map(|draft| &draft.subject) {
-        Some(Subject::Incident(_)) => deed.drafts.len() as u64,
+    let Some(first) = deed.drafts.first() else {
+        return 0;
+    };
+    match (&first.subject, &first.body) {
+        // What people asked to be reminded of is theirs.
+        (_, Body::FollowupReminded(_) | Body::IncidentUpdateOverdue(_)) => 0,
+        (Subject::Incident(_), _) => deed.drafts.len() as u64,
         _ => 0,
     }
 }

@@ -1,8 +1,8 @@
 //! What a command leads to, whoever decides about it: incidents and what belongs to them, access,
 //! and requests, which wait before what they ask for is decided.
 
-use base::{Actor, IncidentId};
-use incident::{Context, Draft, Incident, Reason, Refusal, Settlement};
+use base::{Actor, IncidentId, PersonName};
+use incident::{Context, Draft, Incident, Reason, Refusal, Request, Settlement};
 use record::act::{Act, Subject};
 use record::command::Verb;
 
@@ -26,22 +26,30 @@ impl Judge<'_> {
     pub(crate) fn judge(&self, verb: &Verb, context: &Context<'_>) -> Result<Vec<Draft>, Refusal> {
         self.cited(verb)?;
         let recalled = match verb.incident() {
-            Some(id) => self.recalled(id)?,
-            None => None,
+            Some(id) if !is_about_followups(verb) => self.recalled(id)?,
+            _ => None,
         };
         let context = Context {
             recalled: recalled.as_ref(),
             ..*context
         };
-        if let Some(settled) = incident::settle(&self.state.incidents, verb, &context) {
+        self.may_settle(verb, &context)?;
+        let stands = |request: &Request, person: &PersonName| self.stands(request, person);
+        if let Some(settled) = incident::settle(&self.state.incidents, verb, &context, &stands) {
             return match settled? {
                 Settlement::Acts(drafts) => Ok(drafts),
                 Settlement::CarryOut(mut drafts, wanted) => {
-                    self.state.incidents.permit(context.actor, &wanted)?;
                     drafts.extend(self.decide(&wanted, &context)?);
                     Ok(drafts)
                 }
             };
+        }
+        // Once people have keys, a waiver is somebody's own: it stands for all to see who signed it.
+        if matches!(verb, Verb::Waive(_)) && !context.signed && !self.state.access.keys.is_empty() {
+            return Err(Refusal::new(
+                Reason::Forbidden,
+                "a waiver is signed by whoever answers for it: --sign KEY (hereby key --help)",
+            ));
         }
         // What would be refused anyway does not wait first.
         let drafts = self.decide(verb, &context)?;
@@ -53,6 +61,48 @@ impl Judge<'_> {
             Some(guard) => incident::request(&self.state.incidents, guard, verb, &context),
             None => Ok(drafts),
         }
+    }
+
+    /// Whoever approves or overrides must be allowed to ask for it themselves; and whoever asked must
+    /// be allowed to ask for it still.
+    fn may_settle(&self, verb: &Verb, context: &Context<'_>) -> Result<(), Refusal> {
+        let name = match verb {
+            Verb::ApproveRequest(verb) => &verb.request,
+            Verb::OverrideRequest(verb) => &verb.request,
+            _ => return Ok(()),
+        };
+        let Some(request) = self.state.incidents.requests.waiting.get(name) else {
+            return Ok(());
+        };
+        self.state
+            .incidents
+            .permit(context.actor, &request.verb()?)?;
+        match self.asks_still(request) {
+            true => Ok(()),
+            false => Err(Refusal::new(
+                Reason::WrongState,
+                format!("whoever asked for {name} may not any more, or their key or token is gone"),
+            )),
+        }
+    }
+
+    /// Whether an approval still counts.
+    pub(crate) fn stands(&self, request: &Request, person: &PersonName) -> bool {
+        let actor = Actor::Person { id: person.clone() };
+        let may = |verb: &Verb| self.state.incidents.permit(&actor, verb).is_ok();
+        let mut keys = self.state.access.keys.values();
+        request.verb().is_ok_and(|verb| may(&verb)) && keys.any(|key| key.person == *person)
+    }
+
+    /// Whether whoever asked may ask for it still: with the token or key that is there still.
+    pub(crate) fn asks_still(&self, request: &Request) -> bool {
+        let access = &self.state.access;
+        let has_key = |key| access.keys.contains_key(key);
+        let has_token = |token| access.tokens.contains_key(token);
+        let there = request.key.as_ref().is_none_or(has_key)
+            && request.token.as_ref().is_none_or(has_token);
+        let may = |verb: &Verb| self.state.incidents.permit(&request.by, verb).is_ok();
+        there && request.verb().is_ok_and(|verb| may(&verb))
     }
 
     /// The acts that a command leads to, whether it can be undone or not.
@@ -135,6 +185,14 @@ pub(crate) fn unreadable(id: IncidentId, error: &ReadError) -> Refusal {
     Refusal::new(
         reason,
         format!("what happened in {id} can't be read: {error}"),
+    )
+}
+
+/// What is left to do is kept apart from the incident: it need not be read back for it.
+fn is_about_followups(verb: &Verb) -> bool {
+    matches!(
+        verb,
+        Verb::ChangeFollowup(_) | Verb::CloseFollowup(_) | Verb::TryTicket(_) | Verb::LinkTicket(_)
     )
 }
 

@@ -1,8 +1,9 @@
 //! Which key seals an act's text, before it is written.
 
-use base::{IncidentId, KeyRef, PersonName};
+use base::{IncidentId, KeyRef, Name, PersonName};
 use incident::{Reason, Refusal};
 use record::act::{Act, Subject};
+use record::command::Verb;
 use record::kinds::Body;
 use record::sealed::SubjectKey;
 
@@ -22,6 +23,11 @@ pub(crate) fn sealing_key(
     let id = match &act.subject {
         Subject::Incident(id) => *id,
         Subject::Person(person) => return for_person(state, person, keystore, act),
+        // What is said about a request about a private incident is sealed with it.
+        Subject::Request(name) => match asked_about(state, name, act) {
+            Some(id) => id,
+            None => return Ok(None),
+        },
         _ => return Ok(None),
     };
     let declares = match &act.body {
@@ -93,6 +99,18 @@ pub(crate) fn erased_keys(state: &State) -> Vec<KeyRef> {
             (0..*count).map(|redactions| of_person(person, redactions))
         }))
         .collect()
+}
+
+/// The incident that a request is about.
+fn asked_about(state: &State, name: &Name, act: &Act) -> Option<IncidentId> {
+    let verb = match &act.body {
+        Body::RequestMade(made) => Verb::decode(&made.command, &made.args).ok(),
+        _ => {
+            let request = state.incidents.requests.waiting.get(name)?;
+            request.verb().ok()
+        }
+    };
+    verb?.incident()
 }
 
 /// What is personal is sealed under that person's own key.

@@ -51,7 +51,7 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
         Verb::Assign(assign) => roles::assign(state, assign, context.actor),
         Verb::HandOver(verb) => roles::hand_over(state, verb, context.actor),
         Verb::Accept(verb) => roles::accept(state, verb, context.actor),
-        Verb::Relieve(verb) => roles::relieve(state, verb),
+        Verb::Relieve(verb) => roles::relieve(state, verb, context.actor),
         Verb::Waive(verb) => roles::waive(state, verb, context),
         Verb::Note(note) => known(state, note.incident).and_then(|summary| {
             at_most("files", note.blobs.len(), BLOBS_MAX)?;
@@ -61,8 +61,13 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
                     note.incident
                 ));
             }
+            let mut blobs = note.blobs.clone();
+            if summary.private {
+                // A file's name can't be sealed in a note; attached, it can.
+                blobs.iter_mut().for_each(|blob| blob.name = None);
+            }
             let body = Noted {
-                blobs: note.blobs.clone(),
+                blobs,
                 text: note.text.clone().into(),
             };
             one(note.incident, body)
@@ -159,10 +164,13 @@ fn declare_incident(state: &State, declare: &Declare, context: &Context<'_>) -> 
         ));
     };
     let id = IncidentId::from_number(number);
+    let template = declare.template.as_ref();
+    let template = template.map(|name| state.runbooks.template(name));
+    let template = template.transpose()?;
     let body = Declared {
         drill: declare.drill,
         impact_start: declare.impact_start,
-        private: declare.private,
+        private: declare.private || template.is_some_and(|template| template.private),
         service: declare.service.clone(),
         severity: declare.severity,
         surroundings: surroundings::seen(state, declare.service.as_ref(), context.clock),

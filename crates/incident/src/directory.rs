@@ -16,7 +16,7 @@ use record::kinds::directory::{
 use record::sealed::Sealable;
 use serde::{Deserialize, Serialize};
 
-use crate::refusal::{at_most, wrong_state};
+use crate::refusal::{at_most, out_of_range, wrong_state};
 use crate::{Draft, Reason, Refusal};
 
 const PEOPLE_MAX: usize = 10_000;
@@ -34,6 +34,8 @@ pub struct Directory {
     pub teams: BTreeMap<TeamName, Team>,
     /// Services.
     pub services: BTreeMap<ServiceName, Service>,
+    /// Somebody was given a permission once: from then on they count, whatever is withdrawn.
+    pub governed: bool,
     /// How often what is personal of somebody was erased.
     pub redactions: BTreeMap<PersonName, u32>,
 }
@@ -94,6 +96,7 @@ impl Directory {
                 self.redactions.insert(name.clone(), redacted.count);
             }
             (Subject::Person(name), Body::PermissionGranted(granted)) => {
+                self.governed = true;
                 if let Some(person) = self.people.get_mut(name) {
                     person
                         .grants
@@ -135,9 +138,35 @@ impl Directory {
         }
     }
 
-    /// Whether permissions count: somebody has one.
+    /// Whether permissions count: somebody was given one.
     pub fn is_governed(&self) -> bool {
-        self.people.values().any(|person| !person.grants.is_empty())
+        self.governed
+    }
+
+    /// Whether this is the only admin for everything. Without one nobody could say who may what but
+    /// whoever runs hereby on its machine.
+    fn is_last_admin(&self, person: &PersonName) -> bool {
+        let admin = Grant::new(Permission::Admin, &None);
+        let has = |person: &Person| person.grants.contains(&admin);
+        self.admins() == 1 && self.people.get(person).is_some_and(has)
+    }
+
+    fn keeps_an_admin(&self, person: &PersonName) -> Result<(), Refusal> {
+        match self.is_last_admin(person) {
+            false => Ok(()),
+            true => wrong_state(format!(
+                "{person} is the last admin: make somebody else one first (hereby grant PERSON admin)"
+            )),
+        }
+    }
+
+    /// How many people are admins for everything.
+    pub(crate) fn admins(&self) -> usize {
+        let admin = Grant::new(Permission::Admin, &None);
+        let people = self.people.values();
+        people
+            .filter(|person| person.grants.contains(&admin))
+            .count()
     }
 
     /// Erases what is personal of somebody. What was known of them before they were removed is on
@@ -162,7 +191,8 @@ impl Directory {
         Some(match verb {
             Verb::RegisterPerson(verb) => self.register_person(verb),
             Verb::RemovePerson(verb) => known(&self.people, &verb.person, "person")
-                .map(|_| draft(Subject::Person(verb.person.clone()), PersonRemoved {})),
+                .and_then(|_| self.keeps_an_admin(&verb.person))
+                .map(|()| draft(Subject::Person(verb.person.clone()), PersonRemoved {})),
             Verb::GrantPermission(verb) => self.grant(verb),
             Verb::WithdrawPermission(verb) => self.withdraw(verb),
             Verb::RegisterTeam(verb) => self.register_team(verb),
@@ -175,6 +205,7 @@ impl Directory {
     }
 
     fn register_person(&self, verb: &RegisterPerson) -> Result<Vec<Draft>, Refusal> {
+        is_somebody(&verb.person)?;
         let more = usize::from(!self.people.contains_key(&verb.person));
         at_most("people", self.people.len() + more, PEOPLE_MAX)?;
         at_most("places to reach one person", verb.places.len(), PLACES_MAX)?;
@@ -214,6 +245,9 @@ impl Directory {
             .contains(&Grant::new(verb.permission, &verb.team))
         {
             return wrong_state(format!("{} does not have that permission", verb.person));
+        }
+        if verb.permission == Permission::Admin && verb.team.is_none() {
+            self.keeps_an_admin(&verb.person)?;
         }
         let body = PermissionWithdrawn {
             permission: verb.permission,
@@ -302,4 +336,12 @@ fn known<'a, K: Ord + std::fmt::Display, V>(
 
 fn draft(subject: Subject, body: impl Into<Body>) -> Vec<Draft> {
     vec![Draft::new(subject, body)]
+}
+
+/// The word that says that there is none is nobody's name.
+pub(crate) fn is_somebody(person: &PersonName) -> Result<(), Refusal> {
+    match person.as_str() {
+        "nobody" => out_of_range("`nobody` says that there is none: name a person".to_owned()),
+        _ => Ok(()),
+    }
 }

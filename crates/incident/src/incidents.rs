@@ -77,6 +77,8 @@ pub struct Summary {
     pub impact: ImpactStated,
     /// Who works on it.
     pub people: BTreeSet<PersonName>,
+    /// Who ever had operations.
+    pub operated: BTreeSet<PersonName>,
     /// Its text is sealed.
     pub private: bool,
     /// What was sealed in it is erased.
@@ -119,6 +121,7 @@ impl Incident {
                 first_alert_at: None,
                 id,
                 impact: ImpactStated::default(),
+                operated: BTreeSet::new(),
                 people: BTreeSet::new(),
                 private: body.private,
                 redacted: false,
@@ -220,6 +223,9 @@ impl Incident {
                 summary.status = Status::Investigating;
                 summary.resolved_at = None;
                 summary.reopened_at = Some(act.at);
+                // It was not over, and so it was not the other one either.
+                let relations = &mut summary.relations;
+                relations.retain(|(relation, _)| *relation != Relation::DuplicateOf);
                 summary.acknowledged = None;
                 self.reminders = 0;
                 self.next_reminder = None;
@@ -290,5 +296,8 @@ impl Summary {
         }
         holders.insert(assigned.person.clone());
         self.people.insert(assigned.person.clone());
+        if assigned.role == Role::Operations {
+            self.operated.insert(assigned.person.clone());
+        }
     }
 }

@@ -34,8 +34,8 @@ pub use incidents::{Incident, Offer, Said, Summary};
 pub use permissions::POLICY;
 pub use refusal::{Reason, Refusal};
 pub use requests::{
-    DueRequest, Guard, IRREVERSIBLE, Request, Requests, Settlement, due_requests, guard, request,
-    settle,
+    DueRequest, Guard, IRREVERSIBLE, Request, Requests, Settlement, Stands, due_requests, guard,
+    request, settle,
 };
 pub use review::{Followup, Followups, Meeting, Review};
 

@@ -139,6 +139,13 @@ impl State {
         if !self.directory.is_governed() {
             return Ok(());
         }
+        // What somebody may not see they can't act on, nor find out that it is there.
+        if let Some(hidden) = self.touched(verb).find(|it| !self.may_see(id, *it)) {
+            return Err(Refusal::new(
+                Reason::NotFound,
+                format!("there is no incident {hidden}, or you may not see it"),
+            ));
+        }
         let wanted = allowing(verb);
         let concern = self.concern(verb);
         let has = people.get(id).is_some_and(|person| {
@@ -157,6 +164,42 @@ impl State {
         Err(refused(id, verb, wanted, &concern))
     }
 
+    /// The incidents that a command is about, or takes something from.
+    fn touched(&self, verb: &Verb) -> impl Iterator<Item = IncidentId> {
+        let alerts = match verb {
+            Verb::Declare(declare) => declare.alerts.as_slice(),
+            Verb::Attach(attach) => std::slice::from_ref(&attach.alert),
+            _ => &[],
+        };
+        let left = alerts.iter().filter_map(|id| self.alerts.get(id)?.incident);
+        let other = match verb {
+            Verb::Relate(relate) => Some(relate.to),
+            _ => None,
+        };
+        let all: Vec<IncidentId> = verb
+            .incident()
+            .into_iter()
+            .chain(other)
+            .chain(left)
+            .collect();
+        all.into_iter()
+    }
+
+    /// Whether a person sees what belongs to a service: what their teams look after, and what nobody
+    /// does.
+    pub fn may_see_service(&self, person: &PersonName, service: &ServiceName) -> bool {
+        if !self.directory.is_governed() {
+            return true;
+        }
+        let owner = self.directory.owner(service);
+        let known = self.directory.people.get(person);
+        known.is_some_and(|known| {
+            let grants = known.grants.iter();
+            let mut teams = grants.map(|grant| grant.team.as_ref());
+            teams.any(|team| team.is_none() || owner.is_none() || team == owner)
+        })
+    }
+
     /// Whether a person sees an incident. Until somebody has a permission, everybody sees everything.
     /// Then somebody sees what they take part in or declared; what their permissions reach, which is
     /// what their teams look after and what nobody does; and private ones only as a commander or an
@@ -165,8 +208,9 @@ impl State {
         if !self.directory.is_governed() {
             return true;
         }
+        // What is not there is said to be so by whoever looks for it.
         let Some(summary) = self.summary(id) else {
-            return false;
+            return true;
         };
         let declared = crate::roles::person_of(&summary.declared_by) == Some(person);
         if declared || summary.involved().contains(person) {

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::{ActId, Actor, Name, PersonName, Timestamp};
+use base::{ActId, Actor, Name, PersonName, Proof, Timestamp, TokenId};
 use record::act::{Act, Subject};
 use record::command::Verb;
 use record::kinds::Body;
@@ -66,7 +66,7 @@ pub const IRREVERSIBLE: &[Guard] = &[
     },
     Guard {
         command: "permission.grant",
-        when: "of admin, once somebody has a permission: an admin can let in anybody",
+        when: "of admin for everything, once two people have it: an admin can let in anybody",
         approvals: 1,
         wait_ms: 0,
         delay_ms: Some(DAY_MS),
@@ -99,6 +99,10 @@ pub struct Request {
     pub act: ActId,
     /// Who asked.
     pub by: Actor,
+    /// The key that signed it.
+    pub key: Option<Name>,
+    /// The token that it came with.
+    pub token: Option<TokenId>,
     /// When.
     pub at: Timestamp,
     /// The command's name.
@@ -127,9 +131,10 @@ impl Request {
             .map_err(|bad| Refusal::new(Reason::WrongState, format!("it can't be read: {bad}")))
     }
 
-    /// Whether enough others approved, and it has waited long enough.
-    pub fn is_ripe(&self, now: Timestamp) -> bool {
-        self.approved.len() >= usize::from(self.approvals)
+    /// Whether enough others approved who still may, and it has waited long enough.
+    fn is_ripe(&self, now: Timestamp, stands: Stands<'_>) -> bool {
+        let standing = self.approved.iter().filter(|person| stands(self, person));
+        standing.count() >= usize::from(self.approvals)
             && self.not_before.is_none_or(|not_before| not_before <= now)
     }
 
@@ -137,6 +142,9 @@ impl Request {
         guard_named(&self.command)
     }
 }
+
+/// Whether an approval still counts: the person may ask for it themselves, and has a key.
+pub type Stands<'a> = &'a dyn Fn(&Request, &PersonName) -> bool;
 
 fn guard_named(command: &str) -> Option<&'static Guard> {
     IRREVERSIBLE.iter().find(|guard| guard.command == command)
@@ -150,6 +158,14 @@ impl Requests {
                 let request = Request {
                     act: act.id,
                     by: act.actor.clone(),
+                    key: match &act.evidence.proof {
+                        Proof::Key(key) => Some(key.clone()),
+                        _ => None,
+                    },
+                    token: match &act.evidence.proof {
+                        Proof::Token(token) => Some(token.clone()),
+                        _ => None,
+                    },
                     at: act.at,
                     command: made.command.clone(),
                     args: made.args.clone(),
@@ -199,7 +215,7 @@ pub fn guard(
     let guarded = match verb {
         Verb::RedactIncident(_) | Verb::RedactPerson(_) => true,
         Verb::GrantPermission(grant) => {
-            grant.permission == Permission::Admin && state.directory.is_governed()
+            grant.permission == Permission::Admin && state.directory.admins() >= 2
         }
         Verb::EnrollKey(enroll) => {
             let by_own_key = context.signed && person_of(context.actor) == Some(&enroll.person);
@@ -221,6 +237,7 @@ pub fn request(
     context: &Context<'_>,
 ) -> Result<Vec<Draft>, Refusal> {
     let requests = &state.requests;
+    needs_reason(context, "what can't be undone")?;
     at_most(
         "requests that wait",
         requests.waiting.len() + 1,
@@ -239,9 +256,9 @@ pub fn request(
     if let Some((name, _)) = same {
         return wrong_state(format!("{name} asks for that already: hereby requests"));
     }
-    // Without a signature or a token of their own nobody can tell who asks, so that one of those who
-    // approve may be the very person.
-    let unknown = u8::from(!matches!(context.actor, Actor::Person { .. }));
+    // Without a signature of their own nobody can tell who asks: whoever holds somebody's token, or
+    // this machine's socket, may be one of those who approve.
+    let unknown = u8::from(!context.signed);
     let body = RequestMade {
         approvals: guard.approvals.saturating_add(unknown),
         command: verb.name().into(),
@@ -264,9 +281,10 @@ pub fn settle(
     state: &State,
     verb: &Verb,
     context: &Context<'_>,
+    stands: Stands<'_>,
 ) -> Option<Result<Settlement, Refusal>> {
     Some(match verb {
-        Verb::ApproveRequest(verb) => approve(state, &verb.request, context),
+        Verb::ApproveRequest(verb) => approve(state, &verb.request, context, stands),
         Verb::OverrideRequest(verb) => override_it(state, &verb.request, context),
         Verb::RejectRequest(verb) => waiting(state, &verb.request)
             .map(|_| Settlement::Acts(acts(&verb.request, RequestRejected {}))),
@@ -298,7 +316,12 @@ fn signer<'a>(context: &Context<'a>, what: &str) -> Result<&'a PersonName, Refus
     }
 }
 
-fn approve(state: &State, name: &Name, context: &Context<'_>) -> Result<Settlement, Refusal> {
+fn approve(
+    state: &State,
+    name: &Name,
+    context: &Context<'_>,
+    stands: Stands<'_>,
+) -> Result<Settlement, Refusal> {
     let request = waiting(state, name)?;
     let person = signer(context, "an approval")?;
     if person_of(&request.by) == Some(person) {
@@ -320,7 +343,7 @@ fn approve(state: &State, name: &Name, context: &Context<'_>) -> Result<Settleme
     let mut drafts = acts(name, RequestApproved {});
     let mut approved = request.clone();
     approved.approved.insert(person.clone());
-    if !approved.is_ripe(context.now) {
+    if !approved.is_ripe(context.now, stands) {
         return Ok(Settlement::Acts(drafts));
     }
     let ground = Ground::Approved;
@@ -345,7 +368,11 @@ fn override_it(state: &State, name: &Name, context: &Context<'_>) -> Result<Sett
 
 fn withdraw(state: &State, name: &Name, context: &Context<'_>) -> Result<Settlement, Refusal> {
     let request = waiting(state, name)?;
-    if request.by != *context.actor && person_of(&request.by) != person_of(context.actor) {
+    let same = match (person_of(&request.by), person_of(context.actor)) {
+        (Some(asked), Some(asks)) => asked == asks,
+        _ => request.by == *context.actor,
+    };
+    if !same {
         return forbidden(format!(
             "{} asked for it: whoever asked takes it back, others reject it (hereby reject {name})",
             request.by
@@ -364,12 +391,12 @@ pub enum DueRequest {
 }
 
 /// Requests whose time came.
-pub fn due_requests(state: &State, now: Timestamp) -> Vec<DueRequest> {
+pub fn due_requests(state: &State, now: Timestamp, stands: Stands<'_>) -> Vec<DueRequest> {
     let waiting = state.requests.waiting.iter();
     waiting
         .filter_map(|(name, request)| {
             let waited = request.due_at.is_some_and(|due_at| due_at <= now);
-            if request.is_ripe(now) {
+            if request.is_ripe(now, stands) {
                 Some(DueRequest::CarryOut(name.clone(), Ground::Approved))
             } else if waited {
                 Some(DueRequest::CarryOut(name.clone(), Ground::Waited))

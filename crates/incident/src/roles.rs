@@ -8,6 +8,7 @@ use record::command::{Accept, Assign, HandOver, Relieve, Waive};
 use record::kinds::incident::{Assigned, Audience, HandoverOffered, Relieved, Role, Waived};
 
 use crate::commands::{Decision, one, open};
+use crate::directory::is_somebody;
 use crate::incidents::Summary;
 use crate::refusal::{forbidden, needs_reason, wrong_state};
 use crate::{Context, Reason, Refusal, State};
@@ -15,8 +16,9 @@ use crate::{Context, Reason, Refusal, State};
 pub(crate) fn assign(state: &State, assign: &Assign, actor: &Actor) -> Decision {
     let summary = open(state, assign.incident)?;
     // To take command is open to whoever may assign at all: the one who has it may be asleep.
-    if let (Some(person), Some(commander)) = (person_of(actor), summary.commander())
+    if let Some(commander) = summary.commander()
         && assign.role != Role::Commander
+        && let Some(person) = named(actor, &format!("{commander} commands and gives the roles"))?
         && person != commander
     {
         return forbidden(format!(
@@ -36,6 +38,7 @@ fn assigned(
     person: &PersonName,
     from: Option<&PersonName>,
 ) -> Result<Assigned, Refusal> {
+    is_somebody(person)?;
     if has(summary, role, person) {
         return wrong_state(format!("{person} has that role in {}", summary.id));
     }
@@ -118,8 +121,20 @@ pub(crate) fn accept(state: &State, verb: &Accept, actor: &Actor) -> Decision {
     one(verb.incident, body)
 }
 
-pub(crate) fn relieve(state: &State, verb: &Relieve) -> Decision {
+pub(crate) fn relieve(state: &State, verb: &Relieve, actor: &Actor) -> Decision {
     let summary = open(state, verb.incident)?;
+    // Everybody leaves a role of their own; who takes it from others is who gives it.
+    if let Some(commander) = summary.commander()
+        && let Some(person) = named(actor, &format!("{commander} commands and gives the roles"))?
+        && person != commander
+        && *person != verb.person
+    {
+        return forbidden(format!(
+            "{commander} commands {0} and gives the roles: ask {commander}, or take command (hereby \
+             assign {0} commander {person})",
+            verb.incident
+        ));
+    }
     if !has(summary, verb.role, &verb.person) {
         return wrong_state(format!(
             "{} does not have that role in {}",
@@ -139,6 +154,13 @@ pub(crate) fn waive(state: &State, verb: &Waive, context: &Context<'_>) -> Decis
         return wrong_state(format!("that is waived in {} already", verb.incident));
     }
     needs_reason(context, "a waiver")?;
+    let alone = summary.involved().iter().all(|it| **it == verb.person);
+    if person_of(context.actor) == Some(&verb.person) && !alone {
+        return forbidden(format!(
+            "nobody waives for themselves while others work on {}: ask one of them",
+            verb.incident
+        ));
+    }
     let body = Waived {
         person: verb.person.clone(),
     };
@@ -153,7 +175,13 @@ pub(crate) fn may_tell(
     audience: Audience,
     actor: &Actor,
 ) -> Result<(), Refusal> {
-    let Some(person) = person_of(actor).filter(|_| audience == Audience::Public) else {
+    let given = |role| summary.holders(role).next().is_some();
+    let ruled = given(Role::Operations) || given(Role::Communications);
+    if audience != Audience::Public || !ruled {
+        return Ok(());
+    }
+    let rule = "what the public is told is one voice's, and not operations'";
+    let Some(person) = named(actor, rule)? else {
         return Ok(());
     };
     if summary.operates(person) {
@@ -189,6 +217,19 @@ fn who_speaks(summary: &Summary) -> String {
 
 pub(crate) fn has(summary: &Summary, role: Role, person: &PersonName) -> bool {
     summary.holders(role).any(|holder| holder == person)
+}
+
+/// Who acts, where a rule rests on it: a local user who does not say who they are is refused, because
+/// nobody could tell whether they may. Programs are nobody.
+pub(crate) fn named<'a>(actor: &'a Actor, rule: &str) -> Result<Option<&'a PersonName>, Refusal> {
+    match actor {
+        Actor::Uid {
+            on_behalf_of: None, ..
+        } => forbidden(format!(
+            "{rule}: say who you are (--as NAME, or --sign KEY)"
+        )),
+        actor => Ok(person_of(actor)),
+    }
 }
 
 /// The person who acts, or on whose behalf it is done.

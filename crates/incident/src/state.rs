@@ -81,7 +81,7 @@ impl State {
             return None;
         };
         let gone = self.closed.contains_key(&id) && !self.incidents.contains_key(&id);
-        gone.then_some(id)
+        (gone && !review::is_light(&act.body)).then_some(id)
     }
 
     /// Folds in one act. `earlier` are all acts before it on the incident that it
@@ -168,6 +168,14 @@ impl State {
             self.incidents
                 .insert(id, Incident::declared(id, act, declared));
             self.incidents_declared = self.incidents_declared.max(id.number());
+        } else if let (Some(summary), true) =
+            (self.closed.get_mut(&id), review::is_light(&act.body))
+            && !self.incidents.contains_key(&id)
+        {
+            summary.acts += 1;
+            summary.touched_at = act.at;
+            review::follow(&mut self.followups, id, act);
+            return;
         } else if !self.incidents.contains_key(&id) {
             // Acts on what was never declared don't exist: the decider refuses them.
             let Some(mut whole) = Incident::from_acts(id, earlier) else {

@@ -112,7 +112,7 @@ pub fn tick(state: &State, leases: &mut Leases, now: Timestamp, rules: &Rules) -
     for incident in state.open_incidents() {
         deeds.extend(updates_overdue(incident, now));
     }
-    deeds.extend(followups_overdue(state, now));
+    deeds.extend(followups_overdue(state, now).take(FOLLOWUPS_A_TICK_MAX));
     for alert in state.alerts.values().filter(|alert| alert.is_firing()) {
         let (over, ending) = if alert.source.as_str() == HEARTBEAT_SOURCE {
             // Once nobody expects the heartbeat any more, nothing else would end its alert.
@@ -201,6 +201,9 @@ fn updates_overdue(incident: &Incident, now: Timestamp) -> impl Iterator<Item = 
         }
     })
 }
+
+/// How many owners are reminded at once: the rest a second later, so that nobody waits for it.
+const FOLLOWUPS_A_TICK_MAX: usize = 50;
 
 /// Reminds the owners of what is overdue, again every week.
 fn followups_overdue(state: &State, now: Timestamp) -> impl Iterator<Item = Deed> {

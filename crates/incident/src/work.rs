@@ -22,9 +22,10 @@ use record::kinds::work::{
 use record::sealed::Sealable;
 
 use crate::commands::{Decision, known, one, open, whole};
+use crate::directory::is_somebody;
 use crate::incidents::Summary;
 use crate::refusal::{at_most, forbidden, needs_reason, out_of_range, wrong_state};
-use crate::roles::{has, person_of};
+use crate::roles::{has, named, person_of};
 use crate::{Context, Draft, Reason, Refusal, State};
 
 const PEOPLE_MAX: usize = 1_000;
@@ -78,6 +79,7 @@ fn meant<'a>(
 fn join(state: &State, verb: &Join, context: &Context<'_>) -> Decision {
     let summary = open(state, verb.incident)?;
     let person = meant(verb.person.as_ref(), context)?;
+    is_somebody(person)?;
     if summary.people.contains(person) {
         return wrong_state(format!("{person} works on {} already", verb.incident));
     }
@@ -114,7 +116,8 @@ fn leave(state: &State, verb: &Leave, context: &Context<'_>) -> Decision {
 fn decide_something(state: &State, verb: &Decide, context: &Context<'_>) -> Decision {
     let summary = open(state, verb.incident)?;
     at_most("options", verb.options.len(), OPTIONS_MAX)?;
-    if let (Some(person), Some(commander)) = (person_of(context.actor), summary.commander())
+    if let Some(commander) = summary.commander()
+        && let Some(person) = named(context.actor, &format!("{commander} commands and decides"))?
         && person != commander
     {
         return forbidden(format!(
@@ -232,10 +235,10 @@ fn communications_keep(
     context: &Context<'_>,
     what: &str,
 ) -> Result<(), Refusal> {
-    let (Some(person), Some(holder)) = (
-        person_of(context.actor),
-        summary.holders(Role::Communications).next(),
-    ) else {
+    let Some(holder) = summary.holders(Role::Communications).next() else {
+        return Ok(());
+    };
+    let Some(person) = named(context.actor, &format!("{holder} has communications"))? else {
         return Ok(());
     };
     if person == holder || summary.commander() == Some(person) {

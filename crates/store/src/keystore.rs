@@ -70,6 +70,9 @@ pub enum CannotLoadKey {
         /// That it is not there, or that it is empty.
         why: &'static str,
     },
+    /// It was erased for good: another is never made in its place.
+    #[error("the key {} was erased", .0.display())]
+    Erased(PathBuf),
     /// The operating system gave no randomness.
     #[error("the operating system gives no random bytes")]
     NoRandomness,
@@ -385,7 +388,15 @@ impl Keystore {
         let path = self.path(name);
         let file = match fs::OpenOptions::new().write(true).open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // There was none, or no more: none is made from now on either.
+                let mark = path.with_extension(ERASED);
+                if !mark.exists() {
+                    durable::make_dir(&self.directory)?;
+                    durable::replace(&mark, b"", Keep::Durable)?;
+                }
+                return Ok(());
+            }
             Err(error) => return Err(FileError::new("open", &path)(error).into()),
         };
         let bytes = file.metadata().map_err(FileError::new("look at", &path))?;
@@ -407,6 +418,9 @@ impl Keystore {
         let path = self.path(name);
         let key = match self.load(&path)? {
             Some((_, key)) => key,
+            None if make && path.with_extension(ERASED).exists() => {
+                return Err(CannotLoadKey::Erased(path));
+            }
             None if make => self.make(&path, name)?,
             None => return self.must_be_there().map(|()| None),
         };

@@ -231,6 +231,17 @@ fn register_audit(registry: &mut Registry, audited: &Audited) {
     }
 }
 
+/// How many requests wait, and how many follow-ups are overdue.
+fn still_to_do(site: &Site) -> (u64, u64) {
+    let now = site.engine().now();
+    site.engine().view().read(|state| {
+        let incidents = &state.incidents;
+        let followups = incidents.followups.values().flat_map(|it| it.values());
+        let overdue = followups.filter(|followup| followup.due_at < now).count();
+        (incidents.requests.waiting.len() as u64, overdue as u64)
+    })
+}
+
 /// Everything as text. What can't be measured now is left out: missing is not zero.
 fn scrape(site: &Site) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("hereby");
@@ -257,6 +268,11 @@ fn scrape(site: &Site) -> Result<String, std::fmt::Error> {
         "Durable acts that readers don't see yet",
         lag,
     );
+    let (waiting, overdue) = still_to_do(site);
+    let help = "Requests of what can't be undone that wait for others, or for time";
+    gauge(&mut registry, "requests_waiting", help, waiting);
+    let help = "Follow-ups of incidents that are overdue";
+    gauge(&mut registry, "followups_overdue", help, overdue);
     if let Some(published) = site.backstage().published() {
         let help = "Acts that the published checkpoint covers";
         gauge(&mut registry, "published_entries", help, published.size);

@@ -1,7 +1,7 @@
 //! What a caller sees: a person whose permissions are for some teams sees what those look after,
 //! what is nobody's, and what they take part in.
 
-use base::{IncidentId, PersonName};
+use base::{AlertId, IncidentId, Name, PersonName, ServiceName};
 use engine::State;
 use record::act::Subject;
 use serde::Deserialize;
@@ -25,6 +25,12 @@ impl Sight {
         person.is_none_or(|person| state.incidents.may_see(person, id))
     }
 
+    /// Whether they see what belongs to this service.
+    pub(crate) fn sees_service(&self, state: &State, service: &ServiceName) -> bool {
+        let person = self.person.as_ref();
+        person.is_none_or(|person| state.incidents.may_see_service(person, service))
+    }
+
     /// Whether nothing is kept from them.
     pub(crate) fn is_whole(&self, state: &State) -> bool {
         let person = self.person.as_ref();
@@ -40,10 +46,42 @@ impl Sight {
         if self.person.is_none() {
             return true;
         }
-        match serde_json::from_slice::<Of>(entry).map(|of| of.subject) {
-            Ok(Subject::Incident(id)) => site.engine().view().read(|state| self.sees(state, id)),
-            Ok(_) => true,
-            Err(_) => false,
+        let Ok(of) = serde_json::from_slice::<Of>(entry) else {
+            return false;
+        };
+        site.engine().view().read(|state| match of.subject {
+            Subject::Incident(id) => self.sees(state, id),
+            Subject::Alert(id) => self.sees_alert(state, id),
+            Subject::Request(name) => self.sees_request(state, &name),
+            _ => true,
+        })
+    }
+
+    /// Whether they see this alert: as they see its incident, or its service while it is in none.
+    /// One that was forgotten long ago is shown to those who see everything.
+    pub(crate) fn sees_alert(&self, state: &State, id: AlertId) -> bool {
+        let Some(alert) = state.incidents.alerts.get(&id) else {
+            return self.is_whole(state);
+        };
+        let service = || alert.labels.get("service")?.parse::<ServiceName>().ok();
+        match (alert.incident, &self.person) {
+            (Some(incident), _) => self.sees(state, incident),
+            (None, Some(person)) => {
+                service().is_none_or(|service| state.incidents.may_see_service(person, &service))
+            }
+            (None, None) => true,
+        }
+    }
+
+    /// Whether they see this request: as they see the incident it is about. One that was settled is
+    /// shown to those who see everything.
+    pub(crate) fn sees_request(&self, state: &State, name: &Name) -> bool {
+        match state.incidents.requests.waiting.get(name) {
+            Some(request) => {
+                let about = request.verb().ok().and_then(|verb| verb.incident());
+                about.is_none_or(|id| self.sees(state, id))
+            }
+            None => self.is_whole(state),
         }
     }
 

@@ -182,6 +182,7 @@ fn check(acts: &[Act]) {
                 held.insert(assigned.person.clone());
             }
             Body::IncidentWaived(it) => {
+                assert!(person_of(act).is_some() && act.why.is_some(), "unsigned");
                 waived.entry(id).or_default().insert(it.person.clone());
             }
             Body::ReviewPublished(_) | Body::IncidentUpdated(_) => {

@@ -42,6 +42,13 @@ fn by(house: &mut House, id: &str, verb: impl Into<Verb>, who: (&str, u8)) -> Ou
     house.send(sign(request, who.0, who.1))
 }
 
+/// Asked for on the local socket, with a reason.
+fn asked(house: &mut House, id: &str, verb: impl Into<Verb>) -> Outcome {
+    let mut request = local(id, verb);
+    request.command.why = Some(word("said so"));
+    house.send(request)
+}
+
 fn kinds(house: &House) -> Vec<String> {
     let acts = house.acts();
     acts.iter().map(|act| act.body.kind().to_owned()).collect()
@@ -84,7 +91,7 @@ fn nobody_approves_their_own_request_and_another_person_does() {
 fn a_request_from_nobody_in_particular_takes_one_approval_more() {
     let (kim, alex) = (("kim", 7), ("alex", 8));
     let mut house = house(&[kim, alex]);
-    house.done("r-1", redact());
+    done(asked(&mut house, "r-1", redact()));
     done(by(&mut house, "a-1", approve("req-1"), kim));
     let twice = by(&mut house, "a-2", approve("req-1"), kim);
     assert_eq!(reason(&twice), Reason::WrongState);
@@ -96,8 +103,8 @@ fn a_request_from_nobody_in_particular_takes_one_approval_more() {
 #[test]
 fn what_nobody_rejects_is_done_when_its_time_came() {
     let mut house = house(&[]);
-    house.done("r-1", redact());
-    let same = house.ask("r-2", redact());
+    done(asked(&mut house, "r-1", redact()));
+    let same = asked(&mut house, "r-2", redact());
     assert_eq!(reason(&same), Reason::WrongState);
     house.pass(2 * DAY);
     assert!(!house.state().incidents.summary(inc(1)).unwrap().redacted);
@@ -109,14 +116,14 @@ fn what_nobody_rejects_is_done_when_its_time_came() {
 #[test]
 fn what_is_rejected_or_taken_back_is_not_done() {
     let mut house = house(&[("kim", 7)]);
-    house.done("r-1", redact());
+    done(asked(&mut house, "r-1", redact()));
     house.done(
         "x-1",
         RejectRequest {
             request: word("req-1"),
         },
     );
-    house.done("r-2", redact());
+    done(asked(&mut house, "r-2", redact()));
     let withdraw = WithdrawRequest {
         request: word("req-2"),
     };
@@ -196,10 +203,10 @@ fn a_persons_key_is_replaced_by_two_others_and_an_hour_later_only() {
 }
 
 #[test]
-fn another_admin_takes_another_person_once_somebody_governs() {
-    let (kim, alex) = (("kim", 7), ("alex", 8));
-    let mut house = house(&[kim, alex]);
-    for person in ["kim", "alex", "robin"] {
+fn a_third_admin_takes_the_second() {
+    let (kim, alex, robin) = (("kim", 7), ("alex", 8), ("robin", 9));
+    let mut house = house(&[kim, alex, robin]);
+    for person in ["kim", "alex", "robin", "sam"] {
         let known = RegisterPerson {
             full_name: None,
             person: word(person),
@@ -212,17 +219,117 @@ fn another_admin_takes_another_person_once_somebody_governs() {
         person: word(person),
         team: None,
     };
-    house.done("g-1", admin("kim"));
     let grants = |house: &mut House, person: &str| {
         let people = &house.state().incidents.directory.people;
         people[&word::<base::PersonName>(person)].grants.len()
     };
-    assert_eq!(grants(&mut house, "kim"), 1);
+    // Until there are two nobody else could approve.
+    house.done("g-1", admin("kim"));
     done(by(&mut house, "g-2", admin("robin"), kim));
-    assert_eq!(grants(&mut house, "robin"), 0);
+    assert_eq!(grants(&mut house, "robin"), 1);
+    done(by(&mut house, "g-3", admin("sam"), kim));
+    assert_eq!(grants(&mut house, "sam"), 0);
     // Who may not grant it may not approve it either.
     let refused = by(&mut house, "a-1", approve("req-1"), alex);
     assert_eq!(reason(&refused), Reason::Forbidden);
+    done(by(&mut house, "a-2", approve("req-1"), robin));
+    assert_eq!(grants(&mut house, "sam"), 1);
+}
+
+/// A house in which kim and robin are admins and alex commands, everybody with a key.
+fn governed() -> House {
+    let mut house = house(&[("kim", 7), ("alex", 8), ("robin", 9), ("sam", 10)]);
+    for person in ["kim", "alex", "robin", "sam"] {
+        let known = RegisterPerson {
+            full_name: None,
+            person: word(person),
+            places: Vec::new(),
+        };
+        house.done(&format!("p-{person}"), known);
+    }
+    for (person, permission) in [
+        ("kim", Permission::Admin),
+        ("robin", Permission::Admin),
+        ("alex", Permission::Commander),
+    ] {
+        let grant = GrantPermission {
+            permission,
+            person: word(person),
+            team: None,
+        };
+        house.done(&format!("g-{person}"), grant);
+    }
+    house
+}
+
+#[test]
+fn nobody_approves_what_they_could_not_ask_for_however_many_approvals_are_missing() {
+    let mut house = governed();
+    done(by(
+        &mut house,
+        "e-1",
+        enroll("stolen", "sam", 66),
+        ("kim", 7),
+    ));
+    let early = by(&mut house, "a-1", approve("req-1"), ("alex", 8));
+    assert_eq!(reason(&early), Reason::Forbidden);
+}
+
+#[test]
+fn an_approval_ends_with_the_key_or_permission_that_gave_it() {
+    let mut house = governed();
+    done(by(&mut house, "r-1", redact(), ("kim", 7)));
+    done(by(
+        &mut house,
+        "e-1",
+        enroll("stolen", "sam", 66),
+        ("kim", 7),
+    ));
+    done(by(&mut house, "a-1", approve("req-2"), ("robin", 9)));
+    let withdraw = record::command::WithdrawPermission {
+        permission: Permission::Admin,
+        person: word("robin"),
+        team: None,
+    };
+    house.done("w-1", withdraw);
+    house.pass(3 * HOUR);
+    assert!(
+        house
+            .state()
+            .incidents
+            .requests
+            .waiting
+            .contains_key(&word::<base::Name>("req-2"))
+    );
+    assert!(
+        !house
+            .state()
+            .access
+            .keys
+            .contains_key(&word::<base::Name>("stolen"))
+    );
+}
+
+#[test]
+fn what_was_asked_with_a_key_that_is_gone_is_not_done() {
+    let mut house = governed();
+    done(by(&mut house, "r-1", redact(), ("kim", 7)));
+    house.done("x-1", RevokeKey { key: word("kim") });
+    let late = by(&mut house, "a-1", approve("req-1"), ("robin", 9));
+    assert_eq!(reason(&late), Reason::WrongState);
+    house.pass(4 * DAY);
+    assert!(!house.state().incidents.summary(inc(1)).unwrap().redacted);
+    assert!(kinds(&house).contains(&"request.lapsed/1".to_owned()));
+}
+
+#[test]
+fn the_reason_of_a_request_about_a_private_incident_is_sealed_with_it() {
+    let mut house = house(&[("kim", 7)]);
+    let mut request = local("r-1", redact());
+    request.command.why = Some(word("a diagnosis is in the notes"));
+    done(house.send(sign(request, "kim", 7)));
+    let raw: Vec<u8> = house.disk.entries().concat();
+    assert!(!raw.windows(9).any(|bytes| bytes == b"diagnosis"));
 }
 
 #[test]
@@ -235,12 +342,14 @@ fn what_is_personal_is_erased_and_what_is_said_later_has_another_key() {
     };
     house.done("p-1", known());
     assert!(house.keys.names().contains(&"person/kim".to_owned()));
-    house.done(
-        "r-1",
-        RedactPerson {
-            person: word("kim"),
-        },
+    let redact = RedactPerson {
+        person: word("kim"),
+    };
+    assert_eq!(
+        reason(&house.ask("r-0", redact.clone())),
+        Reason::OutOfRange
     );
+    done(asked(&mut house, "r-1", redact));
     house.pass(4 * DAY);
     assert!(!house.keys.names().contains(&"person/kim".to_owned()));
     house.done("p-2", known());

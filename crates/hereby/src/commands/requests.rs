@@ -137,6 +137,29 @@ impl Session<'_> {
             .talk(Line::from(said).styled(Style::Dim, place.unwrap_or_default()));
         self.next(&format!("approve {name} --sign KEY"));
     }
+
+    /// Tells everybody who looks what waits, and until when it can be stopped.
+    pub(super) async fn tell_what_waits(&self) {
+        let found = self.list("/api/v1/requests", "after").await;
+        // Whoever may not see them, or meets an older hereby, still gets what they asked for.
+        let Ok(requests) = found.and_then(|items| wire::typed::<wire::Request>(&items)) else {
+            return;
+        };
+        for request in requests {
+            let until = match request.due_at {
+                Some(at) => {
+                    let left = duration(at.ms_since(self.now).max(0));
+                    format!("; it is done by itself in {left}")
+                }
+                None => String::new(),
+            };
+            self.out.warn(&format!(
+                "{} waits: {}{until} (hereby requests)",
+                request.request,
+                wanted(&request)
+            ));
+        }
+    }
 }
 
 /// `1 of 2 (kim)`

@@ -59,6 +59,7 @@ impl Session<'_> {
         if self.out.is_json() {
             return self.out.json(&json!({ "items": items }));
         }
+        self.tell_what_waits().await;
         let incidents: Vec<wire::Incident> = wire::typed(&items)?;
         if incidents.is_empty() {
             self.out.talk(if args.all {

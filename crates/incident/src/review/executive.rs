@@ -1,7 +1,8 @@
 //! The review for those who answer for it: how bad it was and since when that is known, what it
 //! cost, what was decided, what may still happen, and what is due to whom. Without names.
 
-use base::{ActId, Timestamp};
+use base::{ActId, Severity, Timestamp};
+use record::kinds::Body;
 use record::kinds::review::Section;
 
 use super::document::{Block, Chapter, Fact};
@@ -60,7 +61,26 @@ fn classification(story: &Story<'_>) -> Vec<Block> {
         "{severity}, first set at {} by {by}, {after}.",
         words::second(act.at)
     );
-    vec![Block::Paragraph(story.fact(text, &[act.id]))]
+    let mut blocks = vec![Block::Paragraph(story.fact(text, &[act.id]))];
+    blocks.extend(worst(story, severity));
+    blocks
+}
+
+/// That it was thought to be worse at some time, which the last word alone would hide.
+fn worst(story: &Story<'_>, last: Severity) -> Option<Block> {
+    let said = story
+        .acts()
+        .iter()
+        .filter_map(|placed| match &placed.act.body {
+            Body::IncidentDeclared(body) => Some((body.severity, &placed.act)),
+            Body::IncidentSeverityChanged(body) => Some((body.to, &placed.act)),
+            _ => None,
+        });
+    // The lower the number, the worse; the first of equals.
+    let (worst, act) = said.min_by_key(|(severity, act)| (severity.number(), act.at))?;
+    let text = format!("At its worst {worst}, from {} on.", words::second(act.at));
+    let fact = || story.fact(text, &[act.id]);
+    (worst.number() < last.number()).then(|| Block::Paragraph(fact()))
 }
 
 fn durations(story: &Story<'_>) -> Vec<(String, Fact)> {

@@ -1,7 +1,7 @@
 //! Who knew what when: as far as the record shows it, and no further.
 //!
-//! Somebody knew of a moment when they did it, when it was addressed to them, or when they said that
-//! they had read so far. That they could have known is no evidence that they did.
+//! Somebody knew of a moment when they did it, when it was addressed to them, when it was said to
+//! everybody while they worked on it, or when they said that they had read so far. That they could have known is no evidence that they did.
 
 use std::collections::BTreeMap;
 
@@ -104,6 +104,17 @@ fn told_the_public(body: &Body) -> bool {
     matches!(body, Body::IncidentUpdated(update) if update.audience == Audience::Public)
 }
 
+/// Whether somebody worked on it when something was said to everybody.
+fn joined_before(story: &Story<'_>, person: &PersonName, moment: &Moment<'_>) -> bool {
+    let before = story.acts().iter().take(moment.place);
+    before.fold(false, |works, placed| match &placed.act.body {
+        Body::IncidentJoined(body) if body.person == *person => true,
+        Body::IncidentAssigned(body) if body.person == *person => true,
+        Body::IncidentLeft(body) if body.person == *person => false,
+        _ => works,
+    })
+}
+
 fn known(
     story: &Story<'_>,
     person: &PersonName,
@@ -117,6 +128,12 @@ fn known(
     }
     if addressed(moment.act).contains(person) {
         return story.fact(at(moment.act.at, "was told"), &[moment.act.id]);
+    }
+    if matches!(moment.act.body, Body::IncidentUpdated(_)) && joined_before(story, person, moment) {
+        return story.fact(
+            at(moment.act.at, "worked on it when it was said"),
+            &[moment.act.id],
+        );
     }
     let place = moment.place as u64;
     let read = read.iter().find(|read| read.acts > place);

@@ -52,7 +52,9 @@ fn may(world: &World, person: &str, verb: impl Into<Verb>) -> bool {
     match world.state.permit(&actor, &verb.into()) {
         Ok(()) => true,
         Err(refusal) => {
-            assert_eq!(refusal.reason, Reason::Forbidden);
+            // What somebody may not see is not there for them.
+            let reasons = [Reason::Forbidden, Reason::NotFound];
+            assert!(reasons.contains(&refusal.reason), "{refusal:?}");
             false
         }
     }
@@ -529,16 +531,65 @@ fn who_is_gone_may_nothing() {
     let gone = RemovePerson {
         person: word("sam"),
     };
+    assert_eq!(
+        reason(world.ask(gone.clone())),
+        Reason::WrongState,
+        "the last admin"
+    );
+    world.ask(grant("kim", Permission::Admin, None)).unwrap();
     world.ask(gone).unwrap();
     known(&mut world, "sam");
-    world.ask(grant("kim", Permission::Admin, None)).unwrap();
     assert!(!may(&world, "sam", declare("x")));
+    let last = WithdrawPermission {
+        permission: Permission::Admin,
+        person: word("kim"),
+        team: None,
+    };
+    assert_eq!(reason(world.ask(last)), Reason::WrongState);
+}
+
+#[test]
+fn once_permissions_count_they_count_whatever_is_withdrawn() {
+    let mut world = World::new();
+    known(&mut world, "sam");
+    known(&mut world, "kim");
+    world
+        .ask(grant("sam", Permission::Responder, None))
+        .unwrap();
     world
         .ask(WithdrawPermission {
-            permission: Permission::Admin,
-            person: word("kim"),
+            permission: Permission::Responder,
+            person: word("sam"),
             team: None,
         })
         .unwrap();
-    assert!(may(&world, "sam", declare("x")), "nobody has any again");
+    assert!(!may(&world, "kim", declare("x")));
+    assert!(!may(&world, "sam", grant("sam", Permission::Admin, None)));
+}
+
+#[test]
+fn what_somebody_may_not_see_they_can_not_act_on_nor_take_from() {
+    let mut world = World::declaring();
+    for name in ["payments", "search"] {
+        team(&mut world, name);
+    }
+    known(&mut world, "sam");
+    world.ask(service("index", Some("search"))).unwrap();
+    let alert = firing(&world, "disk", &[("service", "index")]);
+    world.hear(&alert);
+    world
+        .ask(grant("sam", Permission::Responder, Some("payments")))
+        .unwrap();
+    let alert = *world.state.alerts.keys().next().unwrap();
+    let actor = Actor::Person { id: word("sam") };
+    let join = Verb::decode("incident.join", r#"{"incident":"INC-1"}"#).unwrap();
+    let take = Declare {
+        alerts: vec![alert],
+        ..declare("mine")
+    };
+    for verb in [join, take.into()] {
+        let refusal = world.state.permit(&actor, &verb).unwrap_err();
+        assert_eq!(refusal.reason, Reason::NotFound);
+        assert!(refusal.detail.contains("INC-1"), "{refusal}");
+    }
 }

@@ -151,7 +151,8 @@ fn a_waiver_has_a_reason_and_holds_for_one_person_in_one_incident() {
     world.reasoned = false;
     assert_eq!(reason(world.ask(waive("sam"))), Reason::OutOfRange);
     world.reasoned = true;
-    world.ask(waive("sam")).unwrap();
+    assert_eq!(reason(world.ask(waive("sam"))), Reason::Forbidden);
+    world.ask_as("alex", waive("sam")).unwrap();
     assert_eq!(reason(world.ask(waive("sam"))), Reason::WrongState);
     world.ask(assign(Role::Operations, "sam")).unwrap();
     let other = world.ask(assign(Role::Commander, "alex"));
@@ -227,7 +228,11 @@ fn the_commander_gives_the_roles_and_command_can_be_taken() {
         .ask_as("kim", assign(Role::Communications, "sam"))
         .unwrap();
     // Nobody in command: whoever is there begins.
-    world.ask(relieve(Role::Commander, "kim")).unwrap();
+    let others = world.ask_as("robin", relieve(Role::Commander, "kim"));
+    assert_eq!(reason(others), Reason::Forbidden);
+    world
+        .ask_as("kim", relieve(Role::Commander, "kim"))
+        .unwrap();
     world
         .ask_as("robin", assign(Role::Operations, "sam"))
         .unwrap();

@@ -169,7 +169,11 @@ impl Work {
             }
             Body::IncidentUpdateOverdue(overdue) => {
                 if let Some(clock) = self.clocks.get_mut(&overdue.audience) {
-                    clock.remind_at = UpdateClock::from(clock.every_ms, act.at).due_at;
+                    // The longer word is overdue, the rarer it is said: an incident that everybody
+                    // has forgotten must not fill the record.
+                    let late_ms = act.at.ms_since(clock.due_at);
+                    let every_ms = i64::try_from(clock.every_ms).unwrap_or(i64::MAX);
+                    clock.remind_at = act.at.plus_ms(every_ms.max(late_ms));
                 }
             }
             Body::IncidentReopened(_) => {

@@ -2,7 +2,7 @@
 
 mod stats;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::route::reference;
 

@@ -150,7 +150,7 @@ async fn alerts(call: Call) -> Answer {
                 .incidents
                 .alerts
                 .values()
-                .filter(|alert| alert.incident.is_none_or(|id| sight.sees(state, id)))
+                .filter(|alert| sight.sees_alert(state, alert.id))
                 .filter(|alert| wanted == "all" || (wanted == "firing") == alert.is_firing())
                 .filter(|alert| {
                     before

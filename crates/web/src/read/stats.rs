@@ -123,10 +123,13 @@ fn computed(
         let all = state.incidents.summaries();
         let seen = all.filter(|summary| sight.sees(state, summary.id));
         let rows: Vec<Row> = seen.map(Row::of).collect();
+        let services = state.incidents.directory.services.keys();
+        let services = services.filter(|service| sight.sees_service(state, service));
         let watched = Watched {
             since: state.log.opened_at,
             now,
-            services: state.incidents.directory.services.keys().cloned().collect(),
+            // Of others' services nobody here knows whether they failed.
+            services: services.cloned().collect(),
         };
         (rows, watched)
     });

@@ -145,7 +145,8 @@ fn nobody_is_both_commander_and_operations() {
     let incident = world.declare("Checkout fails");
     let assign = |id: &str, role: &str| {
         let args = json!({"incident": incident, "person": "sam", "role": role});
-        world.local(&Ask::command("incident.assign", id, &args))
+        let ask = Ask::command("incident.assign", id, &args);
+        world.local(&ask.header("hereby-on-behalf-of", "sam"))
     };
     assign("a/1", "commander").expect(200);
     assign("a/2", "operations").refused(409, "role_conflict");

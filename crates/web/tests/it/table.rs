@@ -197,17 +197,17 @@ fn good(world: &World, route: &RouteLine, alert: &str, robot: &str) -> Reply {
         let args = arguments(world, name, alert);
         let mut ask = Ask::command(name, &format!("walk/{name}"), &args);
         if matches!(name, "request.approve" | "request.override") {
-            world.enroll(name.trim_start_matches("request."), 77);
-            let by = (name.trim_start_matches("request."), 77);
-            ask = world.signed(
-                name,
-                &format!("walk/{name}"),
-                &arguments(world, name, alert),
-                by,
-            );
+            let person = name.trim_start_matches("request.");
+            world.enroll(person, 77);
+            let known = json!({"person": person});
+            world.done("person.register", &format!("walk/{person}"), &known);
+            let admin = json!({"person": person, "permission": "admin"});
+            world.done("permission.grant", &format!("walk/admin/{person}"), &admin);
+            let args = arguments(world, name, alert);
+            ask = world.signed(name, &format!("walk/{name}"), &args, (person, 77));
             return world.local(&ask);
         }
-        if name == "incident.accept" {
+        if matches!(name, "incident.accept" | "incident.relieve") {
             ask = ask.header("hereby-on-behalf-of", "kim");
         }
         return world.local(&ask.header("hereby-why", "walked"));
