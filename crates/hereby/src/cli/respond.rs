@@ -194,7 +194,7 @@ pub(crate) struct TimeArgs {
     /// What
     #[arg(value_enum, value_name = "WHAT")]
     pub(crate) stamp: StampArg,
-    /// When: 2017-12-21T07:30:00Z, \"10m ago\", now
+    /// When: 2017-12-21T07:30:00Z, "10m ago", now
     #[arg(value_name = "TIME", value_parser = parse::when, required_unless_present = "unknown")]
     pub(crate) at: Option<When>,
     /// Nobody knows

@@ -354,7 +354,7 @@ pub(crate) struct MeetingArgs {
     /// Which incident: 7, INC-7
     #[arg(value_name = "INC", value_parser = parse::incident)]
     pub(crate) incident: IncidentId,
-    /// From when: 2018-01-29T15:00:00Z, \"in 3d\"
+    /// From when: 2018-01-29T15:00:00Z, "in 3d"
     #[arg(long, value_name = "TIME", value_parser = parse::when)]
     pub(crate) at: Option<When>,
     /// How long, in minutes

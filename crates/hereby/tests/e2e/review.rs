@@ -16,8 +16,8 @@ fn after_an_incident() -> (Place, super::harness::Server) {
     place.ok(&["person", "add", "sam", "--at", "mail:sam@example.org"]);
     place.ok(&["declare", "checkout fails", "--service", "checkout"]);
     place.ok(&["assign", "1", "commander", "kim"]);
-    place.ok(&["assign", "1", "operations", "alex"]);
-    place.ok(&["assign", "1", "communications", "sam"]);
+    place.ok(&["assign", "1", "operations", "alex", "--as", "kim"]);
+    place.ok(&["assign", "1", "communications", "sam", "--as", "kim"]);
     place.ok(&["note", "1", "card payments time out", "--as", "alex"]);
     place.ok(&[
         "update",

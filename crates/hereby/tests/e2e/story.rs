@@ -18,8 +18,11 @@ fn an_incident_from_the_terminal_to_a_verified_bundle() {
     assert_eq!(declared.trim(), "INC-1");
     place.ok(&["acknowledge", "INC-1"]);
     place.ok(&["assign", "INC-1", "commander", "kim"]);
-    place.ok(&["assign", "INC-1", "operations", "sam"]);
-    let refused = place.hereby(&["assign", "INC-1", "operations", "kim"]);
+    let refused = place.hereby(&["assign", "INC-1", "operations", "sam"]);
+    assert_eq!(refused.code, 9, "{}", refused.stderr);
+    assert!(refused.stderr.contains("say who you are"));
+    place.ok(&["assign", "INC-1", "operations", "sam", "--as", "kim"]);
+    let refused = place.hereby(&["assign", "INC-1", "operations", "kim", "--as", "kim"]);
     assert_eq!(refused.code, 3, "{}", refused.stderr);
     assert!(
         refused
@@ -27,7 +30,15 @@ fn an_incident_from_the_terminal_to_a_verified_bundle() {
             .contains("nobody is both commander and operations")
     );
     place.ok(&["note", "INC-1", "card payments time out", "--as", "sam"]);
-    place.ok(&["update", "INC-1", "--to", "public", "we are on it"]);
+    place.ok(&[
+        "update",
+        "INC-1",
+        "--to",
+        "public",
+        "we are on it",
+        "--as",
+        "kim",
+    ]);
     place.ok(&["status", "INC-1", "identified"]);
     place.ok(&["resolve", "INC-1", "the pool was too small"]);
     let again = place.hereby(&["resolve", "INC-1"]);

@@ -53,7 +53,15 @@ fn live(place: &Place) {
         "--file",
         file.to_str().unwrap(),
     ]);
-    place.ok(&["update", "INC-1", "--to", "public", "we are on it"]);
+    place.ok(&[
+        "--as",
+        "kim",
+        "update",
+        "INC-1",
+        "--to",
+        "public",
+        "we are on it",
+    ]);
     place.ok(&["status", "INC-1", "identified"]);
     place.ok(&["time", "INC-1", "impact-start", "10m ago"]);
     place.ok(&["declare", "payroll leaked", "--severity", "1", "--private"]);

@@ -411,7 +411,17 @@ fn what_is_erased_takes_a_second_person() {
 
     // A second key for somebody who has one gives their voice away: it takes two others.
     place.ok(&["key", "new", "other"]);
-    let key = place.json(&["key", "enroll", "other", "--person", "kim", "--sign", "sam"]);
+    let key = place.json(&[
+        "key",
+        "enroll",
+        "other",
+        "--person",
+        "kim",
+        "--sign",
+        "sam",
+        "-m",
+        "a new laptop",
+    ]);
     assert_eq!(
         (&key["outcome"], &key["request"]),
         (&"waits".into(), &"req-2".into())

@@ -179,7 +179,8 @@ fn later_arguments(world: &World, name: &str) -> Value {
         "request.withdraw" => json!({"request": "req-2"}),
         "request.override" => {
             let kim = json!({"person": "kim"});
-            world.local(&Ask::command("person.redact", "walk/kim", &kim));
+            let ask = Ask::command("person.redact", "walk/kim", &kim);
+            world.local(&ask.header("Hereby-Why", "walked"));
             json!({"request": "req-3"})
         }
         _ => json!({"incident": "INC-1"}),
