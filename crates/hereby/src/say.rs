@@ -102,6 +102,18 @@ impl Out {
         write(&self.stdout, &line.into()).map_err(|error| cannot_write(&error))
     }
 
+    /// Many lines of data, written at once.
+    ///
+    /// # Errors
+    /// When stdout takes nothing more.
+    pub(crate) fn lines(&self, lines: &[Line]) -> Result<(), Failure> {
+        let mut sink = lock(&self.stdout);
+        let text: String = lines.iter().map(|line| line.render(sink.color)).collect();
+        let written = sink.to.write_all(text.as_bytes());
+        let written = written.and_then(|()| sink.to.flush());
+        written.map_err(|error| cannot_write(&error))
+    }
+
     /// One JSON document on one line of stdout: `{"v":1,…}`. What is no object goes under `value`.
     ///
     /// # Errors

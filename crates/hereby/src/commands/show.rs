@@ -82,7 +82,7 @@ impl Session<'_> {
 
     /// Prints lines of data.
     pub(super) fn print(&self, lines: Vec<Line>) -> Result<(), Failure> {
-        lines.into_iter().try_for_each(|line| self.out.data(line))
+        self.out.lines(&lines)
     }
 }
 

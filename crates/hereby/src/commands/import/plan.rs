@@ -22,6 +22,8 @@ pub(super) enum Kind {
     Team,
     Person,
     Service,
+    /// Who may say who may what: granted before everything else, so that whoever imports still may.
+    Admin,
     Permission,
     Runbook,
     Template,
@@ -33,7 +35,7 @@ impl Kind {
             Kind::Team => "team",
             Kind::Person => "person",
             Kind::Service => "service",
-            Kind::Permission => "permission",
+            Kind::Admin | Kind::Permission => "permission",
             Kind::Runbook => "runbook",
             Kind::Template => "template",
         }
@@ -61,9 +63,13 @@ impl Key {
         permission: Permission,
         team: Option<&TeamName>,
     ) -> Key {
+        let kind = match (permission, team) {
+            (Permission::Admin, None) => Kind::Admin,
+            _ => Kind::Permission,
+        };
         let team = team.map(|team| format!("@{team}")).unwrap_or_default();
         let name = format!("{person}: {}{team}", permission.as_str());
-        Key::new(Kind::Permission, &name)
+        Key::new(kind, &name)
     }
 }
 
@@ -273,7 +279,7 @@ fn unnamed<'a>(files: &'a Files, known: &'a Known) -> impl DoubleEndedIterator<I
     let kinds: BTreeSet<Kind> = files.wanted.keys().map(|key| key.kind).collect();
     known.things.iter().filter_map(move |(key, present)| {
         let in_scope = match (key.kind, present) {
-            (Kind::Permission, Some(Verb::GrantPermission(grant))) => files
+            (Kind::Admin | Kind::Permission, Some(Verb::GrantPermission(grant))) => files
                 .wanted
                 .contains_key(&Key::new(Kind::Person, &grant.person)),
             _ => kinds.contains(&key.kind),
