@@ -8,8 +8,7 @@ use base::{
     ActId, Actor, CommandDigest, CommandId, IncidentId, KeyRef, Name, Proof, Prose, Timestamp,
 };
 use incident::{
-    AlertSignal, Context, DEED_ID_PREFIX, Deed, Draft, DueRequest, Heard, Leases, Reason, Refusal,
-    Rules,
+    AlertSignal, Context, Deed, Draft, DueRequest, Heard, Leases, Reason, Refusal, Rules,
 };
 use record::act::{Act, Evidence, Signed, Subject, act_id};
 use record::command::{self, DigestKey, Verb};
@@ -21,7 +20,7 @@ use record::sealed::Sealable;
 
 use crate::access::scope_for;
 use crate::growth::{Growth, cost_when_due, cost_when_heard};
-use crate::judge::{Judge, timer, unreadable};
+use crate::judge::{Judge, own_id, timer, unreadable};
 use crate::lookup::{acts_on, find_command};
 use crate::ports::{Entries, Keystore};
 use crate::recent::Recent;
@@ -591,13 +590,4 @@ impl Decider {
             None => None,
         })
     }
-}
-
-/// Refuses ids that only hereby's own commands may have.
-fn own_id(id: &CommandId) -> Result<(), Refusal> {
-    if id.as_str().starts_with(DEED_ID_PREFIX) {
-        let detail = format!("ids that begin with {DEED_ID_PREFIX} are hereby's own: take another");
-        return Err(Refusal::new(Reason::Forbidden, detail));
-    }
-    Ok(())
 }

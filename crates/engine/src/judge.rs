@@ -1,8 +1,8 @@
 //! What a command leads to, whoever decides about it: incidents and what belongs to them, access,
 //! and requests, which wait before what they ask for is decided.
 
-use base::{Actor, IncidentId, PersonName};
-use incident::{Context, Draft, Incident, Reason, Refusal, Request, Settlement};
+use base::{Actor, CommandId, IncidentId, PersonName};
+use incident::{Context, DEED_ID_PREFIX, Draft, Incident, Reason, Refusal, Request, Settlement};
 use record::act::{Act, Subject};
 use record::command::Verb;
 
@@ -201,4 +201,13 @@ pub(crate) fn timer() -> Actor {
     Actor::System {
         id: "timer".parse().expect("a lower-case word"),
     }
+}
+
+/// Refuses ids that only hereby's own commands may have.
+pub(crate) fn own_id(id: &CommandId) -> Result<(), Refusal> {
+    if id.as_str().starts_with(DEED_ID_PREFIX) {
+        let detail = format!("ids that begin with {DEED_ID_PREFIX} are hereby's own: take another");
+        return Err(Refusal::new(Reason::Forbidden, detail));
+    }
+    Ok(())
 }

@@ -208,15 +208,21 @@ impl Session<'_> {
     async fn send(&self, verb: impl Into<Verb>) -> Result<Done, Failure> {
         let (id, done) = self.submit(verb.into()).await?;
         if self.out.is_json() {
-            let request = requests::waits(&done);
-            self.out.json(&DoneDocument {
-                outcome: request.map_or("done", |_| "waits"),
-                id,
-                request,
-                done: &done,
-            })?;
+            self.document(id, &done, None)?;
         }
         Ok(done)
+    }
+
+    /// Prints the document of what happened; `number`: what was opened is called so in its incident.
+    fn document(&self, id: CommandId, done: &Done, number: Option<u64>) -> Result<(), Failure> {
+        let request = requests::waits(done);
+        self.out.json(&DoneDocument {
+            outcome: request.map_or("done", |_| "waits"),
+            id,
+            number,
+            request,
+            done,
+        })
     }
 
     async fn submit(&self, verb: Verb) -> Result<(CommandId, Done), Failure> {
@@ -224,8 +230,51 @@ impl Session<'_> {
             Some(id) => id.clone(),
             None => random_id()?,
         };
+        let named = self.named(&verb);
         let done = self.submit_as(id.clone(), verb).await?;
+        self.warn_of_strangers(&named).await;
         Ok((id, done))
+    }
+
+    /// The people that a command names, whoever acts included.
+    fn named(&self, verb: &Verb) -> Vec<String> {
+        let about_people = ["person.", "permission."];
+        if about_people
+            .iter()
+            .any(|family| verb.name().starts_with(family))
+        {
+            return Vec::new();
+        }
+        let args = verb.canonical_args().unwrap_or_default();
+        let args: Value = serde_json::from_str(&args).unwrap_or_default();
+        let people = ["person", "owner", "to"]
+            .iter()
+            .filter_map(|it| args.get(it)?.as_str());
+        let acts = self.globals.on_behalf_of.iter().map(ToString::to_string);
+        people
+            .filter(|name| !name.starts_with("INC-"))
+            .map(str::to_owned)
+            .chain(acts)
+            .collect()
+    }
+
+    /// A name that nobody has is often a slip of the hand; where people are known, it is said.
+    async fn warn_of_strangers(&self, named: &[String]) {
+        if named.is_empty() || self.out.is_json() {
+            return;
+        }
+        let people = self.list("/api/v1/people", "after").await;
+        let people = people.and_then(|items| wire::typed::<wire::Person>(&items));
+        let Ok(people) = people else { return };
+        if people.is_empty() {
+            return;
+        }
+        let known = |name: &&String| people.iter().any(|it| it.person.as_str() == name.as_str());
+        for name in named.iter().filter(|name| !known(name)) {
+            self.out.warn(&format!(
+                "nobody called {name} is known here (hereby person list)"
+            ));
+        }
     }
 
     /// Sends a command that goes before the one that was asked for, under an id of its own.
@@ -378,6 +427,9 @@ impl Session<'_> {
 struct DoneDocument<'a> {
     outcome: &'static str,
     id: CommandId,
+    /// The number of what was opened, in its incident.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
     /// The request that it waits as.
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<&'a str>,

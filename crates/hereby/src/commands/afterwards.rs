@@ -63,18 +63,15 @@ impl Session<'_> {
                 due,
             } => {
                 let due_at = due.resolve(self.now);
-                let said = format!("{owner} sees to it until {}.", date(due_at));
+                let whose = format!(": {owner} sees to it by {}", date(due_at));
                 let verb = OpenFollowup {
                     due_at,
                     incident,
                     owner,
                     text,
                 };
-                self.does(verb, said).await?;
-                if !self.out.is_json() {
-                    self.next("followups");
-                }
-                Ok(())
+                self.opens(incident, verb, ("Follow-up", "followup"), &whose)
+                    .await
             }
             FollowupVerb::Change {
                 incident,

@@ -256,8 +256,11 @@ pub(super) fn cited(timeline: &Timeline) -> Vec<Cited> {
             _ => continue,
         };
         for file in found {
-            if files.iter().all(|other| other.sha256 != file.sha256) {
-                files.push(file);
+            match files.iter_mut().find(|other| other.sha256 == file.sha256) {
+                // A note only cites it; attached, somebody says where it came from.
+                Some(other) if other.source.is_none() => *other = file,
+                Some(_) => {}
+                None => files.push(file),
             }
         }
     }

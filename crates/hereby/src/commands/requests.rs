@@ -45,7 +45,16 @@ impl Session<'_> {
     async fn redact(&self, args: RedactArgs) -> Result<(), Failure> {
         if let Some(incident) = args.incident {
             let said = format!("What was sealed in {incident} is erased.");
-            return self.does(RedactIncident { incident }, said).await;
+            self.does(RedactIncident { incident }, said).await?;
+            let page = format!("/api/v1/incidents/{incident}");
+            let page: Result<wire::IncidentPage, Failure> = self.client.read(&page).await;
+            let shown = page.and_then(|page| wire::one::<wire::Incident>(&page.incident));
+            if shown.is_ok_and(|shown| !shown.private) {
+                self.out.warn(&format!(
+                    "{incident} is not private: its text stays on the record, only its files go"
+                ));
+            }
+            return Ok(());
         }
         // clap sees to it that one of the two is there.
         let Some(person) = args.person else {
@@ -180,7 +189,11 @@ fn wanted(request: &wire::Request) -> String {
         other => format!("{name} {other}"),
     });
     let args: Vec<String> = args.collect();
-    format!("{}: {}", request.command, args.join(", "))
+    let why = request.why.as_ref().map(super::tell::opened);
+    let because = why
+        .map(|why| format!(", because: {why}"))
+        .unwrap_or_default();
+    format!("{}: {}{because}", request.command, args.join(", "))
 }
 
 /// What a request waits for, in a sentence.

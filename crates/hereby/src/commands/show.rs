@@ -180,7 +180,11 @@ fn properties(incident: &wire::Incident, now: Timestamp) -> Vec<Property> {
             )
         }
         None if incident.resolved_at.is_some() => {
-            ("acknowledged", "never".to_owned(), Style::Plain)
+            let never = match incident.reopened_at {
+                Some(_) => "not since it was reopened",
+                None => "never",
+            };
+            ("acknowledged", never.to_owned(), Style::Plain)
         }
         None => ("acknowledged", "by nobody yet".to_owned(), Style::Bad),
     });

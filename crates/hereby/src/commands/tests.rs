@@ -323,8 +323,8 @@ sil-2    2017-12-21 10:00:00Z  2 h   service=x
 sil-3    2017-12-21 10:00:00Z  2 h   service=x
 "
     );
-    assert!(ran.requests[0].starts_with("GET /api/v1/silences?limit=500 "));
-    assert!(ran.requests[1].starts_with("GET /api/v1/silences?limit=500&after=sil-2 "));
+    assert!(ran.requests[0].starts_with("GET /api/v1/silences?limit=1000 "));
+    assert!(ran.requests[1].starts_with("GET /api/v1/silences?limit=1000&after=sil-2 "));
 }
 
 #[tokio::test]

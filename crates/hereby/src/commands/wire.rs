@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{
-    Actor, AlertId, IncidentId, Line, Name, PersonName, ServiceName, Severity, TeamName, Timestamp,
-    TokenId,
+    Actor, AlertId, IncidentId, Line, Name, PersonName, Prose, ServiceName, Severity, TeamName,
+    Timestamp, TokenId,
 };
 use record::act::Act;
 use record::kinds::access::Scope;
@@ -239,6 +239,9 @@ pub(super) struct Request {
     pub(super) args: Value,
     pub(super) by: Actor,
     pub(super) at: Timestamp,
+    /// The reason given.
+    #[serde(default)]
+    pub(super) why: Option<Sealable<Prose>>,
     /// How many others must approve.
     pub(super) approvals: usize,
     pub(super) approved: BTreeSet<PersonName>,

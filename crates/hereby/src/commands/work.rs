@@ -4,6 +4,7 @@
 //! Files are in [`super::files`], what people read and knew in [`super::reading`].
 
 use base::{ActId, IncidentId};
+use record::command::Verb;
 use record::command::{
     AnswerQuestion, Ask, AssignTask, CloseTask, Correct, Decide, Join, Leave, NameContact,
     OpenTask, Relate, RemoveContact, SetUpdateClock, StartChecklist, StateImpact, TickStep,
@@ -17,7 +18,6 @@ use crate::cli::work::{
     CorrectArgs, DecideArgs, ImpactArgs, JoinArgs, LeaveArgs, QuestionsArgs, RelateArgs, StepArg,
     TaskArgs, TaskVerb, WorkVerb,
 };
-use crate::client::Done;
 use crate::exit::{Exit, Failure};
 
 pub(super) mod lists;
@@ -95,9 +95,7 @@ impl Session<'_> {
                     owner,
                     text,
                 };
-                let done = self.send(verb).await?;
-                self.did_numbered(incident, &done, ("Task", "task"), &whose)
-                    .await
+                self.opens(incident, verb, ("Task", "task"), &whose).await
             }
             TaskVerb::Give {
                 incident,
@@ -154,8 +152,7 @@ impl Session<'_> {
             person,
             text,
         };
-        let done = self.send(verb).await?;
-        self.did_numbered(incident, &done, ("Question", "question"), &whom)
+        self.opens(incident, verb, ("Question", "question"), &whom)
             .await
     }
 
@@ -189,8 +186,7 @@ impl Session<'_> {
                     incident,
                     who,
                 };
-                let done = self.send(verb).await?;
-                self.did_numbered(incident, &done, ("Point of contact", "contact"), "")
+                self.opens(incident, verb, ("Point of contact", "contact"), "")
                     .await
             }
             ContactVerb::Remove { incident, contact } => {
@@ -222,8 +218,8 @@ impl Session<'_> {
         match args.verb {
             ChecklistVerb::Start { incident, runbook } => {
                 let from = format!(" from {runbook}");
-                let done = self.send(StartChecklist { incident, runbook }).await?;
-                self.did_numbered(incident, &done, ("Checklist", "checklist"), &from)
+                let verb = StartChecklist { incident, runbook };
+                self.opens(incident, verb, ("Checklist", "checklist"), &from)
                     .await
             }
             ChecklistVerb::List { incident } => self.checklists(incident).await,
@@ -333,30 +329,31 @@ impl Session<'_> {
         self.does(verb, format!("Said what {incident} did.")).await
     }
 
-    /// Says what was done, and prints the number that it got. `what`: its name in a sentence, and in
-    /// the act that made it.
-    async fn did_numbered(
+    /// Opens something that gets a number, and prints it. `what`: its name in a sentence, and in the
+    /// act that made it.
+    pub(super) async fn opens(
         &self,
         incident: IncidentId,
-        done: &Done,
+        verb: impl Into<Verb>,
         what: (&str, &str),
         more: &str,
     ) -> Result<(), Failure> {
-        if self.out.is_json() {
-            return Ok(());
-        }
+        let (id, done) = self.submit(verb.into()).await?;
         let number = match done.receipts.first() {
             Some(receipt) => self.number_in(receipt.act, what.1).await,
             None => Err(Failure::new(Exit::Internal, "no act came back")),
         };
+        if self.out.is_json() {
+            return self.document(id, &done, number.ok());
+        }
         match number {
             Ok(number) => {
-                self.did(done, format!("{} {number} of {incident}{more}.", what.0));
+                self.did(&done, format!("{} {number} of {incident}{more}.", what.0));
                 self.out.data(number.to_string())
             }
             // It happened; that its number can't be read is another matter.
             Err(failure) => {
-                self.did(done, format!("{} of {incident}{more}.", what.0));
+                self.did(&done, format!("{} of {incident}{more}.", what.0));
                 let why = failure.what;
                 self.out
                     .warn(&format!("which number it got can't be read: {why}"));

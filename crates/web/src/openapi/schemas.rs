@@ -362,6 +362,7 @@ fn prepared() -> Value {
             "act": reference("ActId"),
             "by": reference("Actor"),
             "at": reference("Timestamp"),
+            "why": {"anyOf": [reference("SealableText"), {"type": "null"}]},
             "approvals": reference("Index"),
             "approved": list(reference("PersonName")),
             "due_at": maybe("Timestamp"),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use base::{AlertId, PersonName, Timestamp};
+use base::{AlertId, Name, PersonName, Timestamp};
 use engine::State;
-use incident::{Alert, Person};
+use incident::{Alert, Person, Request};
 use serde_json::{Value, json};
 
 use super::{LIMIT, Page, get, optional};
@@ -100,13 +100,7 @@ fn prepared() -> Vec<Route> {
                 |name, template, _| render::template(name, template),
             ))
         }),
-        named("requests", "Request", |call| {
-            Box::pin(list(
-                call,
-                |state| &state.incidents.requests.waiting,
-                render::request,
-            ))
-        }),
+        named("requests", "Request", |call| Box::pin(requests(call))),
     ]
 }
 
@@ -229,7 +223,7 @@ async fn people(call: Call) -> Answer {
 }
 
 async fn heartbeats(call: Call) -> Answer {
-    let (limit, after) = (call.limit()?, call.query_as::<base::Name>("after")?);
+    let (limit, after) = (call.limit()?, call.query_as::<Name>("after")?);
     let view = call.site.engine().view();
     let found: Vec<_> = view.read(|state| {
         let all = state.incidents.heartbeats.iter();
@@ -247,4 +241,33 @@ async fn heartbeats(call: Call) -> Answer {
         items: shown.collect::<Vec<Value>>(),
         next: page.next,
     })
+}
+
+/// What waits, with the reasons given, as far as the caller sees what it is about.
+async fn requests(call: Call) -> Answer {
+    let (limit, after) = (call.limit()?, call.query_as::<Name>("after")?);
+    let sight = call.caller.sight();
+    let page = call.site.blocking(move |site| {
+        let found: Vec<(Name, Request)> = site.engine().view().read(|state| {
+            let all = state.incidents.requests.waiting.iter();
+            all.filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after))
+                .filter(|(name, _)| sight.sees_request(state, name))
+                .take(limit + 1)
+                .map(|(name, request)| (name.clone(), request.clone()))
+                .collect()
+        });
+        let page = Page::cut(found, limit, |(name, _)| json!(name));
+        let items = page.items.iter();
+        let items: Result<Vec<Value>, Problem> = items
+            .map(|(name, request)| {
+                let made = render::act_seen(site, &request.act, sight.open)?;
+                Ok(render::request(name, request, made.and_then(|act| act.why)))
+            })
+            .collect();
+        Ok(Page {
+            items: items?,
+            next: page.next,
+        })
+    });
+    reply::json(&page.await?)
 }

@@ -1,7 +1,8 @@
 //! What is shown of the work in an incident, of its review, and of what is written down before one.
 
-use base::{Name, Timestamp};
+use base::{Name, Prose};
 use incident::{Request, Review, Runbook, Template, Work};
+use record::sealed::Sealable;
 use serde_json::{Value, json};
 
 /// The work; what was written in it stands in the timeline.
@@ -109,7 +110,7 @@ pub(crate) fn template(name: &Name, template: &Template) -> Value {
 }
 
 /// A request that waits.
-pub(crate) fn request(name: &Name, request: &Request, _: Timestamp) -> Value {
+pub(crate) fn request(name: &Name, request: &Request, why: Option<Sealable<Prose>>) -> Value {
     // Written by hereby itself, as canonical JSON.
     let args: Value = serde_json::from_str(&request.args).unwrap_or_default();
     json!({
@@ -119,6 +120,7 @@ pub(crate) fn request(name: &Name, request: &Request, _: Timestamp) -> Value {
         "act": request.act,
         "by": request.by,
         "at": request.at,
+        "why": why,
         "approvals": request.approvals,
         "approved": request.approved,
         "due_at": request.due_at,

@@ -186,6 +186,7 @@ impl Files {
                 let text = text::read_text(file, FILE_BYTES_MAX)?;
                 toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end().into()))?
             }
+            _ if !file.exists() => return Err(wrong("it does not exist".to_owned())),
             _ => return Err(wrong("it ends neither in .toml nor in .md".to_owned())),
         };
         for (key, verb) in page.verbs() {

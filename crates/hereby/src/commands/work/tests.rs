@@ -30,7 +30,7 @@ async fn a_task_is_printed_with_the_number_that_it_got() {
     let act = json!({ "index": 42, "act": { "body": { "task": 3, "text": "x" } } });
     let opened = happened("incident.task_opened/1");
     let line = ["task", "add", "7", "Ask the processor", "--owner", "kim"];
-    let ran = ran(&line, [opened, answer(200, &act)]).await;
+    let ran = ran(&line, [opened, page(&[]), answer(200, &act)]).await;
     ran.outcome.unwrap();
     assert_eq!(ran.stdout, "3\n");
     assert_eq!(ran.stderr, "Task 3 of INC-7 for kim.  (entry 42)\n");
