@@ -98,6 +98,41 @@ pub(crate) fn entries_from(
     Ok((found, bytes))
 }
 
+/// The entries with these indexes, in order, as many as fit a page, and how many bytes they have.
+/// Where they lie close together they are read in one go.
+pub(super) fn entries_at(
+    entries: &dyn Entries,
+    indexes: &[u64],
+) -> Result<(Placed, usize), Problem> {
+    let (mut found, mut bytes) = (Placed::new(), 0);
+    let (Some(first), Some(last)) = (indexes.first(), indexes.last()) else {
+        return Ok((found, bytes));
+    };
+    let wanted = indexes.len() as u64;
+    if last - first < wanted.saturating_mul(2) {
+        let mut rest = indexes.iter().peekable();
+        entries.scan(*first, &mut |index, entry| {
+            if rest.next_if(|wanted| **wanted == index).is_some() {
+                bytes += entry.len();
+                found.push((index, entry.to_vec()));
+            }
+            rest.peek().is_some() && bytes <= PAGE_BYTES_MAX
+        })?;
+        return Ok((found, bytes));
+    }
+    for index in indexes {
+        let Some(entry) = entries.entry(*index)? else {
+            break;
+        };
+        bytes += entry.len();
+        found.push((*index, entry));
+        if bytes > PAGE_BYTES_MAX {
+            break;
+        }
+    }
+    Ok((found, bytes))
+}
+
 /// A page of acts: `limit` of them, or as many as fit.
 pub(super) fn placed(
     site: &Site,

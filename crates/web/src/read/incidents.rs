@@ -7,7 +7,7 @@ use record::act::Subject;
 use record::kinds::access::Scope;
 use serde_json::{Value, json};
 
-use super::acts::{PAGE_BYTES_MAX, placed};
+use super::acts::{entries_at, placed};
 use super::{AFTER, LIMIT, Page, get, optional, part};
 use crate::call::Call;
 use crate::problem::Problem;
@@ -176,18 +176,7 @@ async fn timeline(call: Call) -> Answer {
     let page = call.site.blocking(move |site| {
         let entries = site.engine().entries();
         let indexes = entries.of_subject(&Subject::Incident(id), from, limit + 1)?;
-        let mut found = Vec::new();
-        let mut bytes = 0;
-        for index in indexes {
-            let Some(entry) = entries.entry(index)? else {
-                break;
-            };
-            bytes += entry.len();
-            found.push((index, entry));
-            if bytes > PAGE_BYTES_MAX {
-                break;
-            }
-        }
+        let (found, bytes) = entries_at(entries.as_ref(), &indexes)?;
         placed(site, found, limit, bytes, &sight)
     });
     reply::json(&page.await?)
