@@ -32,14 +32,18 @@ allowed() {
             members "$group" | sed "s/^/$sign/"
         done
     done >"$dir/filter"
-    grep '^+' "$dir/filter" | cut -c2- | sort -u >"$dir/plus"
-    grep '^-' "$dir/filter" | cut -c2- | sort -u >"$dir/minus" || true
-    comm -23 "$dir/plus" "$dir/minus"
+    # In order, as systemd reads them: what is said last counts.
+    awk '{ call = substr($0, 2) } /^\+/ { yes[call] = 1 } /^-/ { delete yes[call] }
+        END { for (call in yes) print call }' "$dir/filter" | sort
 }
 
 # The calls of a group, and of the groups in it.
 members() {
     local member
+    if [[ $1 != @* ]]; then
+        echo "$1"
+        return
+    fi
     systemd-analyze syscall-filter "$1" | sed -n 's/^ *\([@a-z][@a-z0-9_-]*\).*/\1/p' |
         sed 1d | while read -r member; do
         case $member in

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use base::{ActId, CommandDigest, CommandId, IncidentId, Proof, Timestamp};
 use record::act::{Act, Subject, act_id};
+use record::command::Verb;
 use record::hash::{self, Hash};
 use record::kinds::Body;
 use record::kinds::incident::Role;
@@ -141,6 +142,8 @@ pub struct Audit {
     unknown: u64,
     /// The command of the last act and the act's place in it, where the record says which it was.
     command: Option<(CommandId, u32, CommandDigest)>,
+    /// The command that carried a request out last.
+    settled: Option<CommandDigest>,
     known: BTreeSet<(Invariant, String)>,
     found: Vec<Violation>,
 }
@@ -335,28 +338,53 @@ impl Audit {
     }
 
     fn judge_approvals(&mut self, index: u64, act: &Act) {
+        let erases = matches!(
+            act.body,
+            Body::IncidentRedacted(_) | Body::PersonRedacted(_)
+        );
+        if erases && self.settled != Some(act.evidence.digest) {
+            let what = format!("entry {index} erases what no request asked for");
+            self.violated(Invariant::Approvals, index.to_string(), Some(index), what);
+        }
         let Subject::Request(name) = &act.subject else {
             return;
         };
         let Some(request) = self.state.incidents.requests.waiting.get(name) else {
             return;
         };
+        let approver = act.actor.person();
+        let gives_a_key_to = match request.verb() {
+            Ok(Verb::EnrollKey(enroll)) => Some(enroll.person),
+            _ => None,
+        };
+        let too_soon = |at: Option<Timestamp>| at.is_some_and(|at| act.at < at);
+        let few = request.approved.len() < usize::from(request.approvals);
         let what = match &act.body {
-            Body::RequestApproved(_) if act.actor == request.by => {
-                format!("entry {index} approves {name}, which the same person asked for")
+            Body::RequestApproved(_) if approver.is_none() || approver == request.by.person() => {
+                Some("is an approval by nobody else than whoever asked")
             }
             Body::RequestApproved(_) if !matches!(act.evidence.proof, Proof::Key(_)) => {
-                format!("entry {index} approves {name} without a key")
+                Some("is an approval without a key")
             }
-            Body::RequestCarriedOut(done)
-                if done.ground == Ground::Approved
-                    && request.approved.len() < usize::from(request.approvals) =>
-            {
-                format!("entry {index} does {name} before enough others approved it")
+            Body::RequestApproved(_) if approver == gives_a_key_to.as_ref() => {
+                Some("is an approval of one's own key")
             }
-            _ => return,
+            Body::RequestCarriedOut(done) => match done.ground {
+                Ground::Approved if few => Some("is done before enough others approved it"),
+                Ground::Approved if too_soon(request.not_before) => Some("is done too soon"),
+                Ground::Waited if too_soon(request.due_at) => Some("is done before its time"),
+                Ground::Overridden if act.why.is_none() => Some("is overridden without a reason"),
+                _ => None,
+            },
+            _ => None,
         };
-        self.violated(Invariant::Approvals, index.to_string(), Some(index), what);
+        if matches!(act.body, Body::RequestCarriedOut(_)) {
+            self.settled = Some(act.evidence.digest);
+        }
+        if let Some(what) = what {
+            let what = format!("entry {index}, about {name}, {what}");
+            self.violated(Invariant::Approvals, index.to_string(), Some(index), what);
+        }
     }
 
     fn judge_roles(&mut self, index: u64, act: &Act) {

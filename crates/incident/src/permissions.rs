@@ -212,7 +212,7 @@ impl State {
         let Some(summary) = self.summary(id) else {
             return true;
         };
-        let declared = crate::roles::person_of(&summary.declared_by) == Some(person);
+        let declared = summary.declared_by.person() == Some(person);
         if declared || summary.involved().contains(person) {
             return true;
         }

@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::hear::deed_id;
 use crate::refusal::{at_most, forbidden, needs_reason, wrong_state};
-use crate::roles::person_of;
 use crate::{Context, Deed, Draft, Reason, Refusal, State};
 
 const REQUESTS_MAX: usize = 200;
@@ -179,7 +178,7 @@ impl Requests {
             }
             Body::RequestApproved(_) => {
                 if let (Some(request), Some(person)) =
-                    (self.waiting.get_mut(name), person_of(&act.actor))
+                    (self.waiting.get_mut(name), act.actor.person())
                 {
                     request.approved.insert(person.clone());
                 }
@@ -218,7 +217,7 @@ pub fn guard(
             grant.permission == Permission::Admin && state.directory.admins() >= 2
         }
         Verb::EnrollKey(enroll) => {
-            let by_own_key = context.signed && person_of(context.actor) == Some(&enroll.person);
+            let by_own_key = context.signed && context.actor.person() == Some(&enroll.person);
             keyed && !by_own_key
         }
         _ => false,
@@ -324,7 +323,7 @@ fn approve(
 ) -> Result<Settlement, Refusal> {
     let request = waiting(state, name)?;
     let person = signer(context, "an approval")?;
-    if person_of(&request.by) == Some(person) {
+    if request.by.person() == Some(person) {
         return forbidden(format!(
             "{person} asked for {name}, and nobody approves their own request: ask somebody else"
         ));
@@ -368,7 +367,7 @@ fn override_it(state: &State, name: &Name, context: &Context<'_>) -> Result<Sett
 
 fn withdraw(state: &State, name: &Name, context: &Context<'_>) -> Result<Settlement, Refusal> {
     let request = waiting(state, name)?;
-    let same = match (person_of(&request.by), person_of(context.actor)) {
+    let same = match (request.by.person(), context.actor.person()) {
         (Some(asked), Some(asks)) => asked == asks,
         _ => request.by == *context.actor,
     };

@@ -75,7 +75,7 @@ fn assigned(
 pub(crate) fn hand_over(state: &State, verb: &HandOver, actor: &Actor) -> Decision {
     let summary = open(state, verb.incident)?;
     let holders: Vec<&PersonName> = summary.holders(verb.role).collect();
-    let from = match (person_of(actor), holders.as_slice()) {
+    let from = match (actor.person(), holders.as_slice()) {
         (Some(person), holders) if holders.contains(&person) => person,
         (None, [only]) => only,
         (Some(person), _) => {
@@ -103,7 +103,7 @@ pub(crate) fn hand_over(state: &State, verb: &HandOver, actor: &Actor) -> Decisi
 
 pub(crate) fn accept(state: &State, verb: &Accept, actor: &Actor) -> Decision {
     let summary = open(state, verb.incident)?;
-    let Some(person) = person_of(actor) else {
+    let Some(person) = actor.person() else {
         return forbidden("only who was asked accepts: say who you are with --as".to_owned());
     };
     let offers = state.incidents.get(&verb.incident).map(|it| &it.offers);
@@ -155,7 +155,7 @@ pub(crate) fn waive(state: &State, verb: &Waive, context: &Context<'_>) -> Decis
     }
     needs_reason(context, "a waiver")?;
     let alone = summary.involved().iter().all(|it| **it == verb.person);
-    if person_of(context.actor) == Some(&verb.person) && !alone {
+    if context.actor.person() == Some(&verb.person) && !alone {
         return forbidden(format!(
             "nobody waives for themselves while others work on {}: ask one of them",
             verb.incident
@@ -228,15 +228,6 @@ pub(crate) fn named<'a>(actor: &'a Actor, rule: &str) -> Result<Option<&'a Perso
         } => forbidden(format!(
             "{rule}: say who you are (--as NAME, or --sign KEY)"
         )),
-        actor => Ok(person_of(actor)),
-    }
-}
-
-/// The person who acts, or on whose behalf it is done.
-pub(crate) fn person_of(actor: &Actor) -> Option<&PersonName> {
-    match actor {
-        Actor::Person { id } => Some(id),
-        Actor::Uid { on_behalf_of, .. } => on_behalf_of.as_ref(),
-        Actor::Service { .. } | Actor::System { .. } => None,
+        actor => Ok(actor.person()),
     }
 }

@@ -25,7 +25,7 @@ use crate::commands::{Decision, known, one, open, whole};
 use crate::directory::is_somebody;
 use crate::incidents::Summary;
 use crate::refusal::{at_most, forbidden, needs_reason, out_of_range, wrong_state};
-use crate::roles::{has, named, person_of};
+use crate::roles::{has, named};
 use crate::{Context, Draft, Reason, Refusal, State};
 
 const PEOPLE_MAX: usize = 1_000;
@@ -68,7 +68,7 @@ fn meant<'a>(
     named: Option<&'a PersonName>,
     context: &Context<'a>,
 ) -> Result<&'a PersonName, Refusal> {
-    named.or_else(|| person_of(context.actor)).ok_or_else(|| {
+    named.or_else(|| context.actor.person()).ok_or_else(|| {
         Refusal::new(
             Reason::OutOfRange,
             "nobody can tell who you are: name the person, or say who you are with --as",
