@@ -75,9 +75,9 @@ pub struct Summary {
     pub id: IncidentId,
     /// What it did, as far as somebody said.
     pub impact: ImpactStated,
-    /// Who works on it.
+    /// Who works on it without a role.
     pub people: BTreeSet<PersonName>,
-    /// Who ever had operations.
+    /// Who had operations once, and has it no more.
     pub operated: BTreeSet<PersonName>,
     /// Its text is sealed.
     pub private: bool,
@@ -195,6 +195,7 @@ impl Incident {
             Body::IncidentRelieved(relieved) => {
                 if let Some(holders) = summary.roles.get_mut(&relieved.role) {
                     holders.remove(&relieved.person);
+                    summary.stays_on(relieved.role, &relieved.person);
                 }
                 self.let_offers_go();
             }
@@ -291,13 +292,20 @@ impl Summary {
 
     fn assign(&mut self, assigned: &Assigned) {
         let holders = self.roles.entry(assigned.role).or_default();
-        if let Some(replaced) = &assigned.replaces {
-            holders.remove(replaced);
-        }
+        let lost = assigned.replaces.as_ref();
+        let lost = lost.filter(|replaced| holders.remove(replaced));
         holders.insert(assigned.person.clone());
-        self.people.insert(assigned.person.clone());
-        if assigned.role == Role::Operations {
-            self.operated.insert(assigned.person.clone());
+        if let Some(person) = lost {
+            self.stays_on(assigned.role, person);
+        }
+    }
+
+    /// Who has a role no more works on it still. Only then are they kept here: who has which role
+    /// stands in `roles`, of a hundred thousand closed incidents as well.
+    fn stays_on(&mut self, role: Role, person: &PersonName) {
+        self.people.insert(person.clone());
+        if role == Role::Operations {
+            self.operated.insert(person.clone());
         }
     }
 }

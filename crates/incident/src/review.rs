@@ -292,9 +292,9 @@ fn publish(state: &State, verb: &PublishReview, context: &Context<'_>) -> Decisi
             verb.incident
         ));
     }
-    if !summary.operated.is_empty()
+    if summary.ever_operated().next().is_some()
         && let Some(person) = named(context.actor, "operations don't publish")?
-        && summary.operated.contains(person)
+        && summary.ever_operated().any(|it| it == person)
         && !summary.waived.contains(person)
     {
         return Err(Refusal::new(

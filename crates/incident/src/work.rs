@@ -80,7 +80,7 @@ fn join(state: &State, verb: &Join, context: &Context<'_>) -> Decision {
     let summary = open(state, verb.incident)?;
     let person = meant(verb.person.as_ref(), context)?;
     is_somebody(person)?;
-    if summary.people.contains(person) {
+    if summary.involved().contains(person) {
         return wrong_state(format!("{person} works on {} already", verb.incident));
     }
     at_most(
@@ -95,14 +95,18 @@ fn join(state: &State, verb: &Join, context: &Context<'_>) -> Decision {
 fn leave(state: &State, verb: &Leave, context: &Context<'_>) -> Decision {
     let summary = known(state, verb.incident)?;
     let person = meant(verb.person.as_ref(), context)?;
-    if !summary.people.contains(person) {
+    if !summary.involved().contains(person) {
         return wrong_state(format!("{person} does not work on {}", verb.incident));
     }
     let held = summary.roles.iter().find(|(_, held)| held.contains(person));
-    if let Some((role, _)) = held
-        && summary.is_open()
-    {
+    if let Some((role, _)) = held {
         let role = role.as_str();
+        if !summary.is_open() {
+            return wrong_state(format!(
+                "{person} was {role} of {} when it was closed, and stays so",
+                verb.incident
+            ));
+        }
         return wrong_state(format!(
             "{person} is {role} of {0}: who leaves hands that over first. hereby hand-over {0} \
              {role} PERSON, or hereby relieve {0} {role} {person}",
@@ -470,6 +474,11 @@ impl Summary {
             .iter()
             .chain(self.roles.values().flatten())
             .collect()
+    }
+
+    /// Everybody who has operations, or had.
+    pub(crate) fn ever_operated(&self) -> impl Iterator<Item = &PersonName> {
+        self.holders(Role::Operations).chain(&self.operated)
     }
 
     pub(crate) fn operates(&self, person: &PersonName) -> bool {

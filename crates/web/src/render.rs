@@ -59,7 +59,7 @@ pub(crate) fn summary(site: &Site, summary: &Summary, open: bool) -> Result<Valu
         "touched_at": summary.touched_at,
         "roles": roles,
         "acts": summary.acts,
-        "people": summary.people,
+        "people": summary.involved(),
         "impact": summary.impact,
         "redacted": summary.redacted,
         "relations": summary
