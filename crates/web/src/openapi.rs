@@ -42,7 +42,12 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn serve(call: Call) -> Answer {
-    Ok(with_type(call.site.openapi.clone(), JSON, Keep::Never))
+    let version = call.site.options.version;
+    let text = call
+        .site
+        .openapi
+        .get_or_init(|| document(version).to_string().into());
+    Ok(with_type(text.clone(), JSON, Keep::Never))
 }
 
 /// The document, for this version of hereby.
@@ -67,6 +72,7 @@ pub fn document(version: &str) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas::all(),
+            "responses": problems(),
             "securitySchemes": {"token": {
                 "type": "http",
                 "scheme": "bearer",
@@ -169,39 +175,57 @@ fn responses(route: &Route) -> Value {
     }
     responses.insert(gives.status.to_string(), good);
     for status in route.problems() {
-        let mut content = json!({PROBLEM_JSON: {"schema": reference("Problem")}});
-        if let (400, Access::TokenInBody(_), Value::Object(media)) =
-            (status, route.access, &mut content)
-        {
+        let problem = match (status, route.access) {
             // What PagerDuty itself answers to a malformed event.
-            media.insert(
-                JSON.to_owned(),
-                json!({"schema": reference("InvalidEvent")}),
-            );
-        }
-        let problem = json!({"description": says(status), "content": content});
+            (400, Access::TokenInBody(_)) => json!({
+                "description": "The request is malformed",
+                "content": {
+                    PROBLEM_JSON: {"schema": reference("Problem")},
+                    JSON: {"schema": reference("InvalidEvent")},
+                },
+            }),
+            _ => json!({"$ref": format!("#/components/responses/Problem{status}")}),
+        };
         responses.insert(status.to_string(), problem);
     }
     Value::Object(responses)
 }
 
-fn says(status: u16) -> &'static str {
-    match status {
-        400 => "The request is malformed",
-        401 => "No valid token was sent",
-        403 => "The caller may not do this",
-        404 => "There is no such thing",
-        408 => "The body came too slowly",
-        409 => "Not possible as things are, or the id came before with something else",
-        413 => "The body is too large",
-        415 => "The body must be JSON",
-        422 => "An argument is out of its range",
-        500 => "Something in hereby is broken",
-        503 => "Too much at once, or hereby is stopping: try again after `Retry-After`",
-        504 => "Nobody can say whether it happened: send it again with the same id",
-        507 => "The disk is full",
-        _ => "A problem",
-    }
+/// What each status of a failure says, written once: nearly every operation has most of them.
+const PROBLEMS: [(u16, &str); 13] = [
+    (400, "The request is malformed"),
+    (401, "No valid token was sent"),
+    (403, "The caller may not do this"),
+    (404, "There is no such thing"),
+    (408, "The body came too slowly"),
+    (
+        409,
+        "Not possible as things are, or the id came before with something else",
+    ),
+    (413, "The body is too large"),
+    (415, "The body must be JSON"),
+    (422, "An argument is out of its range"),
+    (500, "Something in hereby is broken"),
+    (
+        503,
+        "Too much at once, or hereby is stopping: try again after `Retry-After`",
+    ),
+    (
+        504,
+        "Nobody can say whether it happened: send it again with the same id",
+    ),
+    (507, "The disk is full"),
+];
+
+fn problems() -> Map<String, Value> {
+    PROBLEMS
+        .into_iter()
+        .map(|(status, says)| {
+            let content = json!({PROBLEM_JSON: {"schema": reference("Problem")}});
+            let problem = json!({"description": says, "content": content});
+            (format!("Problem{status}"), problem)
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Everything the handlers share: the engine, what the binary handed in, and the counts that bound
 //! how much goes on at once.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base::Timestamp;
@@ -51,7 +51,8 @@ pub(crate) struct Site {
     pub(crate) options: Options,
     pub(crate) metrics: Metrics,
     pub(crate) rates: Rates,
-    pub(crate) openapi: Bytes,
+    /// The description of the API, made when somebody first asks for it.
+    pub(crate) openapi: OnceLock<Bytes>,
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) event_streams: Arc<Semaphore>,
     /// Places for bodies of senders who are not known yet.
@@ -69,7 +70,7 @@ impl Site {
         let site = Site {
             metrics: Metrics::new(),
             rates: Rates::new(limits),
-            openapi: crate::openapi::document(options.version).to_string().into(),
+            openapi: OnceLock::new(),
             requests: Arc::new(Semaphore::new(limits.requests_max)),
             event_streams: Arc::new(Semaphore::new(limits.event_streams_max)),
             strangers: Arc::new(Semaphore::new(limits.strangers_max)),

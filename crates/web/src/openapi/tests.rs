@@ -76,14 +76,17 @@ fn two_schemas_never_have_one_name() {
 #[test]
 fn every_reference_leads_somewhere() {
     let document = document("0");
-    let schemas = document["components"]["schemas"].as_object().unwrap();
     let mut used = BTreeSet::new();
     references(&document, &mut used);
     for name in &used {
-        assert!(schemas.contains_key(name), "there is no schema {name}");
+        let target = document.pointer(&format!("/components/{name}"));
+        assert!(target.is_some(), "there is no {name}");
     }
-    for name in schemas.keys() {
-        assert!(used.contains(name), "nothing refers to {name}");
+    for kind in ["schemas", "responses"] {
+        for name in document["components"][kind].as_object().unwrap().keys() {
+            let name = format!("{kind}/{name}");
+            assert!(used.contains(&name), "nothing refers to {name}");
+        }
     }
 }
 
@@ -91,12 +94,7 @@ fn references(value: &Value, used: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
             if let Some(Value::String(target)) = fields.get("$ref") {
-                used.insert(
-                    target
-                        .strip_prefix("#/components/schemas/")
-                        .unwrap()
-                        .to_owned(),
-                );
+                used.insert(target.strip_prefix("#/components/").unwrap().to_owned());
             }
             fields.values().for_each(|field| references(field, used));
         }

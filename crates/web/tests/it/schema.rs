@@ -13,7 +13,10 @@ pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| web::openapi_docu
 pub(crate) fn check(method: &str, path: &str, reply: &Reply) {
     let operation = &DOCUMENT["paths"][path][method.to_lowercase()];
     assert!(operation.is_object(), "{method} {path} is not documented");
-    let answer = &operation["responses"][reply.status.to_string()];
+    let mut answer = &operation["responses"][reply.status.to_string()];
+    if let Some(shared) = answer["$ref"].as_str() {
+        answer = DOCUMENT.pointer(shared.trim_start_matches('#')).unwrap();
+    }
     let at = format!("{method} {path} {}", reply.status);
     assert!(
         answer.is_object(),
