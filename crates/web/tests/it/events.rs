@@ -210,6 +210,8 @@ fn on_the_local_socket_only_a_token_ends_a_stream() {
     user.write_all(&ask.bytes()).unwrap();
     holder.write_all(&ask.token(&token).bytes()).unwrap();
     let (mut text, mut piece) = (String::new(), [0; 4096]);
+    // Both streams have begun before the token ends.
+    assert!(holder.read(&mut piece).unwrap() > 0);
     let mut until = |wanted: &str| {
         while !text.contains(wanted) {
             let count = user.read(&mut piece).unwrap();
