@@ -20,6 +20,7 @@ enum Place {
 const PLACES: &[(&str, Place)] = &[
     ("base", Place::Layer(0)),
     ("record", Place::Layer(1)),
+    ("language", Place::Layer(1)),
     ("policy", Place::Layer(1)),
     ("signal", Place::Layer(1)),
     ("detect", Place::Layer(2)),
