@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{self, Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Name, PersonName, TokenId};
+use crate::{Name, PersonName, SessionId, TokenId};
 
 /// Who acted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -134,6 +134,8 @@ pub enum Proof {
     LocalUid,
     /// A bearer token.
     Token(TokenId),
+    /// A session in a browser: whoever has its cookie.
+    Session(SessionId),
     /// A signature by an enrolled key over the command.
     Key(Name),
 }

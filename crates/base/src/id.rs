@@ -213,6 +213,18 @@ word_id!(
         && bytes.iter().skip(4).all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 );
 word_id!(
+    /// Names somebody's session without giving it away: `ses-` and 16 hexadecimal digits.
+    SessionId, 20, "a session's id (`ses-` and 16 hexadecimal digits)",
+    |bytes| bytes.len() == 20 && bytes.starts_with(b"ses-")
+        && bytes.iter().skip(4).all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+);
+word_id!(
+    /// Names a link to sign in with, without giving it away: `log-` and 16 hexadecimal digits.
+    LoginId, 20, "a login's id (`log-` and 16 hexadecimal digits)",
+    |bytes| bytes.len() == 20 && bytes.starts_with(b"log-")
+        && bytes.iter().skip(4).all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+);
+word_id!(
     /// Names a key in the keystore: `incident/INC-7`, `person/sam`.
     KeyRef, 100, "a key reference such as incident/INC-7", is_visible
 );

@@ -10,8 +10,8 @@ mod time;
 
 pub use actor::{Actor, Proof};
 pub use id::{
-    ActId, AlertId, BadId, CommandDigest, CommandId, IncidentId, KeyRef, Name, PersonName,
-    ServiceName, Severity, TeamName, Tenant, TokenId,
+    ActId, AlertId, BadId, CommandDigest, CommandId, IncidentId, KeyRef, LoginId, Name, PersonName,
+    ServiceName, SessionId, Severity, TeamName, Tenant, TokenId,
 };
 pub use text::{BadText, Line, Prose, Text};
 pub use time::{BadTimestamp, Timestamp};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::{Actor, Name, PersonName, Timestamp, TokenId};
+use base::{Actor, LoginId, Name, PersonName, SessionId, Timestamp, TokenId};
 use incident::{Draft, Reason, Refusal};
 use record::act::{Act, Subject};
 use record::author::is_sound_key;
@@ -12,6 +12,8 @@ use record::kinds::Body;
 use record::kinds::access::{KeyEnrolled, KeyRevoked, Scope, TokenIssued, TokenRevoked};
 use record::note::{Algorithm, VerifierKey};
 use serde::{Deserialize, Serialize};
+
+use crate::sessions::{Login, Session};
 
 const TOKENS_MAX: usize = 1_000;
 const KEYS_MAX: usize = 1_000;
@@ -26,6 +28,10 @@ pub struct Access {
     pub keys: BTreeMap<Name, Key>,
     /// Whoever has or had one.
     pub keyed: BTreeSet<PersonName>,
+    /// Links to sign in with that were not used; expired ones go when the next is offered.
+    pub logins: BTreeMap<LoginId, Login>,
+    /// Sessions that were not ended; expired ones go when the next begins.
+    pub sessions: BTreeMap<SessionId, Session>,
 }
 
 /// A bearer token, without its secret.
@@ -67,6 +73,8 @@ pub fn scope_for(verb: &Verb) -> Scope {
         | Verb::RemoveService(_)
         | Verb::RedactIncident(_)
         | Verb::RedactPerson(_)
+        | Verb::OfferLogin(_)
+        | Verb::BeginSession(_)
         | Verb::RotateLogKey(_) => Scope::Admin,
         _ => Scope::Respond,
     }
@@ -99,7 +107,7 @@ impl Access {
             (Subject::Key(name), Body::KeyRevoked(_)) => {
                 self.keys.remove(name);
             }
-            _ => {}
+            _ => self.apply_session(act),
         }
     }
 
@@ -137,7 +145,7 @@ impl Access {
                 only_if(known, "key", &verb.key)
                     .map(|()| draft(Subject::Key(verb.key.clone()), KeyRevoked {}))
             }
-            _ => return None,
+            _ => return self.decide_session(verb, now),
         })
     }
 
@@ -219,23 +227,29 @@ impl Access {
 
 /// The id of the token whose secret has this hash.
 pub(crate) fn token_id(hash: &Hash) -> Option<TokenId> {
-    let digits: String = hash
-        .0
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("tok-{digits}").parse().ok()
+    named_by("tok", hash)
 }
 
-fn draft(subject: Subject, body: impl Into<Body>) -> Vec<Draft> {
+/// The id of a secret with this hash: a word for what it is, and the hash's first 16 digits.
+pub(crate) fn named_by<T: std::str::FromStr>(word: &str, hash: &Hash) -> Option<T> {
+    let digits = hash.0.iter().take(8).map(|byte| format!("{byte:02x}"));
+    format!("{word}-{}", digits.collect::<String>())
+        .parse()
+        .ok()
+}
+
+pub(crate) fn draft(subject: Subject, body: impl Into<Body>) -> Vec<Draft> {
     vec![Draft {
         subject,
         body: body.into(),
     }]
 }
 
-fn only_if(known: bool, what: &str, name: &impl std::fmt::Display) -> Result<(), Refusal> {
+pub(crate) fn only_if(
+    known: bool,
+    what: &str,
+    name: &impl std::fmt::Display,
+) -> Result<(), Refusal> {
     if known {
         return Ok(());
     }

@@ -24,8 +24,9 @@ use crate::judge::{Judge, own_id, timer, unreadable};
 use crate::lookup::{acts_on, find_command};
 use crate::ports::{Entries, Keystore};
 use crate::recent::Recent;
-use crate::request::{Input, Prepared, Transport, actor_of};
+use crate::request::{Input, Prepared};
 use crate::sealing::{erased_by, erased_keys, sealing_key};
+use crate::senders::{author, may_come_so, sender};
 use crate::settled::{Batch, Settled, SignalsSettled};
 use crate::state::State;
 
@@ -115,7 +116,7 @@ impl Decider {
                 .command(batch, prepared, now)
                 .unwrap_or_else(Settled::Refused),
             Input::Signals { transport, signals } => {
-                match self.sender(transport, Scope::Alerts, now) {
+                match sender(&self.state, transport, Scope::Alerts, now) {
                     Ok((actor, proof)) => {
                         Settled::Signals(self.signals(batch, signals, &actor, &proof, now))
                     }
@@ -125,7 +126,7 @@ impl Decider {
             Input::Beat {
                 transport,
                 heartbeat,
-            } => match self.sender(transport, Scope::Alerts, now) {
+            } => match sender(&self.state, transport, Scope::Alerts, now) {
                 Ok(_) => Settled::Beat(self.beat(heartbeat, now)),
                 Err(refusal) => Settled::Refused(refusal),
             },
@@ -242,27 +243,6 @@ impl Decider {
         self.leases.beat(&self.state.incidents, heartbeat, now)
     }
 
-    /// Who sends, if they may.
-    fn sender(
-        &self,
-        transport: &Transport,
-        scope: Scope,
-        now: Timestamp,
-    ) -> Result<(Actor, Proof), Refusal> {
-        let holder = match transport {
-            Transport::LocalUid(_) | Transport::Own(_) => None,
-            Transport::Token(id) => {
-                let token = self.state.access.valid_token(id, now)?;
-                if !token.scopes.contains(&scope) {
-                    let detail = format!("token {id} is not good for `{}`", scope.as_str());
-                    return Err(Refusal::new(Reason::Forbidden, detail));
-                }
-                Some(&token.actor)
-            }
-        };
-        Ok(actor_of(transport, None, None, holder))
-    }
-
     fn command(
         &mut self,
         batch: &mut Batch,
@@ -271,8 +251,13 @@ impl Decider {
     ) -> Result<Settled, Refusal> {
         let command = &prepared.command;
         own_id(&command.id)?;
-        let (sender, proof) = self.sender(&prepared.transport, scope_for(&command.verb), now)?;
-        let (actor, proof) = self.author(prepared, sender, proof)?;
+        let (whose, proof) = sender(
+            &self.state,
+            &prepared.transport,
+            scope_for(&command.verb),
+            now,
+        )?;
+        let (actor, proof) = author(&self.state, prepared, whose, proof)?;
         if let Some((first, count, digest)) = self.seen(&command.id, prepared.unseen_before)? {
             if digest == prepared.digest {
                 return Ok(Settled::Repeated { first, count });
@@ -285,7 +270,7 @@ impl Decider {
                 ),
             ));
         }
-        self.state.incidents.permit(&actor, &command.verb)?;
+        may_come_so(&self.state, &prepared.transport, &actor, &command.verb)?;
         let context = Context {
             clock: self.leases.clock,
             has_reason: command.why.is_some(),
@@ -311,41 +296,6 @@ impl Decider {
                 .map(|signed| (signed.signature.clone(), signed.canonical.clone())),
         };
         self.take(batch, header, drafts, now)
-    }
-
-    /// Who acts: the key's person if the command is signed, else whoever sends it.
-    fn author(
-        &self,
-        prepared: &Prepared,
-        sender: Actor,
-        proof: Proof,
-    ) -> Result<(Actor, Proof), Refusal> {
-        let behalf = prepared.command.on_behalf_of.as_ref();
-        if let Some(signed) = &prepared.signed {
-            let key = self.state.access.keys.get(&signed.key);
-            // Under the same name another key may have been enrolled since the signature was checked.
-            if key.is_none_or(|key| key.person != signed.person || key.vkey != signed.vkey) {
-                let detail = format!("there is no key {}, or it was revoked", signed.key);
-                return Err(Refusal::new(Reason::Forbidden, detail));
-            }
-            if behalf.is_some_and(|person| *person != signed.person)
-                || matches!(&sender, Actor::Person { id } if *id != signed.person)
-            {
-                let detail = "the signature is one person's, the command claims to be another's";
-                return Err(Refusal::new(Reason::Forbidden, detail));
-            }
-        } else if behalf.is_some() && !matches!(prepared.transport, Transport::LocalUid(_)) {
-            let detail = "a token can't act on behalf of somebody else: only the local socket can";
-            return Err(Refusal::new(Reason::Forbidden, detail));
-        } else if prepared.signed.is_none() && behalf.is_none() {
-            return Ok((sender, proof));
-        }
-        Ok(actor_of(
-            &prepared.transport,
-            behalf,
-            prepared.signed.as_ref(),
-            None,
-        ))
     }
 
     fn signals(
@@ -529,8 +479,8 @@ impl Decider {
         to: String,
         now: Timestamp,
     ) -> Result<Settled, Refusal> {
-        let (sender, proof) = self.sender(&prepared.transport, Scope::Admin, now)?;
-        let (actor, proof) = self.author(prepared, sender, proof)?;
+        let (whose, proof) = sender(&self.state, &prepared.transport, Scope::Admin, now)?;
+        let (actor, proof) = author(&self.state, prepared, whose, proof)?;
         let Some((_, from)) = self.state.log.vkeys.last().cloned() else {
             return Err(Refusal::new(
                 Reason::WrongState,
@@ -574,8 +524,8 @@ impl Decider {
         now: Timestamp,
     ) -> Result<Option<Settled>, Refusal> {
         own_id(&prepared.command.id)?;
-        let (sender, proof) = self.sender(&prepared.transport, Scope::Admin, now)?;
-        let (actor, _) = self.author(prepared, sender, proof)?;
+        let (whose, proof) = sender(&self.state, &prepared.transport, Scope::Admin, now)?;
+        let (actor, _) = author(&self.state, prepared, whose, proof)?;
         self.state
             .incidents
             .permit(&actor, &prepared.command.verb)?;

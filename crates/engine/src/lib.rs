@@ -22,6 +22,8 @@ mod prepare;
 mod recent;
 mod request;
 mod sealing;
+mod senders;
+mod sessions;
 mod settled;
 mod signatures;
 mod state;
@@ -34,6 +36,7 @@ pub use growth::Growth;
 pub use handle::{CannotStart, Duty, Engine, Options, fold};
 pub use request::{Outcome, Receipt, Request, SignalReport, Signature, Transport};
 pub use sealing::of_incident as key_of_incident;
+pub use sessions::{BEYOND_SESSIONS, Login, Session, beyond_sessions};
 pub use settled::{Batch, Settled};
 pub use state::{LogState, State};
 

@@ -90,6 +90,7 @@ impl Front {
         let holder = match &transport {
             Transport::LocalUid(_) | Transport::Own(_) => None,
             Transport::Token(id) => Some(self.holder(id)?),
+            Transport::Session(id) => Some(self.signed_in(id)?),
         };
         let behalf = command.on_behalf_of.as_ref();
         let (actor, _) = actor_of(&transport, behalf, signed.as_ref(), holder.as_ref());
@@ -114,6 +115,14 @@ impl Front {
                 .access
                 .valid_token(id, now)
                 .map(|token| token.actor.clone())
+        })
+    }
+
+    fn signed_in(&self, id: &base::SessionId) -> Result<Actor, Refusal> {
+        let now = self.clock.now();
+        self.view.read(|state| {
+            let session = state.access.valid_session(id, now)?;
+            Ok(session.actor())
         })
     }
 

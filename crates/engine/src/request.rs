@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{ActId, Actor, Name, PersonName, Proof, Timestamp, TokenId};
+use base::{ActId, Actor, Name, PersonName, Proof, SessionId, Timestamp, TokenId};
 use incident::{AlertSignal, Refusal};
 use record::act::Subject;
 use record::command::Command;
@@ -16,6 +16,8 @@ pub enum Transport {
     LocalUid(u32),
     /// A bearer token that was found valid.
     Token(TokenId),
+    /// A session in a browser, whose cookie was found valid.
+    Session(SessionId),
     /// A part of hereby itself, by its name: `auditor`. Nothing that comes from outside has it.
     Own(Name),
 }
@@ -157,16 +159,16 @@ pub(crate) fn actor_of(
             Proof::LocalUid,
         ),
         Transport::Own(part) => (Actor::System { id: part.clone() }, Proof::Internal),
-        Transport::Token(token) => {
-            // A token without a holder is refused before anybody asks who acts.
-            let nobody = Actor::Uid {
-                id: u32::MAX,
-                on_behalf_of: None,
-            };
-            (
-                holder.cloned().unwrap_or(nobody),
-                Proof::Token(token.clone()),
-            )
-        }
+        Transport::Token(token) => (held_by(holder), Proof::Token(token.clone())),
+        Transport::Session(session) => (held_by(holder), Proof::Session(session.clone())),
     }
+}
+
+/// A token or session without a holder is refused before anybody asks who acts.
+fn held_by(holder: Option<&Actor>) -> Actor {
+    let nobody = Actor::Uid {
+        id: u32::MAX,
+        on_behalf_of: None,
+    };
+    holder.cloned().unwrap_or(nobody)
 }

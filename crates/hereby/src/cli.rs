@@ -192,6 +192,8 @@ pub(crate) enum Task {
     Serve(machine::ServeArgs),
     Doctor(machine::DoctorArgs),
     Token(access::TokenArgs),
+    Login(access::LoginArgs),
+    Sessions(access::SessionsArgs),
     Key(access::KeyArgs),
     Send(access::SendArgs),
     Completions(access::CompletionsArgs),

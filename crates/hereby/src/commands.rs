@@ -34,6 +34,7 @@ mod requests;
 mod respond;
 mod review;
 mod runbook;
+mod session;
 pub(crate) mod shell;
 mod show;
 mod stats;
@@ -179,6 +180,8 @@ impl Session<'_> {
             Task::Prepare(verb) => self.prepare(verb).await,
             Task::Request(verb) => self.about_request(verb).await,
             Task::Token(args) => self.token(args).await,
+            Task::Login(args) => self.login(args).await,
+            Task::Sessions(args) => self.sessions(args).await,
             Task::Key(args) => self.key(args).await,
             Task::Send(args) => self.send_any(args).await,
             Task::Up(_)

@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) log: LogOutput,
     /// Prometheus metrics.
     pub(crate) metrics: Metrics,
+    /// The pages for people.
+    pub(crate) console: ConsolePages,
     /// To whom incidents must be reported, and how soon.
     pub(crate) regulator: Vec<RegulatorDuty>,
 }
@@ -173,6 +175,20 @@ pub(crate) struct Metrics {
     pub(crate) open: bool,
 }
 
+/// The pages for people.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ConsolePages {
+    /// Where people reach them; none: the plain listener.
+    pub(crate) url: Option<String>,
+    /// Names by which they may be asked for beside those of this machine and the one in `url`.
+    pub(crate) hosts: Vec<String>,
+    /// How long a session lasts at most: `3d`.
+    pub(crate) session_max: String,
+    /// How long it may be idle: `8h`.
+    pub(crate) idle_max: String,
+}
+
 /// To whom an incident must be reported, and how soon.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -208,6 +224,17 @@ impl Default for Listen {
             tls_certificate: None,
             tls_key: None,
             tls_names: vec!["localhost".to_owned()],
+        }
+    }
+}
+
+impl Default for ConsolePages {
+    fn default() -> ConsolePages {
+        ConsolePages {
+            url: None,
+            hosts: Vec::new(),
+            session_max: "3d".to_owned(),
+            idle_max: "8h".to_owned(),
         }
     }
 }
@@ -362,6 +389,41 @@ impl Config {
             }
         }
         self.regulators().map(drop)
+    }
+
+    /// How the pages for people are set up. Where they are reached by default is known once the
+    /// listener is.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(crate) fn console(&self) -> Result<web::Console, String> {
+        let console = &self.console;
+        let length = |name: &str, text: &str, max_ms: i64| {
+            let ms = parse::duration_ms(text).ok();
+            let ms = ms.filter(|ms| (60_000..=max_ms).contains(ms));
+            ms.and_then(|ms| u64::try_from(ms).ok()).ok_or_else(|| {
+                format!(
+                    "console.{name} is a length of time from 1m to {}d",
+                    max_ms / 86_400_000
+                )
+            })
+        };
+        let url = console.url.clone().unwrap_or_default();
+        let url = url.trim_end_matches('/').to_owned();
+        let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+        if console.url.is_some() && rest.is_none_or(|rest| rest.is_empty() || rest.contains('/')) {
+            return Err("console.url is http:// or https:// and a name, with a port or not".into());
+        }
+        let mut hosts = console.hosts.clone();
+        if self.listen.tls.is_some() {
+            hosts.extend(self.listen.tls_names.iter().cloned());
+        }
+        Ok(web::Console {
+            url,
+            hosts,
+            session_ms: length("session_max", &console.session_max, 30 * 86_400_000)?,
+            idle_ms: length("idle_max", &console.idle_max, 30 * 86_400_000)?,
+        })
     }
 
     /// The duties to report, as reviews show them.

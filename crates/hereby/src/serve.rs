@@ -162,6 +162,7 @@ fn web_options(
         started_at: SystemClock.now(),
         metrics_open: run.config.metrics.open,
         regulators: run.config.regulators().map_err(Failure::usage)?,
+        console: run.config.console().map_err(Failure::usage)?,
     })
 }
 
@@ -174,7 +175,7 @@ fn serve_until_told(
 ) -> Result<(), Failure> {
     let witnesses = Arc::new(Witnesses::new(&run.config.record.witness)?);
     let found = Arc::new(audit::Found::new());
-    let options = web_options(run, station, &witnesses, &found)?;
+    let mut options = web_options(run, station, &witnesses, &found)?;
     runtime.block_on(async {
         let stop = told_to_stop();
         // What the start itself recorded is there before anybody is told anything.
@@ -188,6 +189,9 @@ fn serve_until_told(
             http,
             tls,
         } = listeners(&run.config, station, data_dir).await?;
+        if options.console.url.is_empty() {
+            options.console.url = format!("http://{http}");
+        }
         witnesses.start(&station.published);
         let anchor = station.anchor.clone();
         std::thread::Builder::new()
@@ -357,7 +361,11 @@ fn welcome(
 ) {
     let head = station.engine.view().head();
     out.talk(Line::new().styled(Style::Bold, "hereby is up"));
-    out.talk(format!("  API      http://{http}"));
+    out.talk(format!(
+        "  console  http://{http} (sign in: {} login --for YOUR-NAME)",
+        call(data_dir)
+    ));
+    out.talk(format!("  API      http://{http}/api/v1"));
     if let Some((address, Some(pin))) = tls {
         let host = run
             .config

@@ -98,7 +98,11 @@ impl State {
             }
             Subject::Runbook(_) | Subject::Template(_) => self.runbooks.apply(act),
             Subject::Request(name) => self.requests.apply(name, act),
-            Subject::Token(_) | Subject::Key(_) | Subject::Record => {}
+            Subject::Token(_)
+            | Subject::Key(_)
+            | Subject::Login(_)
+            | Subject::Session(_)
+            | Subject::Record => {}
         }
     }
 

@@ -1,8 +1,8 @@
 //! An act: a critical action that was taken, in the one form it has on the record.
 
 use base::{
-    ActId, Actor, AlertId, BadId, CommandDigest, CommandId, IncidentId, KeyRef, Name, PersonName,
-    Proof, Prose, ServiceName, TeamName, Tenant, Timestamp, TokenId,
+    ActId, Actor, AlertId, BadId, CommandDigest, CommandId, IncidentId, KeyRef, LoginId, Name,
+    PersonName, Proof, Prose, ServiceName, SessionId, TeamName, Tenant, Timestamp, TokenId,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -79,6 +79,10 @@ pub enum Subject {
     Heartbeat(Name),
     /// A token.
     Token(TokenId),
+    /// A link to sign in with.
+    Login(LoginId),
+    /// A session in a browser.
+    Session(SessionId),
     /// A person's key.
     Key(Name),
     /// A person.
@@ -404,6 +408,8 @@ struct EvidenceForm {
     key: Option<Name>,
     method: Method,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     sig: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<TokenId>,
@@ -415,6 +421,7 @@ enum Method {
     Internal,
     LocalUid,
     Token,
+    Session,
     Key,
 }
 
@@ -425,6 +432,7 @@ impl Serialize for Evidence {
             digest: self.digest,
             key: None,
             method: Method::Internal,
+            session: None,
             sig: None,
             token: None,
         };
@@ -434,6 +442,10 @@ impl Serialize for Evidence {
             Proof::Token(token) => {
                 form.method = Method::Token;
                 form.token = Some(token.clone());
+            }
+            Proof::Session(session) => {
+                form.method = Method::Session;
+                form.session = Some(session.clone());
             }
             Proof::Key(key) => {
                 form.method = Method::Key;
@@ -451,11 +463,12 @@ impl Serialize for Evidence {
 impl<'de> Deserialize<'de> for Evidence {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Evidence, D::Error> {
         let form = EvidenceForm::deserialize(deserializer)?;
-        let proof = match (form.method, form.token, form.key) {
-            (Method::Internal, None, None) => Proof::Internal,
-            (Method::LocalUid, None, None) => Proof::LocalUid,
-            (Method::Token, Some(token), None) => Proof::Token(token),
-            (Method::Key, None, Some(key)) => Proof::Key(key),
+        let proof = match (form.method, form.token, form.session, form.key) {
+            (Method::Internal, None, None, None) => Proof::Internal,
+            (Method::LocalUid, None, None, None) => Proof::LocalUid,
+            (Method::Token, Some(token), None, None) => Proof::Token(token),
+            (Method::Session, None, Some(session), None) => Proof::Session(session),
+            (Method::Key, None, None, Some(key)) => Proof::Key(key),
             _ => {
                 return Err(serde::de::Error::custom(
                     "the proof's method and fields disagree",
@@ -492,6 +505,8 @@ impl Subject {
             Subject::Maintenance(_) => "maintenance",
             Subject::Heartbeat(_) => "heartbeat",
             Subject::Token(_) => "token",
+            Subject::Login(_) => "login",
+            Subject::Session(_) => "session",
             Subject::Key(_) => "key",
             Subject::Person(_) => "person",
             Subject::Team(_) => "team",
@@ -509,6 +524,8 @@ impl Subject {
             Subject::Incident(id) => id.to_string(),
             Subject::Alert(id) => id.to_string(),
             Subject::Token(id) => id.to_string(),
+            Subject::Login(id) => id.to_string(),
+            Subject::Session(id) => id.to_string(),
             Subject::Silence(id)
             | Subject::Maintenance(id)
             | Subject::Heartbeat(id)
@@ -535,6 +552,8 @@ impl Subject {
             "maintenance" => id.parse().map(Subject::Maintenance),
             "heartbeat" => id.parse().map(Subject::Heartbeat),
             "token" => id.parse().map(Subject::Token),
+            "login" => id.parse().map(Subject::Login),
+            "session" => id.parse().map(Subject::Session),
             "key" => id.parse().map(Subject::Key),
             "person" => id.parse().map(Subject::Person),
             "team" => id.parse().map(Subject::Team),

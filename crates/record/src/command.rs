@@ -122,6 +122,7 @@ mod incident;
 mod quiet;
 mod request;
 mod review;
+mod session;
 mod work;
 
 pub use directory::*;
@@ -129,6 +130,7 @@ pub use incident::*;
 pub use quiet::*;
 pub use request::*;
 pub use review::*;
+pub use session::*;
 pub use work::*;
 
 verbs! {
@@ -190,6 +192,9 @@ verbs! {
     RevokeToken = "token.revoke",
     EnrollKey = "key.enroll",
     RevokeKey = "key.revoke",
+    OfferLogin = "login.offer",
+    BeginSession = "session.begin",
+    EndSession = "session.end",
     RegisterPerson = "person.register",
     RegisterTeam = "team.register",
     RegisterService = "service.register",

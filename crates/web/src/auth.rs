@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use base::{Actor, PersonName, TokenId};
+use base::{Actor, PersonName, SessionId, TokenId};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use engine::{Engine, Transport};
@@ -111,6 +111,16 @@ impl Caller {
         })
     }
 
+    /// Whoever is signed in with this session.
+    pub(crate) fn by_session(id: SessionId, person: PersonName) -> Caller {
+        Caller {
+            who: Who::Session(id.clone()),
+            transport: Some(Transport::Session(id)),
+            scopes: Scopes::These([Scope::Read, Scope::Respond, Scope::Admin].into()),
+            person: Some(person),
+        }
+    }
+
     /// The same caller as they stand now, for an answer that lasts: a token may have been revoked
     /// or have expired since they were identified. The kernel's word on the local socket does not
     /// expire.
@@ -119,13 +129,22 @@ impl Caller {
     /// 401 when the token works no more.
     pub(crate) fn still(&self, engine: &Engine) -> Result<Caller, Problem> {
         let mut caller = self.clone();
-        if let Some(Transport::Token(id)) = &self.transport {
-            let scopes = engine.view().read(|state| {
-                let found = state.access.valid_token(id, engine.now());
-                found.map(|token| token.scopes.clone())
-            });
-            let scopes = scopes.map_err(|refusal| Problem::unauthorized(&*refusal.detail, true))?;
-            caller.scopes = Scopes::These(scopes);
+        let gone = |refusal: incident::Refusal| Problem::unauthorized(&*refusal.detail, true);
+        match &self.transport {
+            Some(Transport::Token(id)) => {
+                let scopes = engine.view().read(|state| {
+                    let found = state.access.valid_token(id, engine.now());
+                    found.map(|token| token.scopes.clone())
+                });
+                caller.scopes = Scopes::These(scopes.map_err(gone)?);
+            }
+            Some(Transport::Session(id)) => {
+                let found = engine
+                    .view()
+                    .read(|state| state.access.valid_session(id, engine.now()).map(drop));
+                found.map_err(gone)?;
+            }
+            _ => {}
         }
         Ok(caller)
     }

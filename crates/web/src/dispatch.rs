@@ -34,13 +34,13 @@ use crate::rates::Class;
 use crate::reply::{Answer, Endless, Held, Tracked};
 use crate::route::{Access, Route, Takes};
 use crate::site::Site;
-use crate::{query, table};
+use crate::{console, query, table};
 
 const NOSNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
 
-/// Which route answered, for the metrics.
+/// The path of the route that answered, for the metrics.
 #[derive(Clone, Copy)]
-struct Matched(&'static Route);
+struct Matched(&'static str);
 
 /// Everything that can be reached.
 pub(crate) fn app(site: &Arc<Site>) -> Router {
@@ -54,6 +54,24 @@ pub(crate) fn app(site: &Arc<Site>) -> Router {
         let handler = any(
             move |parts: Result<RawPathParams, RawPathParamsRejection>, request| {
                 choose(site.clone(), routes.clone(), parts, request)
+            },
+        );
+        router = router.route(path, handler);
+    }
+    let mut faces: BTreeMap<&'static str, Vec<console::Page>> = BTreeMap::new();
+    for page in console::pages() {
+        faces.entry(page.path).or_default().push(page);
+    }
+    for (path, pages) in faces {
+        let (site, pages) = (site.clone(), Arc::new(pages));
+        let handler = any(
+            move |parts: Result<RawPathParams, RawPathParamsRejection>, request| {
+                let answer = console::choose(site.clone(), pages.clone(), parts, request);
+                async move {
+                    let mut response = answer.await;
+                    response.extensions_mut().insert(Matched(path));
+                    response
+                }
             },
         );
         router = router.route(path, handler);
@@ -107,7 +125,7 @@ pub(crate) async fn exchange(
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let route = answer.extensions().get::<Matched>();
-    let label = route.map_or("unmatched", |Matched(route)| route.path.as_str());
+    let label = route.map_or("unmatched", |Matched(path)| path);
     site.metrics
         .answered(label, &method, &answer, started.elapsed());
     Ok(answer)
@@ -195,7 +213,7 @@ async fn choose(
     };
     let answer = answer(site, route, parts, request).await;
     let mut response = answer.unwrap_or_else(Problem::into_response);
-    response.extensions_mut().insert(Matched(route));
+    response.extensions_mut().insert(Matched(&route.path));
     response
 }
 
@@ -307,6 +325,18 @@ async fn receive(
         }
         Takes::Anything { bytes_max, .. } => bytes_max,
     };
+    receive_bytes(site, bytes_max, body).await
+}
+
+/// Receives a body of at most so many bytes, within the time there is.
+///
+/// # Errors
+/// 408, 413, or 503 when bodies take too much memory already.
+pub(crate) async fn receive_bytes(
+    site: &Site,
+    bytes_max: usize,
+    body: Body,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Problem> {
     let announced = body.size_hint().exact();
     if announced.is_some_and(|bytes| bytes > bytes_max as u64) {
         return Err(Problem::too_large(bytes_max));

@@ -81,20 +81,26 @@ async fn put(call: Call) -> Answer {
     if body.is_empty() {
         return Err(Problem::bad_request("an empty body is no file"));
     }
-    let stored = call.site.blocking(move |site| {
-        if is_erased(site, id)? {
-            return Err(erased(id));
-        }
-        let key = site
-            .backstage()
-            .ensure_subject_key(&engine::key_of_incident(id));
-        let key = key.map_err(|error| Problem::internal("the keystore can't be used", &error))?;
-        let sealed = SealedFile::seal(&key, id, &body);
-        let sha256 = site.backstage().put_blob(&sealed)?;
-        Ok((sha256, sealed.len()))
-    });
+    let stored = call.site.blocking(move |site| keep(site, id, &body));
     let (sha256, bytes) = stored.await?;
     reply::json(&json!({"sha256": sha256, "hex": hex(&sha256), "bytes": bytes}))
+}
+
+/// Keeps a file, encrypted under the incident's key: the hash and the length of what is kept.
+///
+/// # Errors
+/// 409 when what is sealed in the incident was erased, 507 when the disk is full.
+pub(crate) fn keep(site: &Site, id: IncidentId, bytes: &[u8]) -> Result<(Hash, usize), Problem> {
+    if is_erased(site, id)? {
+        return Err(erased(id));
+    }
+    let key = site
+        .backstage()
+        .ensure_subject_key(&engine::key_of_incident(id));
+    let key = key.map_err(|error| Problem::internal("the keystore can't be used", &error))?;
+    let sealed = SealedFile::seal(&key, id, bytes);
+    let sha256 = site.backstage().put_blob(&sealed)?;
+    Ok((sha256, sealed.len()))
 }
 
 /// Blobs that a command cites, with the incident whose file each must be; none for a document that
@@ -157,25 +163,32 @@ fn is_erased(site: &Site, id: IncidentId) -> Result<bool, Problem> {
 async fn one(call: Call) -> Answer {
     let id: IncidentId = call.path_as("id")?;
     call.caller.sight().must_see(&call.site, id)?;
-    let missing = || Problem::not_found("this incident has no such file");
-    let sha256 = unhex(call.path("sha256")).ok_or_else(missing)?;
-    let file = call.site.blocking(move |site| {
-        if is_erased(site, id)? {
-            return Err(erased(id));
-        }
-        let kept = site.backstage().blob(&sha256);
-        let kept = kept.map_err(|error| Problem::internal("the file can't be read", &error))?;
-        let kept = kept.ok_or_else(missing)?;
-        let key = site.backstage().subject_key(&engine::key_of_incident(id));
-        let key = key.map_err(|error| Problem::internal("the keystore can't be read", &error))?;
-        let key: SubjectKey = key.ok_or_else(missing)?;
-        // What does not open with this incident's key is not of this incident.
-        SealedFile::open(&key, id, &kept).map_err(|_| missing())
-    });
+    let hex = call.path("sha256").to_owned();
+    let file = call.site.blocking(move |site| opened(site, id, &hex));
     let mut response = with_type(file.await?, BYTES, Keep::Never);
     // Whatever it is, a browser must not run it in our name.
     let attachment = hyper::header::HeaderValue::from_static("attachment");
     let headers = response.headers_mut();
     headers.insert(hyper::header::CONTENT_DISPOSITION, attachment);
     Ok(response)
+}
+
+/// A file of an incident, opened with its key.
+///
+/// # Errors
+/// 404 for what is no file of this incident, 409 when it was erased.
+pub(crate) fn opened(site: &Site, id: IncidentId, hex: &str) -> Result<Vec<u8>, Problem> {
+    let missing = || Problem::not_found("this incident has no such file");
+    let sha256 = unhex(hex).ok_or_else(missing)?;
+    if is_erased(site, id)? {
+        return Err(erased(id));
+    }
+    let kept = site.backstage().blob(&sha256);
+    let kept = kept.map_err(|error| Problem::internal("the file can't be read", &error))?;
+    let kept = kept.ok_or_else(missing)?;
+    let key = site.backstage().subject_key(&engine::key_of_incident(id));
+    let key = key.map_err(|error| Problem::internal("the keystore can't be read", &error))?;
+    let key: SubjectKey = key.ok_or_else(missing)?;
+    // What does not open with this incident's key is not of this incident.
+    SealedFile::open(&key, id, &kept).map_err(|_| missing())
 }

@@ -16,6 +16,7 @@ mod blobs;
 mod call;
 mod commands;
 mod connection;
+mod console;
 mod dispatch;
 mod events;
 mod files;
@@ -25,6 +26,7 @@ mod listen;
 mod metrics;
 mod openapi;
 mod picture;
+mod presence;
 mod problem;
 mod prove;
 mod query;
@@ -41,6 +43,7 @@ mod table;
 pub use backstage::{
     AlertFormats, Audited, Backstage, BlobRefused, Delivery, Event, Published, Unreadable, Witness,
 };
+pub use console::Console;
 pub use limits::Limits;
 pub use listen::{CannotServe, Listener, bind_local, serve};
 pub use openapi::document as openapi_document;

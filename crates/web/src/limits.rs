@@ -68,7 +68,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            tcp_connections_max: 1_024,
+            tcp_connections_max: 2_048,
             tcp_connections_per_peer_max: 128,
             local_connections_max: 256,
             handshake_time_max: Duration::from_secs(10),
@@ -88,7 +88,7 @@ impl Default for Limits {
             strangers_max: 64,
             readers_max: 16,
             calculations_max: 1,
-            event_streams_max: 256,
+            event_streams_max: 1_536,
             event_heartbeat: Duration::from_secs(15),
             commands_per_second: 50,
             commands_burst: 200,

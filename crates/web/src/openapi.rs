@@ -17,6 +17,11 @@ use crate::route::{Access, Gives, Parameter, Route, Takes, reference};
 use crate::table;
 
 pub(crate) use commands::{CommandForm, command};
+pub(crate) use schemas::all as schemas;
+
+/// Commands that hereby asks of itself alone: the API takes them from nobody.
+#[cfg(test)]
+pub(crate) const OWN: &[&str] = &["session.begin"];
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![Route {

@@ -25,6 +25,7 @@ pub(crate) const MORE_REASONS: &[(&str, u16, &str)] = &[
     ("too_slow", 408, "The request came too slowly"),
     ("too_large", 413, "The request is too large"),
     ("unsupported_media_type", 415, "The body is of another type"),
+    ("misdirected", 421, "This is not the place"),
     ("internal", 500, "Something in hereby is broken"),
     ("unknown", 504, "Nobody can say whether this happened"),
 ];
@@ -91,6 +92,29 @@ impl Problem {
             self.headers.push((name, value));
         }
         self
+    }
+
+    /// What it is called.
+    pub(crate) fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What is wrong, and what to do.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Whether nobody can say if it happened.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.unknown
+    }
+
+    /// Asked for by a name that is not the console's.
+    pub(crate) fn misdirected() -> Problem {
+        Problem::of(
+            "misdirected",
+            "the console is not known by this name: add it to console.hosts in hereby.toml",
+        )
     }
 
     /// The request is not of the form it must have.

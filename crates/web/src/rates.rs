@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use base::TokenId;
+use base::{SessionId, TokenId};
 
 use crate::limits::Limits;
 
@@ -23,6 +23,8 @@ pub(crate) enum Who {
     Uid(u32),
     /// A token's holder.
     Token(TokenId),
+    /// Somebody's session.
+    Session(SessionId),
     /// Nobody we know, from this address.
     Address(IpAddr),
     /// All for whom there is no bucket of their own.

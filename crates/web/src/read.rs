@@ -16,7 +16,10 @@ use serde_json::Value;
 use crate::rates::Class;
 use crate::route::{Access, Form, Gives, Handler, Parameter, Route, Takes};
 
-pub(crate) use acts::entries_from;
+pub(crate) use acts::{entries_at, entries_from, proof_text, wanted_act};
+pub(crate) use incidents::newest_incidents;
+pub(crate) use review::{composed, policy_of_a_page};
+pub(crate) use stats::{asked, computed, computed_for};
 pub(crate) use status::present_vkey;
 
 const LIMIT: Parameter = optional("limit", Form::Limit, "How many items at most");

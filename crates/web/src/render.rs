@@ -3,8 +3,8 @@
 
 mod work;
 
-use base::{ActId, Name, PersonName, ServiceName, TeamName, Timestamp, TokenId};
-use engine::{Key, Token};
+use base::{ActId, Name, PersonName, ServiceName, SessionId, TeamName, Timestamp, TokenId};
+use engine::{Key, Session, Token};
 use incident::{Alert, Heartbeat, Incident, Maintenance, Person, Service, Silence, Summary, Team};
 use record::act::Act;
 use record::kinds::Body;
@@ -72,7 +72,7 @@ pub(crate) fn summary(site: &Site, summary: &Summary, open: bool) -> Result<Valu
 }
 
 /// A unit variant as the API spells it.
-fn word(value: &impl serde::Serialize) -> String {
+pub(crate) fn word(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),
@@ -80,7 +80,7 @@ fn word(value: &impl serde::Serialize) -> String {
 }
 
 /// The title; a sealed one is opened by way of the act that declared it.
-fn title(site: &Site, summary: &Summary, open: bool) -> Result<Value, Problem> {
+pub(crate) fn title(site: &Site, summary: &Summary, open: bool) -> Result<Value, Problem> {
     if summary.title.readable().is_some() || !open {
         return Ok(json!(summary.title));
     }
@@ -170,6 +170,25 @@ pub(crate) fn token(id: &TokenId, token: &Token, now: Timestamp) -> Value {
         "scopes": token.scopes,
         "expires_at": token.expires_at,
         "expired": now >= token.expires_at,
+    })
+}
+
+/// Somebody who is signed in; `used_at`: when they asked for something last, if since the start.
+pub(crate) fn session(
+    id: &SessionId,
+    session: &Session,
+    used_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Value {
+    json!({
+        "session": id,
+        "person": session.person,
+        "begun_at": session.begun_at,
+        "used_at": used_at,
+        "expires_at": session.expires_at,
+        "idle_ms": session.idle_ms,
+        "issuer": session.issuer,
+        "over": now >= session.expires_at,
     })
 }
 

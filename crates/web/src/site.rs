@@ -10,8 +10,10 @@ use engine::Engine;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::backstage::{AlertFormats, Backstage};
+use crate::console::Console;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::presence::Presence;
 use crate::problem::Problem;
 use crate::rates::Rates;
 
@@ -45,12 +47,15 @@ pub struct Options {
     pub metrics_open: bool,
     /// To whom an incident must be reported, and how soon: shown in reviews for executives.
     pub regulators: Vec<incident::document::Regulator>,
+    /// The pages for people.
+    pub console: Console,
 }
 
 pub(crate) struct Site {
     pub(crate) options: Options,
     pub(crate) metrics: Metrics,
     pub(crate) rates: Rates,
+    pub(crate) presence: Presence,
     /// The description of the API, made when somebody first asks for it.
     pub(crate) openapi: OnceLock<Bytes>,
     pub(crate) requests: Arc<Semaphore>,
@@ -70,6 +75,7 @@ impl Site {
         let site = Site {
             metrics: Metrics::new(),
             rates: Rates::new(limits),
+            presence: Presence::new(options.started_at),
             openapi: OnceLock::new(),
             requests: Arc::new(Semaphore::new(limits.requests_max)),
             event_streams: Arc::new(Semaphore::new(limits.event_streams_max)),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use base::{Actor, Name, PersonName, TokenId};
+use base::{Actor, Name, PersonName, SessionId, TokenId};
 use clap::{Args, Subcommand, ValueEnum};
 use record::kinds::access::Scope;
 use record::note::VerifierKey;
@@ -74,6 +74,52 @@ hereby keeps its SHA-256 alone.")]
         /// Which: tok-0123456789abcdef
         #[arg(value_name = "TOKEN")]
         token: TokenId,
+    },
+}
+
+/// Make a link with which somebody signs in to the console, once
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hereby login --for sam
+  hereby login --for sam --expires 5m -o link.txt
+
+The link's secret is made on this machine and stands behind the `#`, where a browser never sends it:
+hereby keeps its SHA-256 alone. Whoever opens the link first is signed in, so give it to nobody else.")]
+pub(crate) struct LoginArgs {
+    /// Who signs in
+    #[arg(long = "for", value_name = "PERSON")]
+    pub(crate) person: PersonName,
+    /// When the link stops working, from now: at most 1h
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration_ms, default_value = "10m")]
+    pub(crate) expires: i64,
+    /// Write the link to this new file (mode 0600) instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Show who is signed in to the console, and end sessions
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hereby sessions
+  hereby sessions end ses-0123456789abcdef
+  hereby sessions end --person sam")]
+pub(crate) struct SessionsArgs {
+    #[command(subcommand)]
+    pub(crate) verb: Option<SessionsVerb>,
+}
+
+/// What is done with sessions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionsVerb {
+    /// End sessions, from the next request on; pages that are open go dark at once
+    #[command(group = clap::ArgGroup::new("which").required(true).args(["session", "person"]))]
+    End {
+        /// Which: ses-0123456789abcdef
+        #[arg(value_name = "SESSION")]
+        session: Option<SessionId>,
+        /// All of this person
+        #[arg(long, value_name = "PERSON")]
+        person: Option<PersonName>,
     },
 }
 

@@ -14,6 +14,9 @@ use crate::exit::{Exit, Failure};
 /// What every token begins with, so that a leaked one is recognised.
 const PREFIX: &str = "hby_";
 
+/// What the secret of a link to sign in begins with.
+const LOGIN_PREFIX: &str = "hbl_";
+
 /// The random bytes in a token.
 const SECRET_BYTES: usize = 32;
 
@@ -34,6 +37,15 @@ impl Secret {
         aws_lc_rs::rand::fill(&mut bytes)
             .map_err(|_| Failure::new(Exit::Internal, "the system gives no random bytes"))?;
         Ok(Secret(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))))
+    }
+
+    /// A new secret for a link to sign in with, made likewise.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub(crate) fn login() -> Result<Secret, Failure> {
+        let Secret(token) = Secret::random()?;
+        Ok(Secret(token.replacen(PREFIX, LOGIN_PREFIX, 1)))
     }
 
     /// Reads a token as it is written: `hby_` and 43 characters of base64url without padding.
@@ -72,6 +84,7 @@ impl Secret {
         let bytes = self
             .0
             .strip_prefix(PREFIX)
+            .or(self.0.strip_prefix(LOGIN_PREFIX))
             .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
         hash::sha256(&[&bytes.expect("it was decoded when it was made")])
     }

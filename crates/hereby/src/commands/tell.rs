@@ -319,6 +319,16 @@ fn of_record(act: &Act) -> Option<Told> {
         Body::TokenRevoked(_) => plain("revoked the token"),
         Body::KeyEnrolled(body) => plain(format!("enrolled the key for {}", body.person)),
         Body::KeyRevoked(_) => plain("revoked the key"),
+        Body::LoginOffered(body) => plain(format!(
+            "let {} sign in with a link until {}",
+            body.person,
+            stamp(body.expires_at)
+        )),
+        Body::SessionBegun(body) => plain(match &body.issuer {
+            Some(issuer) => format!("signed {} in, for whom {issuer} vouches", body.person),
+            None => format!("signed {} in with a link", body.person),
+        }),
+        Body::SessionEnded(_) => plain("ended the session"),
         Body::PersonRegistered(_) => plain("is known from now on"),
         Body::PersonRemoved(_) => plain("is forgotten"),
         Body::PersonRedacted(_) => Told {

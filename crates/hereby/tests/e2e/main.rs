@@ -14,6 +14,8 @@ mod alertmanager;
 mod archive;
 mod auditor;
 mod backup;
+mod browser;
+mod console;
 mod cryptominer;
 mod directory;
 mod faults;

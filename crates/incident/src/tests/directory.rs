@@ -205,6 +205,9 @@ token.issue                 -      -        -         -         -         -     
 token.revoke                -      -        -         -         -         -        x
 key.enroll                  -      -        -         -         -         -        x
 key.revoke                  -      -        -         -         -         -        x
+login.offer                 -      -        -         -         -         -        x
+session.begin               -      -        -         -         -         -        x
+session.end                 -      -        -         -         -         -        x
 person.register             -      -        -         -         -         -        x
 team.register               -      -        -         -         -         -        x
 service.register            -      -        -         -         -         x        x
@@ -386,6 +389,15 @@ const COMMANDS: &[(&str, &str)] = &[
     ("token.revoke", r#"{"token":"tok-e3b0c44298fc1c14"}"#),
     ("key.enroll", r#"{"key":"k","person":"kim","vkey":"x"}"#),
     ("key.revoke", r#"{"key":"k"}"#),
+    (
+        "login.offer",
+        r#"{"expires_at":"2030-01-01T00:00:00.000Z","hash":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=","login":"log-e3b0c44298fc1c14","person":"kim"}"#,
+    ),
+    (
+        "session.begin",
+        r#"{"expires_at":"2030-01-01T00:00:00.000Z","hash":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=","idle_ms":60000,"login":"log-e3b0c44298fc1c14","person":"kim","session":"ses-e3b0c44298fc1c14"}"#,
+    ),
+    ("session.end", r#"{"session":"ses-e3b0c44298fc1c14"}"#),
     ("person.register", r#"{"person":"kim"}"#),
     ("team.register", r#"{"team":"x"}"#),
     ("service.register", r#"{"service":"x","tier":1}"#),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use base::{Actor, PersonName, Timestamp};
+use base::{Actor, Line, LoginId, PersonName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::nothing_sealed;
@@ -71,4 +71,42 @@ pub struct KeyEnrolled {
 #[serde(deny_unknown_fields)]
 pub struct KeyRevoked {}
 
+/// Somebody may sign in once, with a link. Only a hash of its 256 random bits is on the record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginOffered {
+    /// When the link stops working.
+    pub expires_at: Timestamp,
+    /// SHA-256 of the secret.
+    pub hash: Hash,
+    /// Who.
+    pub person: PersonName,
+}
+
+/// Somebody signed in, in a browser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionBegun {
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+    /// SHA-256 of the secret in the cookie.
+    pub hash: Hash,
+    /// It ends when nothing was asked with it for so long, in milliseconds.
+    pub idle_ms: u64,
+    /// Who vouched for them, if it was an identity provider: its issuer (OpenID Connect).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<Line>,
+    /// The link that was used, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<LoginId>,
+    /// Who.
+    pub person: PersonName,
+}
+
+/// A session is good for nothing from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionEnded {}
+
 nothing_sealed!(TokenIssued, TokenRevoked, KeyEnrolled, KeyRevoked);
+nothing_sealed!(LoginOffered, SessionBegun, SessionEnded);

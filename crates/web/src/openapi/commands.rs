@@ -29,7 +29,7 @@ pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
         .or_else(|| super::work::form(name))?;
     let scopes = match name {
         "token.issue" | "token.revoke" | "key.enroll" | "key.revoke" | "record.rotate_key"
-        | "incident.redact" | "person.redact" => ADMIN,
+        | "login.offer" | "incident.redact" | "person.redact" => ADMIN,
         _ if directory(name).is_some() => ADMIN,
         _ => RESPOND,
     };
@@ -378,6 +378,26 @@ fn access(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             "Stops a key from signing commands",
             vec![must("key", "Name")],
             json!({"key": "sam-laptop"}),
+        ),
+        "login.offer" => (
+            "Lets somebody sign in to the console once, with a link",
+            vec![
+                must("expires_at", "Timestamp"),
+                must("hash", "Hash"),
+                must("login", "LoginId"),
+                must("person", "PersonName"),
+            ],
+            json!({
+                "person": "sam",
+                "expires_at": "2030-01-01T10:00:00.000Z",
+                "hash": hash,
+                "login": "log-e3b0c44298fc1c14",
+            }),
+        ),
+        "session.end" => (
+            "Ends a session: one's own, or as an admin anybody's",
+            vec![must("session", "SessionId")],
+            json!({"session": "ses-e3b0c44298fc1c14"}),
         ),
         "record.rotate_key" => (
             "Makes a new key for the log and signs with it from the next checkpoint on",

@@ -26,6 +26,7 @@ pub(super) fn parts() -> Vec<Value> {
         prepared(),
         alerts(),
         access(),
+        entry(),
         answers(),
         stats::all(),
         super::review::schemas(),
@@ -57,6 +58,8 @@ fn words() -> Value {
         "AlertId": matching("^[0-9a-f]{32}$"),
         "ActId": matching("^[0-9a-f]{32}$"),
         "TokenId": matching("^tok-[0-9a-f]{16}$"),
+        "LoginId": matching("^log-[0-9a-f]{16}$"),
+        "SessionId": matching("^ses-[0-9a-f]{16}$"),
         "Name": matching(name),
         "PersonName": matching(name),
         "ServiceName": matching(name),
@@ -435,6 +438,34 @@ fn alerts() -> Value {
     })
 }
 
+/// Who may come in.
+fn entry() -> Value {
+    json!({
+        "Token": object(json!({
+            "token": reference("TokenId"),
+            "actor": reference("Actor"),
+            "scopes": {"type": "array", "items": reference("Scope")},
+            "expires_at": reference("Timestamp"),
+            "expired": {"type": "boolean"},
+        })),
+        "Session": object(json!({
+            "session": reference("SessionId"),
+            "person": reference("PersonName"),
+            "begun_at": reference("Timestamp"),
+            "used_at": maybe("Timestamp"),
+            "expires_at": reference("Timestamp"),
+            "idle_ms": reference("Count"),
+            "issuer": {"type": ["string", "null"]},
+            "over": {"type": "boolean"},
+        })),
+        "Key": object(json!({
+            "key": reference("Name"),
+            "person": reference("PersonName"),
+            "vkey": {"type": "string"},
+        })),
+    })
+}
+
 fn access() -> Value {
     let holder = |kind: &str| {
         json!({
@@ -446,13 +477,6 @@ fn access() -> Value {
     };
     json!({
         "TokenHolder": {"oneOf": [holder("person"), holder("service")]},
-        "Token": object(json!({
-            "token": reference("TokenId"),
-            "actor": reference("Actor"),
-            "scopes": {"type": "array", "items": reference("Scope")},
-            "expires_at": reference("Timestamp"),
-            "expired": {"type": "boolean"},
-        })),
         "Person": object(json!({
             "person": reference("PersonName"),
             "full_name": {"description": "Text, sealed, or `null`: none was given, or you may not see it"},
@@ -499,11 +523,6 @@ fn access() -> Value {
             "viewer", "reporter", "responder", "commander", "publisher", "operator", "admin"
         ]},
         "Tier": {"type": "integer", "minimum": 1, "maximum": 4},
-        "Key": object(json!({
-            "key": reference("Name"),
-            "person": reference("PersonName"),
-            "vkey": {"type": "string"},
-        })),
     })
 }
 
@@ -521,6 +540,7 @@ fn answers() -> Value {
         })),
         "Status": object(json!({
             "version": {"type": "string"},
+            "console": {"type": ["string", "null"]},
             "origin": {"type": ["string", "null"]},
             "size": reference("Index"),
             "root": reference("Hash"),

@@ -1,6 +1,7 @@
 //! Acts: the record from an index on, one of them, its proof.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use base::ActId;
 use engine::ports::Entries;
@@ -100,7 +101,7 @@ pub(crate) fn entries_from(
 
 /// The entries with these indexes, in order, as many as fit a page, and how many bytes they have.
 /// Where they lie close together they are read in one go.
-pub(super) fn entries_at(
+pub(crate) fn entries_at(
     entries: &dyn Entries,
     indexes: &[u64],
 ) -> Result<(Placed, usize), Problem> {
@@ -164,7 +165,7 @@ pub(super) fn placed(
 }
 
 /// Where an act is: by its index, or by its id. One that the caller may not see is not there.
-fn find(site: &Site, act: &str, sight: &Sight) -> Result<(u64, Vec<u8>), Problem> {
+pub(crate) fn wanted_act(site: &Site, act: &str, sight: &Sight) -> Result<(u64, Vec<u8>), Problem> {
     let missing = || Problem::not_found(format!("there is no act {}", act.escape_debug()));
     let entries = site.engine().entries();
     let index = if act.len() == 32 {
@@ -191,7 +192,7 @@ struct ActWithEntry {
 async fn one_act(call: Call) -> Answer {
     let (wanted, sight) = (call.path("act").to_owned(), call.caller.sight());
     let shown = call.site.blocking(move |site| {
-        let (index, entry) = find(site, &wanted, &sight)?;
+        let (index, entry) = wanted_act(site, &wanted, &sight)?;
         let act = render::act(site, &entry, sight.open)?;
         let entry = String::from_utf8(entry)
             .map_err(|error| Problem::internal("an act can't be read", &error))?;
@@ -202,13 +203,26 @@ async fn one_act(call: Call) -> Answer {
 
 async fn proof(call: Call) -> Answer {
     let (wanted, sight) = (call.path("act").to_owned(), call.caller.sight());
-    let found = call.site.blocking(move |site| find(site, &wanted, &sight));
+    let text = proof_text(&call.site, wanted, sight).await?;
+    Ok(with_type(text, TEXT, Keep::Never))
+}
+
+/// The proof that an act is on the record, once a published checkpoint covers it.
+///
+/// # Errors
+/// 404 for no act, 503 while none covers it.
+pub(crate) async fn proof_text(
+    site: &Arc<Site>,
+    wanted: String,
+    sight: Sight,
+) -> Result<String, Problem> {
+    let found = site.blocking(move |site| wanted_act(site, &wanted, &sight));
     let (index, entry) = found.await?;
     let later = || Problem::overloaded("no published checkpoint covers this act yet", 1);
-    if !prove::published(&call.site, index).await {
+    if !prove::published(site, index).await {
         return Err(later());
     }
-    let text = call.site.blocking(move |site| {
+    let text = site.blocking(move |site| {
         let broken = |error: &dyn Display| Problem::internal("no proof could be made", error);
         let Some(proven) = prove::inclusion(site.backstage(), &[index])? else {
             return Err(later());
@@ -220,5 +234,5 @@ async fn proof(call: Call) -> Answer {
             ActProof::new(Some(entry), index, hashes, note).map_err(|error| broken(&error))?;
         Ok(proof.to_string())
     });
-    Ok(with_type(text.await?, TEXT, Keep::Never))
+    text.await
 }

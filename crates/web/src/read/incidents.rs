@@ -101,7 +101,8 @@ async fn incidents(call: Call) -> Answer {
     reply::json(&page.await?)
 }
 
-fn newest_incidents(
+/// Incidents with this status, newest first, as many as there are of those that are seen.
+pub(crate) fn newest_incidents(
     state: &State,
     status: &str,
     before: Option<IncidentId>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use base::{AlertId, Name, PersonName, Timestamp};
+use base::{AlertId, Name, PersonName, SessionId, Timestamp};
 use engine::State;
 use incident::{Alert, Person, Request};
 use serde_json::{Value, json};
@@ -54,6 +54,7 @@ pub(super) fn routes() -> Vec<Route> {
         named("tokens", "Token", |call| {
             Box::pin(list(call, |state| &state.access.tokens, render::token))
         }),
+        named("sessions", "Session", |call| Box::pin(sessions(call))),
         named("keys", "Key", |call| {
             Box::pin(list(
                 call,
@@ -237,6 +238,29 @@ async fn heartbeats(call: Call) -> Answer {
         .items
         .iter()
         .map(|(name, heartbeat)| render::heartbeat(name, heartbeat, view.last_beat(name)));
+    reply::json(&Page {
+        items: shown.collect::<Vec<Value>>(),
+        next: page.next,
+    })
+}
+
+/// Who is signed in. When they asked for something last is known since the start of this process.
+async fn sessions(call: Call) -> Answer {
+    let (limit, after) = (call.limit()?, call.query_as::<SessionId>("after")?);
+    let site = &call.site;
+    let now = site.engine().now();
+    let found: Vec<_> = site.engine().view().read(|state| {
+        let all = state.access.sessions.iter();
+        all.filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after))
+            .take(limit + 1)
+            .map(|(id, session)| (id.clone(), session.clone()))
+            .collect()
+    });
+    let page = Page::cut(found, limit, |(id, _)| json!(id));
+    let shown = page
+        .items
+        .iter()
+        .map(|(id, session)| render::session(id, session, site.presence.used_at(id), now));
     reply::json(&Page {
         items: shown.collect::<Vec<Value>>(),
         next: page.next,

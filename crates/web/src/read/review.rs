@@ -117,10 +117,7 @@ async fn review(call: Call) -> Answer {
         Written::Html(page) => {
             let mut response = with_type(page, HTML, Keep::Never);
             // What people wrote is escaped; a browser need not take our word for it.
-            let policy = document::content_security_policy();
-            let policy = format!("{policy}; frame-ancestors 'none'; sandbox");
-            let policy = HeaderValue::from_str(&policy)
-                .map_err(|error| Problem::internal("the page has no policy", &error))?;
+            let policy = policy_of_a_page("'none'")?;
             response
                 .headers_mut()
                 .insert(CONTENT_SECURITY_POLICY, policy);
@@ -129,13 +126,27 @@ async fn review(call: Call) -> Answer {
     }
 }
 
+/// What a browser may do with a review: show it, and nothing else; within pages of `ancestors`.
+///
+/// # Errors
+/// Never, with a word of ours.
+pub(crate) fn policy_of_a_page(ancestors: &str) -> Result<HeaderValue, Problem> {
+    let policy = document::content_security_policy();
+    HeaderValue::from_str(&format!("{policy}; frame-ancestors {ancestors}; sandbox"))
+        .map_err(|error| Problem::internal("the page has no policy", &error))
+}
+
 enum Written {
     Json(Value),
     Markdown(String),
     Html(String),
 }
 
-fn composed(
+/// The review of an incident for an audience, as it is now.
+///
+/// # Errors
+/// 404 for no incident, 409 for one with more acts than a review is made from.
+pub(crate) fn composed(
     site: &Site,
     id: IncidentId,
     audience: ReviewAudience,

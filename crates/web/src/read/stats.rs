@@ -1,6 +1,8 @@
 //! What past incidents add up to, as JSON and as a picture. Computed when it is asked for, from the
 //! summaries that are in memory; nothing is kept.
 
+use std::collections::BTreeMap;
+
 use base::Timestamp;
 use incident::stats::{Numbers, Phase, Question, Row, Watched, numbers};
 use incident::{Reason, Refusal};
@@ -93,6 +95,45 @@ async fn drawn(call: Call) -> Answer {
     Ok(with_type(svg.await?, SVG, Keep::Never))
 }
 
+/// What is asked, from the parameters of a page.
+///
+/// # Errors
+/// 400 for what is not of its form.
+pub(crate) fn asked(parameters: &BTreeMap<String, String>) -> Result<Question, Problem> {
+    fn read<T: std::str::FromStr<Err: std::fmt::Display>>(
+        parameters: &BTreeMap<String, String>,
+        name: &str,
+    ) -> Result<Option<T>, Problem> {
+        let text = parameters.get(name).filter(|text| !text.is_empty());
+        let value = text.map(|text| text.parse()).transpose();
+        value.map_err(|error| Problem::bad_request(format!("`{name}`: {error}")))
+    }
+    let phase = parameters.get("phase").map(String::as_str);
+    Ok(Question {
+        drills: parameters.contains_key("drills"),
+        phase: Phase::ALL.into_iter().find(|it| Some(it.word()) == phase),
+        service: read(parameters, "service")?,
+        severity: read(parameters, "severity")?,
+        since: read(parameters, "since")?,
+        trend: false,
+        until: read(parameters, "until")?,
+    })
+}
+
+/// The picture of an answer.
+pub(crate) fn computed_for(
+    site: &Site,
+    question: &Question,
+    sight: &Sight,
+) -> Result<String, Problem> {
+    let (now, numbers) = computed(site, question, sight)?;
+    Ok(picture::svg(&Picture {
+        numbers: &numbers,
+        question,
+        now,
+    }))
+}
+
 fn question(call: &Call) -> Result<Question, Problem> {
     let word = call.query_word("phase", PHASES)?;
     let question = Question {
@@ -113,7 +154,10 @@ fn question(call: &Call) -> Result<Question, Problem> {
 }
 
 /// Over the incidents that the caller sees.
-fn computed(
+///
+/// # Errors
+/// 422 when there are too many to compute with.
+pub(crate) fn computed(
     site: &Site,
     question: &Question,
     sight: &Sight,

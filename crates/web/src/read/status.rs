@@ -31,6 +31,7 @@ async fn status(call: Call) -> Answer {
             .collect();
         Ok(json!({
             "version": site.options.version,
+            "console": site.options.console.url,
             "origin": key.as_ref().map(VerifierKey::name),
             "size": head.size,
             "root": head.root,

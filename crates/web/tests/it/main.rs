@@ -16,6 +16,7 @@ mod reading;
 mod review;
 mod schema;
 mod secure;
+mod sessions;
 mod sight;
 mod stats;
 mod table;

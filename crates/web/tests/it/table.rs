@@ -63,6 +63,15 @@ fn arguments(world: &World, name: &str, alert: &str) -> Value {
         "token.revoke" => json!({"token": token}),
         "key.enroll" => json!({"key": "sam-laptop", "person": "sam", "vkey": key}),
         "key.revoke" => json!({"key": "sam-laptop"}),
+        "login.offer" => json!({
+            "person": "sam", "expires_at": world.in_ms(60_000), "hash": hash,
+            "login": token.replace("tok-", "log-"),
+        }),
+        "session.end" => {
+            crate::sessions::signed_in(world, "sam", 41);
+            let listed = world.local(&Ask::get("/api/v1/sessions")).json();
+            json!({"session": listed["items"][0]["session"]})
+        }
         "person.register" => json!({
             "person": "sam", "full_name": "Sam Sample",
             "places": [{"kind": "mail", "address": "sam@example.org"}],
@@ -357,7 +366,7 @@ fn every_route_refuses_strangers_and_what_it_does_not_know() {
 fn what_is_not_there_is_a_problem_too() {
     let world = World::new();
     for path in [
-        "/",
+        "/nothing",
         "/api/v1/commands/incident.forget",
         "/api/v1/incidents/",
         "/../etc/passwd",

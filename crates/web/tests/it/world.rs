@@ -183,6 +183,7 @@ fn options(engine: &Arc<Engine>, memory: &Arc<Memory>, clock: &Arc<MovedClock>) 
         started_at: clock.now(),
         metrics_open: false,
         regulators: Vec::new(),
+        console: web::Console::default(),
     }
 }
 

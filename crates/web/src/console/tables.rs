@@ -1,0 +1,513 @@
+//! Everything that has a name, as tables: who and what there is, what is quiet, what is prepared, what
+//! waits, who may come in. One table of tables; a cell is a field of what the API shows of a thing.
+
+use askama::Template;
+use base::Timestamp;
+use engine::State;
+use language::Words;
+use serde_json::Value as Json;
+
+use super::frame::{self, Frame};
+use super::send::key_of;
+use super::visit::Visit;
+use super::words::{Moment, duration, moment, word, words};
+use super::{Page, page};
+use crate::problem::Problem;
+use crate::render;
+use crate::reply::Answer;
+use crate::sight::Sight;
+use crate::site::Site;
+
+/// Rows on a page; what is left out is said.
+const ROWS_MAX: usize = 500;
+
+/// How a field is shown.
+#[derive(Clone, Copy)]
+enum Form {
+    /// The name of the thing: the first cell of the row.
+    Name,
+    Text,
+    Word,
+    Time,
+    Length,
+    /// A word for each.
+    List,
+    Flag,
+    Actor,
+    Incident,
+    /// Objects, by these members.
+    Rows(&'static [&'static str]),
+    /// Names and values.
+    Pairs,
+}
+
+/// A table of things.
+struct Listing {
+    path: &'static str,
+    section: &'static str,
+    columns: &'static [(&'static str, Form)],
+    /// The command that makes one.
+    makes: Option<&'static str>,
+    /// What can be done with one, and the argument that is its name.
+    verbs: &'static [(&'static str, &'static str)],
+    rows: fn(&Site, &State, &Sight) -> Vec<Json>,
+}
+
+use Form::{Actor, Flag, Incident, Length, List, Name, Pairs, Rows, Text, Time, Word};
+
+const LISTINGS: &[Listing] = &[
+    Listing {
+        path: "/services",
+        section: "services",
+        columns: &[
+            ("service", Name),
+            ("tier", Text),
+            ("owner", Text),
+            ("about", Text),
+            ("dependencies", Rows(&["kind", "name", "when_fails"])),
+        ],
+        makes: Some("service.register"),
+        verbs: &[("service.remove", "service")],
+        rows: |_, state, sight| {
+            let all = state.incidents.directory.services.iter();
+            let seen = all.filter(|(name, _)| sight.sees_service(state, name));
+            seen.map(|(name, it)| render::service(name, it)).collect()
+        },
+    },
+    Listing {
+        path: "/teams",
+        section: "services",
+        columns: &[("team", Name), ("about", Text)],
+        makes: Some("team.register"),
+        verbs: &[("team.remove", "team")],
+        rows: |_, state, _| {
+            let all = state.incidents.directory.teams.iter();
+            all.map(|(name, it)| render::team(name, it)).collect()
+        },
+    },
+    Listing {
+        path: "/people",
+        section: "people",
+        columns: &[
+            ("person", Name),
+            ("full_name", Text),
+            ("places", Rows(&["kind", "address"])),
+            ("permissions", Rows(&["permission", "team"])),
+        ],
+        makes: Some("person.register"),
+        verbs: &[
+            ("permission.withdraw", "person"),
+            ("person.remove", "person"),
+        ],
+        // Their names are sealed: see `people`.
+        rows: |_, _, _| Vec::new(),
+    },
+    Listing {
+        path: "/requests",
+        section: "requests",
+        columns: &[
+            ("request", Name),
+            ("command", Text),
+            ("by", Actor),
+            ("approvals", Text),
+            ("approved", List),
+            ("due_at", Time),
+            ("expires_at", Time),
+        ],
+        makes: None,
+        verbs: &[
+            ("request.approve", "request"),
+            ("request.reject", "request"),
+            ("request.withdraw", "request"),
+        ],
+        rows: |_, state, sight| {
+            let all = state.incidents.requests.waiting.iter();
+            let seen = all.filter(|(name, _)| sight.sees_request(state, name));
+            seen.map(|(name, it)| render::request(name, it, None))
+                .collect()
+        },
+    },
+    Listing {
+        path: "/alerts",
+        section: "alerts",
+        columns: &[
+            ("title", Name),
+            ("state", Word),
+            ("source", Text),
+            ("fired_at", Time),
+            ("ended_at", Time),
+            ("incident", Incident),
+            ("labels", Pairs),
+        ],
+        makes: None,
+        verbs: &[("incident.attach", "alert")],
+        rows: |_, state, sight| {
+            let mut all: Vec<_> = state
+                .incidents
+                .alerts
+                .values()
+                .filter(|alert| sight.sees_alert(state, alert.id))
+                .collect();
+            all.sort_by_key(|it| std::cmp::Reverse((it.is_firing(), it.fired_at, it.id)));
+            all.into_iter()
+                .take(ROWS_MAX + 1)
+                .map(render::alert)
+                .collect()
+        },
+    },
+    Listing {
+        path: "/silences",
+        section: "alerts",
+        columns: &[
+            ("silence", Name),
+            ("matchers", Pairs),
+            ("ends_at", Time),
+            ("active", Flag),
+        ],
+        makes: Some("alert.silence"),
+        verbs: &[("silence.end", "silence")],
+        rows: |site, state, _| {
+            let all = state.incidents.silences.iter();
+            let now = site.engine().now();
+            all.map(|(name, it)| render::silence(name, it, now))
+                .collect()
+        },
+    },
+    Listing {
+        path: "/maintenances",
+        section: "alerts",
+        columns: &[
+            ("maintenance", Name),
+            ("title", Text),
+            ("service", Text),
+            ("starts_at", Time),
+            ("ends_at", Time),
+            ("active", Flag),
+        ],
+        makes: Some("maintenance.schedule"),
+        verbs: &[("maintenance.end", "maintenance")],
+        rows: |site, state, _| {
+            let all = state.incidents.maintenances.iter();
+            let now = site.engine().now();
+            all.map(|(name, it)| render::maintenance(name, it, now))
+                .collect()
+        },
+    },
+    Listing {
+        path: "/heartbeats",
+        section: "alerts",
+        columns: &[
+            ("heartbeat", Name),
+            ("interval_ms", Length),
+            ("grace_ms", Length),
+            ("service", Text),
+            ("severity", Text),
+            ("last_at", Time),
+        ],
+        makes: Some("heartbeat.expect"),
+        verbs: &[("heartbeat.forget", "heartbeat")],
+        rows: |site, state, _| {
+            let all = state.incidents.heartbeats.iter();
+            let view = site.engine().view();
+            all.map(|(name, it)| render::heartbeat(name, it, view.last_beat(name)))
+                .collect()
+        },
+    },
+    Listing {
+        path: "/runbooks",
+        section: "prepared",
+        columns: &[("runbook", Name), ("title", Text), ("steps", List)],
+        makes: Some("runbook.save"),
+        verbs: &[("runbook.remove", "runbook")],
+        rows: |_, state, _| {
+            let all = state.incidents.runbooks.runbooks.iter();
+            all.map(|(name, it)| render::runbook(name, it)).collect()
+        },
+    },
+    Listing {
+        path: "/templates",
+        section: "prepared",
+        columns: &[
+            ("template", Name),
+            ("title", Text),
+            ("severity", Text),
+            ("service", Text),
+            ("private", Flag),
+            ("runbooks", List),
+        ],
+        makes: Some("template.save"),
+        verbs: &[("template.remove", "template")],
+        rows: |_, state, _| {
+            let all = state.incidents.runbooks.templates.iter();
+            all.map(|(name, it)| render::template(name, it)).collect()
+        },
+    },
+    Listing {
+        path: "/followups",
+        section: "followups",
+        columns: &[
+            ("incident", Incident),
+            ("followup", Text),
+            ("owner", Text),
+            ("due_at", Time),
+            ("reminders", Text),
+        ],
+        makes: None,
+        verbs: &[],
+        rows: |_, state, sight| {
+            let all = state.incidents.followups.iter();
+            let seen = all.filter(|(id, _)| sight.sees(state, **id));
+            let mut rows: Vec<_> = seen
+                .flat_map(|(id, all)| all.iter().map(move |(number, it)| (id, number, it)))
+                .collect();
+            rows.sort_by_key(|(.., followup)| followup.due_at);
+            rows.into_iter()
+                .map(|(id, number, it)| {
+                    serde_json::json!({
+                        "incident": id, "followup": number, "owner": it.owner,
+                        "due_at": it.due_at, "reminders": it.reminders,
+                    })
+                })
+                .collect()
+        },
+    },
+    Listing {
+        path: "/tokens",
+        section: "settings",
+        columns: &[
+            ("token", Name),
+            ("actor", Actor),
+            ("scopes", List),
+            ("expires_at", Time),
+            ("expired", Flag),
+        ],
+        makes: Some("token.issue"),
+        verbs: &[("token.revoke", "token")],
+        rows: |site, state, _| {
+            let all = state.access.tokens.iter();
+            let now = site.engine().now();
+            all.map(|(id, it)| render::token(id, it, now)).collect()
+        },
+    },
+    Listing {
+        path: "/keys",
+        section: "settings",
+        columns: &[("key", Name), ("person", Text), ("vkey", Text)],
+        makes: Some("key.enroll"),
+        verbs: &[("key.revoke", "key")],
+        rows: |_, state, _| {
+            let all = state.access.keys.iter();
+            all.map(|(name, it)| render::key(name, it)).collect()
+        },
+    },
+    Listing {
+        path: "/sessions",
+        section: "settings",
+        columns: &[
+            ("session", Name),
+            ("person", Text),
+            ("begun_at", Time),
+            ("used_at", Time),
+            ("expires_at", Time),
+            ("issuer", Text),
+        ],
+        makes: Some("login.offer"),
+        verbs: &[("session.end", "session")],
+        rows: |site, state, _| {
+            let now = site.engine().now();
+            let all = state.access.sessions.iter();
+            all.map(|(id, it)| render::session(id, it, site.presence.used_at(id), now))
+                .collect()
+        },
+    },
+];
+
+pub(super) fn pages() -> Vec<Page> {
+    let lists = LISTINGS
+        .iter()
+        .map(|listing| page(listing.path, |visit| Box::pin(list(visit))));
+    lists.collect()
+}
+
+/// One cell.
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) time: Option<Moment>,
+    pub(super) link: String,
+    pub(super) lines: Vec<String>,
+    pub(super) strong: bool,
+}
+
+struct Row {
+    cells: Vec<Cell>,
+    actions: Vec<(String, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "table.html")]
+struct Table {
+    frame: Frame,
+    heads: Vec<String>,
+    rows: Vec<Row>,
+    more: usize,
+    empty: String,
+    about: String,
+    /// The form that makes one, and what it is called.
+    makes: Option<(String, String)>,
+    acts: bool,
+    /// Tables of the same part of the console.
+    siblings: Vec<(&'static str, String, bool)>,
+}
+
+async fn list(visit: Visit) -> Answer {
+    let path = visit.here.split('?').next().unwrap_or_default().to_owned();
+    let listing = LISTINGS.iter().find(|listing| listing.path == path);
+    let listing = listing.ok_or_else(|| Problem::not_found("there is no such list"))?;
+    let sight = visit.sight();
+    let site = visit.site.clone();
+    let made = site.blocking(move |site| {
+        let t = words(visit.language);
+        let now = site.engine().now();
+        let (mut found, size) = site
+            .engine()
+            .view()
+            .read(|state| ((listing.rows)(site, state, &sight), state.log.acts));
+        if listing.path == "/people" {
+            found = people(site, &sight)?;
+        }
+        let more = found.len().saturating_sub(ROWS_MAX);
+        found.truncate(ROWS_MAX);
+        let key = listing.path.trim_start_matches('/');
+        let rows = found.iter().map(|it| row(t, listing, it, now)).collect();
+        let makes = listing.makes.map(|verb| {
+            let path = format!("/do/{verb}?back={path}");
+            (path, t.say(&key_of(verb)).into_owned())
+        });
+        let title = t.say(&format!("list-{key}")).into_owned();
+        let siblings = LISTINGS.iter().filter(|it| it.section == listing.section);
+        let siblings = siblings.map(|it| {
+            let key = it.path.trim_start_matches('/');
+            let label = t.say(&format!("list-{key}")).into_owned();
+            (it.path, label, it.path == listing.path)
+        });
+        Ok(Table {
+            heads: listing
+                .columns
+                .iter()
+                .map(|(name, _)| {
+                    t.say(&format!("column-{}", name.replace('_', "-")))
+                        .into_owned()
+                })
+                .collect(),
+            rows,
+            more,
+            empty: t.say(&format!("list-{key}-empty")).into_owned(),
+            about: t.say(&format!("list-{key}-about")).into_owned(),
+            makes,
+            acts: !listing.verbs.is_empty(),
+            siblings: siblings.collect(),
+            frame: Frame::new(&visit, listing.section, title).following(None, size),
+        })
+    });
+    frame::shown(&made.await?)
+}
+
+/// People, with what is personal for those who may see it.
+fn people(site: &Site, sight: &Sight) -> Result<Vec<Json>, Problem> {
+    let found: Vec<_> = site.engine().view().read(|state| {
+        let all = state.incidents.directory.people.iter();
+        all.take(ROWS_MAX + 1)
+            .map(|(name, person)| (name.clone(), person.clone()))
+            .collect()
+    });
+    let shown = found.iter();
+    shown
+        .map(|(name, person)| render::person(site, name, person, sight.open))
+        .collect()
+}
+
+fn row(t: &Words, listing: &Listing, it: &Json, now: Timestamp) -> Row {
+    let cells = listing
+        .columns
+        .iter()
+        .map(|(name, form)| cell(t, *form, &it[*name], now));
+    let actions = listing.verbs.iter().filter_map(|(verb, argument)| {
+        let field = if *argument == "alert" { "id" } else { argument };
+        let name = it[field].as_str()?;
+        let path = format!(
+            "/do/{verb}?a.{argument}={}&back={}",
+            super::sign_in::in_query(name),
+            listing.path
+        );
+        Some((path, t.say(&key_of(verb)).into_owned()))
+    });
+    Row {
+        cells: cells.collect(),
+        actions: actions.collect(),
+    }
+}
+
+fn cell(t: &Words, form: Form, value: &Json, now: Timestamp) -> Cell {
+    let mut cell = Cell {
+        text: String::new(),
+        time: None,
+        link: String::new(),
+        lines: Vec::new(),
+        strong: matches!(form, Name),
+    };
+    let text = |value: &Json| match value {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
+        Json::Object(fields) if fields.contains_key("sealed") => t.say("sealed").into_owned(),
+        other => other.to_string(),
+    };
+    match form {
+        Name | Text => cell.text = text(value),
+        Word => cell.text = word(t, &text(value)),
+        Time => {
+            let at = value.as_str().and_then(|text| text.parse().ok());
+            cell.time = at.map(|at| moment(t, at, now));
+        }
+        Length => cell.text = duration(t, value.as_u64().unwrap_or(0)),
+        Flag => {
+            let key = if value == &Json::Bool(true) {
+                "yes"
+            } else {
+                "no"
+            };
+            cell.text = t.say(key).into_owned();
+        }
+        List => {
+            let items = value.as_array().into_iter().flatten();
+            cell.lines = items.map(|it| word(t, &text(it))).collect();
+        }
+        Actor => {
+            let actor = serde_json::from_value(value.clone()).ok();
+            cell.text = actor.map(|it| super::told::who(t, &it)).unwrap_or_default();
+        }
+        Incident => {
+            cell.text = text(value);
+            if !cell.text.is_empty() {
+                cell.link = format!("/incidents/{}", cell.text);
+            }
+        }
+        Rows(members) => {
+            let items = value.as_array().into_iter().flatten();
+            let line = |it: &Json| {
+                let words = members.iter().map(|member| word(t, &text(&it[*member])));
+                words
+                    .filter(|it| !it.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(" · ")
+            };
+            cell.lines = items.map(line).collect();
+        }
+        Pairs => {
+            let pairs = value.as_object().into_iter().flatten();
+            cell.lines = pairs
+                .map(|(name, value)| format!("{name}={}", text(value)))
+                .collect();
+        }
+    }
+    cell
+}

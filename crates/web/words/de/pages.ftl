@@ -1,0 +1,377 @@
+# The console's pages. Keys are in order of where they stand; every language has every key.
+
+## Around every page
+skip = Zum Inhalt
+nav = Hauptmenü
+nav-incidents = Vorfälle
+nav-alerts = Alarme
+nav-followups = Folgeaufgaben
+nav-services = Dienste
+nav-people = Personen
+nav-prepared = Runbooks
+nav-numbers = Zahlen
+nav-record = Register
+sign-out = Abmelden
+language = Sprache
+live = Folgt dem Geschehen.
+live-lost = Nicht verbunden: Diese Seite kann veraltet sein.
+watch = Diese Seite von selbst neu laden
+watching = Lädt alle 15 Sekunden neu.
+times-utc = Alle Zeiten in UTC.
+receipt = Quittung
+done = Erledigt. Es ist Eintrag { $index } im Register.
+back = Zurück
+keep = Speichern
+show = Anzeigen
+older = Ältere
+newer = Neuere
+previous = Vorheriger
+next = Nächster
+optional = (optional)
+unknown = unbekannt
+yes = ja
+no = nein
+sealed = (versiegelt)
+sealed-title = (versiegelt: der Vorfall ist vertraulich)
+because = Grund:
+all-of-it = Alles zeigen
+nobody = niemand
+rows-more = { $n ->
+    [one] Eine weitere Zeile ist hier nicht gezeigt.
+   *[other] { $n } weitere Zeilen sind hier nicht gezeigt.
+ }
+
+## Times
+ago = vor { $length }
+ahead = in { $length }
+seconds = { $n } s
+minutes = { $n } min
+hours = { $n } h
+days = { $n } d
+
+## Signing in
+sign-in = Anmelden
+sign-in-title = Bei hereby anmelden
+sign-in-how = Den Link erzeugt jemand auf der Maschine, auf der hereby läuft. Er gilt einmal und zehn Minuten lang.
+sign-in-you = EIGENER-NAME
+sign-in-code = Code oder der ganze Link
+sign-in-hint = Mit JavaScript meldet der Link von selbst an. Ohne JavaScript: hier einfügen.
+sign-in-no-code = Das ist kein Code. Er beginnt mit hbl_ und steht im Link hinter dem #.
+sign-in-used = Dieser Link ist verbraucht oder abgelaufen. Es braucht einen neuen.
+
+## What went wrong
+problem-not-found = Das gibt es nicht
+problem-forbidden = Das ist nicht erlaubt
+problem-unauthorized = Zuerst anmelden
+problem-bad-request = Die Anfrage ist fehlerhaft
+problem-overloaded = Gerade wird mehr verlangt, als möglich ist
+problem-unknown = Ob das geschehen ist, lässt sich nicht sagen
+problem-too-large = Das ist zu groß
+problem-wrong-state = Im jetzigen Zustand nicht möglich
+problem-internal = In hereby ist etwas kaputt
+to-incidents = Zu den Vorfällen
+
+## Incidents
+open-incidents = Offene Vorfälle
+all-incidents = Alle Vorfälle
+nothing-open = Nichts ist offen.
+nothing-open-hint = Ruhe ist gut. Wer etwas Falsches sieht, erklärt es zum Vorfall: besser zu oft als zu spät.
+drill = Übung
+private = Vertraulich
+unacknowledged = von niemandem bestätigt
+no-commander = keine Leitung
+declare-title = Vorfall erklären
+declare-what = Was ist los?
+declare-button = Hiermit erkläre ich dies zum Vorfall
+declare-more = Mit mehr Angaben: Dienst, vertraulich, Übung…
+waiting-title = Wartet
+alerts-firing = { $n ->
+    [one] Ein Alarm ist aktiv
+   *[other] { $n } Alarme sind aktiv
+ }
+requests-waiting = { $n ->
+    [one] Ein Antrag wartet auf jemanden
+   *[other] { $n } Anträge warten auf jemanden
+ }
+followups-overdue = { $n ->
+    [one] Eine Folgeaufgabe ist überfällig
+   *[other] { $n } Folgeaufgaben sind überfällig
+ }
+
+## The room of an incident
+declared = Erklärt
+status = Status
+redacted = Was in diesem Vorfall versiegelt war, wurde gelöscht.
+acknowledge-button = Ich kümmere mich
+acknowledge-hint = Noch von niemandem bestätigt; bis dahin wird weiter erinnert.
+say-title = Etwas sagen
+say-label = Was ist geschehen, was ist bekannt?
+say-note = Notieren
+say-insiders = Intern melden
+say-public = Öffentlich melden…
+say-decide = Entscheiden…
+say-file = Datei anhängen…
+timeline = Verlauf
+acts-count = { $n ->
+    [one] ein Eintrag
+   *[other] { $n } Einträge
+ }
+to-newest = Zu den neuesten Einträgen
+roles = Wer macht was
+take-role = Ich übernehme
+assign = Zuweisen…
+accept = Ich übernehme
+hand-over = Übergeben…
+also-here = Auch dabei
+join = Ich mache mit
+word-title = Was gemeldet wurde
+told-nothing = noch nichts
+next-due = nächste Meldung fällig
+set-clock = Takt…
+tasks = Aufgaben
+new-task = Neue Aufgabe
+close-task = Erledigt…
+work-unread = Dieser Vorfall ist geschlossen und lang: Aufgaben, Fragen und Dateien stehen im Review und im Register.
+questions = Fragen
+ask = Fragen…
+answer = Antworten…
+checklists = Checklisten
+tick = Erledigt
+alerts = Alarme
+no-alerts = Kein Alarm gehört dazu.
+firing = aktiv
+dependencies = Was der Dienst braucht, so wie es bei der Erklärung war
+dependency-seen = { $kind } { $name }: { $alerts ->
+    [0] kein Alarm war aktiv
+    [one] ein Alarm war aktiv
+   *[other] { $alerts } Alarme waren aktiv
+ }
+facts = Fakten
+files = Dateien
+unnamed-file = Datei
+afterwards = Danach
+due = fällig
+meeting = Besprechung am
+review = Review
+everything-else = Alles Weitere
+badge-proven = Im Register und veröffentlicht
+badge-pending = Im Register; die Veröffentlichung folgt
+badge-about = Jede Zeile dieser Seite ist ein Eintrag in einem Register, in dem nur angehängt wird. Ein veröffentlichter Eintrag lässt sich weder ändern noch entfernen, ohne dass alle, die prüfen, es sehen.
+badge-newest = Neuester Eintrag hier
+badge-size = Veröffentlichte Einträge
+badge-check = Selbst prüfen, ohne diese Seite:
+witness-covers = Zeuge { $name } hat { $size } Einträge mitsigniert, darunter diese.
+witness-behind = Zeuge { $name } hat { $size } Einträge mitsigniert, diese noch nicht.
+audited = Geprüft { $ago }: { $entries } Einträge nachgelesen, nichts falsch.
+audited-violations = Geprüft { $ago }: { $violations } Verstöße. Näheres in /metrics und im Log.
+not-audited = Die Prüfung ist noch nicht am Ende des Registers angekommen.
+
+## Acts and the record
+record = Register
+record-size = Einträge
+record-root = Wurzel
+record-key = Schlüssel
+record-about = Alles, was getan wurde, der Reihe nach. Nichts wird je geändert; was falsch ist, berichtigt ein späterer Eintrag.
+acts-hidden = { $n ->
+    [one] Ein Eintrag ist hier nicht einsehbar.
+   *[other] { $n } Einträge sind hier nicht einsehbar.
+ }
+act-title = Eintrag { $index }
+act-says = Was er sagt
+act-kind = Art
+act-at = Wann
+act-claimed = Zeit des Absenders
+act-who = Wer
+act-subject = Betrifft
+act-cause = Wegen
+act-id = Id
+act-json = Als Daten
+act-entry = Der Eintrag, Byte für Byte
+act-proof = Nachweis
+act-proven = Im Register, unter { $size } Einträgen
+act-pending = Im Register; der Checkpoint, der es nachweist, folgt gleich.
+act-proof-about = Diese Hashes führen von diesem Eintrag zur Wurzel im signierten Checkpoint. Mit der Datei und dem öffentlichen Schlüssel des Registers lässt sich das noch in Jahren prüfen, ohne hereby.
+act-leaf = Blatt
+act-hashes = { $n ->
+    [one] ein Hash
+   *[other] { $n } Hashes
+ }
+act-checkpoint = Der signierte Checkpoint
+act-download = Nachweis herunterladen
+actor-uid = Benutzer { $uid } dieser Maschine
+claimed-by = (laut Benutzer { $uid })
+actor-behalf = { $person } (Benutzer { $uid } dieser Maschine)
+proof-own = hereby selbst
+proof-local = von dieser Maschine, laut Kernel
+proof-token = mit Token { $name }
+proof-session = im Browser, Sitzung { $name }
+proof-key = signiert mit Schlüssel { $name }
+subject-record = das Register
+subject-alert = Alarm
+subject-silence = Stummschaltung
+subject-maintenance = Wartung
+subject-heartbeat = Heartbeat
+subject-token = Token
+subject-login = Link
+subject-session = Sitzung
+subject-key = Schlüssel
+subject-person = Person
+subject-team = Team
+subject-request = Antrag
+subject-runbook = Runbook
+subject-template = Vorlage
+subject-service = Dienst
+
+## Review
+review-of = Review zu { $incident }
+review-open = Dieser Vorfall ist noch offen: Was hier steht, ändert sich noch.
+review-publish = Veröffentlichen
+review-publish-button = Dieses Review veröffentlichen
+review-clean = Nichts ist nachzubessern.
+review-published = Veröffentlicht
+review-private = Was in einem vertraulichen Vorfall geschrieben wurde, ist versiegelt. Im Terminal sagt hereby review --publish, was es braucht.
+review-preview = So, wie es gelesen wird
+review-alone = Allein öffnen
+evidence = Beleg
+replace = Ersetzen…
+add-finding = Befund hinzufügen…
+
+## Numbers
+numbers = Zahlen
+numbers-about = { $n ->
+    [one] Ein Vorfall,
+   *[other] { $n } Vorfälle,
+ }
+numbers-open = { $n ->
+    [0] davon keiner offen.
+    [one] davon einer offen.
+   *[other] davon { $n } offen.
+ }
+numbers-alt = Jeder Vorfall als Punkt für jede Phase, und wie sie verteilt sind. Die Tabelle darunter enthält die Zahlen.
+numbers-caption = Mittelwerte von Dauern führen in die Irre, darum ist jeder Vorfall ein Punkt. Was fehlt, fehlt und zählt nie als null.
+all-phases = alle
+only-drills = nur Übungen
+too-few = zu wenige für eine Aussage
+
+## Settings
+settings = Einstellungen
+settings-look = Sprache und Aussehen
+settings-theme = Hell oder dunkel
+theme-system = wie das System
+theme-light = hell
+theme-dark = dunkel
+settings-you = Eigenes
+settings-session = Sitzung
+settings-expires = Endet spätestens
+settings-idle = Endet ohne Nutzung nach
+settings-permissions = Erlaubt
+settings-ungoverned = alles: Noch hat niemand eine Berechtigung bekommen
+settings-none = ansehen, was niemandem gehört und woran man beteiligt ist
+settings-strong = Ein Cookie kann gestohlen werden. Was jemanden einlässt oder nicht rückgängig zu machen ist, geschieht darum im Terminal, mit einem Schlüssel: hereby key --help
+settings-hereby = Dieses hereby
+settings-version = Version
+settings-started = Läuft seit
+settings-disk = Frei auf der Platte
+
+## Lists
+list-services = Dienste
+list-services-about = Was genutzt wird, was es braucht und wer sich darum kümmert.
+list-services-empty = Noch ist kein Dienst bekannt.
+list-teams = Teams
+list-teams-about = Wer sich worum kümmert.
+list-teams-empty = Noch ist kein Team bekannt.
+list-people = Personen
+list-people-about = Wer bekannt ist und wer was verlangen darf.
+list-people-empty = Noch ist niemand bekannt.
+list-requests = Anträge
+list-requests-about = Was nicht rückgängig zu machen ist, wartet hier auf eine zweite Person.
+list-requests-empty = Nichts wartet.
+list-alerts = Alarme
+list-alerts-about = Was aktiv ist, und was in den letzten 24 Stunden endete.
+list-alerts-empty = Kein Alarm ist aktiv.
+list-silences = Stummschaltungen
+list-silences-about = Alarme, die eine Zeit lang keinen Vorfall erklären.
+list-silences-empty = Nichts ist stummgeschaltet.
+list-maintenances = Wartung
+list-maintenances-about = Geplante Arbeiten.
+list-maintenances-empty = Keine Arbeiten sind geplant.
+list-heartbeats = Heartbeats
+list-heartbeats-about = Lebenszeichen, die nicht ausbleiben dürfen.
+list-heartbeats-empty = Kein Lebenszeichen wird erwartet.
+list-runbooks = Runbooks
+list-runbooks-about = Was zu tun ist, Schritt für Schritt.
+list-runbooks-empty = Noch gibt es kein Runbook.
+list-templates = Vorlagen
+list-templates-about = Womit Vorfälle beginnen.
+list-templates-empty = Noch gibt es keine Vorlage.
+list-followups = Folgeaufgaben
+list-followups-about = Was nach Vorfällen noch zu tun ist; zuerst, was zuerst fällig ist.
+list-followups-empty = Nichts ist zu tun.
+list-tokens = Tokens
+list-tokens-about = Programme und Personen, die mit einem Token hereinkommen.
+list-tokens-empty = Es gibt kein Token.
+list-keys = Schlüssel
+list-keys-about = Schlüssel, die für Personen signieren.
+list-keys-empty = Es gibt keinen Schlüssel.
+list-sessions = Sitzungen
+list-sessions-about = Wer angemeldet ist.
+list-sessions-empty = Niemand ist angemeldet.
+column-do = Was möglich ist
+column-service = Dienst
+column-tier = Stufe
+column-owner = Verantwortlich
+column-about = Worum es geht
+column-dependencies = Braucht
+column-team = Team
+column-person = Person
+column-full-name = Name
+column-places = Erreichbar über
+column-permissions = Berechtigungen
+column-request = Antrag
+column-command = Verlangt
+column-by = Von
+column-approvals = Nötige Zustimmungen
+column-approved = Zugestimmt haben
+column-due-at = Fällig
+column-expires-at = Läuft ab
+column-title = Titel
+column-state = Zustand
+column-source = Quelle
+column-fired-at = Seit
+column-ended-at = Beendet
+column-incident = Vorfall
+column-labels = Labels
+column-silence = Stummschaltung
+column-matchers = Labels
+column-ends-at = Endet
+column-active = Aktiv
+column-maintenance = Wartung
+column-starts-at = Beginnt
+column-heartbeat = Heartbeat
+column-interval-ms = Alle
+column-grace-ms = Höchstens verspätet
+column-severity = Schweregrad
+column-last-at = Zuletzt
+column-runbook = Runbook
+column-steps = Schritte
+column-template = Vorlage
+column-private = Vertraulich
+column-runbooks = Runbooks
+column-followup = Nr.
+column-reminders = Erinnerungen
+column-token = Token
+column-actor = Inhaber
+column-scopes = Gilt für
+column-expired = Abgelaufen
+column-key = Schlüssel
+column-vkey = Öffentliche Hälfte
+column-session = Sitzung
+column-begun-at = Begonnen
+column-used-at = Zuletzt genutzt
+column-issuer = Verbürgt von
+column-phase = Phase
+column-ongoing = Dauert an
+column-missing = Fehlt
+column-median = Median
+column-interval = 95-%-Intervall
+column-p90 = 90 % höchstens
