@@ -101,6 +101,11 @@ impl Server {
         self.child.id()
     }
 
+    /// Where it listens: `127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Memory of it that is resident, in bytes (proc(5), `VmRSS`).
     ///
     /// # Errors

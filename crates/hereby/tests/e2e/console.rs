@@ -193,6 +193,10 @@ fn axe_finds_nothing_on_any_page_light_or_dark_wide_or_narrow() {
                 if wide.unwrap().as_u64().unwrap_or(0) > u64::from(width) {
                     wrong.push(format!("{name} {theme} {width}: the page scrolls sideways"));
                 }
+                let text = browser.text().await;
+                if text.contains("{$") {
+                    wrong.push(format!("{name}: a message lacks a value: {text}"));
+                }
                 if let Some(dir) = &pictures {
                     std::fs::create_dir_all(dir).unwrap();
                     browser

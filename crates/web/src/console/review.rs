@@ -109,7 +109,11 @@ async fn editor(visit: Visit) -> Answer {
             frame: Frame::new(&visit, "incidents", name).following(Some(id), summary.acts),
             command: format!("console/{}", visit.nonce),
             chapters: chapters.collect(),
-            remarks: document.remarks.iter().map(|it| it.says.clone()).collect(),
+            remarks: document
+                .remarks
+                .iter()
+                .map(|it| format!("{}: {}", it.place, it.says))
+                .collect(),
             published: published
                 .iter()
                 .map(|(audience, at)| (word(t, audience.as_str()), moment(t, *at, now)))
