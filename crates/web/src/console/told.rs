@@ -256,7 +256,7 @@ pub(super) fn subject(t: &Words, subject: &Subject) -> String {
 fn subject_path(subject: &Subject) -> Option<String> {
     match subject {
         Subject::Incident(id) => Some(format!("/incidents/{id}")),
-        Subject::Service(name) => Some(format!("/services/{name}")),
+        Subject::Service(_) => Some("/services".to_owned()),
         _ => None,
     }
 }
