@@ -30,7 +30,7 @@ enum Kind {
     /// Objects, one for each line, with these members in this order.
     Rows(&'static [&'static str]),
     /// A name and a value for each line.
-    Pairs,
+    Pairs(Box<Kind>),
     /// Whatever has no form of its own, as JSON.
     Json,
 }
@@ -80,29 +80,56 @@ fn arguments(verb: &'static str) -> Option<&'static [Argument]> {
     FORMS.get(verb).map(Vec::as_slice)
 }
 
+/// The names of a command's fields: those of an object within are `object.field`.
+#[cfg(test)]
+pub(super) fn names(verb: &'static str) -> Vec<String> {
+    let all = arguments(verb).into_iter().flatten();
+    all.map(|argument| argument.name.clone()).collect()
+}
+
 fn arguments_of(schema: &Value, schemas: &Value) -> Option<Vec<Argument>> {
-    let required: BTreeSet<&str> = schema["required"]
-        .as_array()
-        .map(|names| names.iter().filter_map(Value::as_str).collect())
-        .unwrap_or_default();
-    let properties = schema["properties"].as_object()?;
-    let mut found: Vec<Argument> = properties
-        .iter()
-        .map(|(name, schema)| Argument {
-            kind: kind(schema, schemas),
-            required: required.contains(name.as_str()),
-            known: known_names(schema),
-            name: name.clone(),
-        })
-        .collect();
+    let mut found = Vec::new();
+    collect(&mut found, "", schema, schemas)?;
     // What must be said stands first; long text last among it.
     found.sort_by_key(|it| {
-        (
-            !it.required,
-            matches!(it.kind, Kind::Prose | Kind::Several(_)),
-        )
+        let long = matches!(it.kind, Kind::Prose | Kind::Several(_));
+        (!it.required, long)
     });
     Some(found)
+}
+
+/// Adds an object's fields, and those of the objects within it.
+fn collect(found: &mut Vec<Argument>, within: &str, schema: &Value, schemas: &Value) -> Option<()> {
+    let required = schema.get("required").and_then(Value::as_array);
+    let required: BTreeSet<&str> = required
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    for (name, schema) in schema.get("properties")?.as_object()? {
+        let path = match within {
+            "" => name.clone(),
+            within => format!("{within}.{name}"),
+        };
+        if let Some(object) = object_within(schema, schemas) {
+            collect(found, &path, object, schemas)?;
+            continue;
+        }
+        found.push(Argument {
+            kind: kind(schema, schemas),
+            required: within.is_empty() && required.contains(name.as_str()),
+            known: known_names(schema),
+            name: path,
+        });
+    }
+    Some(())
+}
+
+/// The object with fields of its own that a property is, if each of them can be asked for.
+fn object_within<'a>(schema: &Value, schemas: &'a Value) -> Option<&'a Value> {
+    let object = schemas.get(referred(schema))?;
+    let fields = object.get("properties")?.as_object()?;
+    (object.get("type")? == "object" && !fields.contains_key("sha256")).then_some(object)
 }
 
 /// The name of the schema that a property refers to.
@@ -133,13 +160,15 @@ fn kind(schema: &Value, schemas: &Value) -> Kind {
         "Timestamp" => Kind::Time,
         "Milliseconds" => Kind::Duration,
         "Index" | "Number" | "Count" | "Tier" => Kind::Number,
-        "Labels" => Kind::Pairs,
-        "UpdateEvery" => Kind::Json,
         "" | "BlobRef" | "TokenHolder" => match schema["type"].as_str() {
             Some("string") => Kind::Line,
             Some("integer") => Kind::Number,
             _ => Kind::Json,
         },
+        other if more(other, schemas).is_some() => {
+            let inner = more(other, schemas).unwrap_or(schema);
+            Kind::Pairs(Box::new(kind(inner, schemas)))
+        }
         other => match schemas
             .pointer(&format!("/{other}/enum"))
             .and_then(Value::as_array)
@@ -148,9 +177,18 @@ fn kind(schema: &Value, schemas: &Value) -> Kind {
                 let words = words.iter().filter_map(Value::as_str);
                 Kind::Words(words.map(str::to_owned).collect())
             }
+            None if schemas.pointer(&format!("/{other}/type")) == Some(&json!("integer")) => {
+                Kind::Number
+            }
             None => Kind::Line,
         },
     }
+}
+
+/// What each value of an object with whatever names is.
+fn more<'a>(name: &str, schemas: &'a Value) -> Option<&'a Value> {
+    let more = schemas.pointer(&format!("/{name}/additionalProperties"));
+    more.filter(|more| more.is_object())
 }
 
 fn known_names(schema: &Value) -> Option<&'static str> {
@@ -189,7 +227,7 @@ fn field(argument: &Argument, sent: &BTreeMap<String, String>, t: &Words) -> Fie
     };
     let (shape, choices) = match &argument.kind {
         Kind::Line => ("line", Vec::new()),
-        Kind::Prose | Kind::Several(_) | Kind::Rows(_) | Kind::Pairs | Kind::Json => {
+        Kind::Prose | Kind::Several(_) | Kind::Rows(_) | Kind::Pairs(_) | Kind::Json => {
             ("prose", Vec::new())
         }
         Kind::Flag => ("flag", Vec::new()),
@@ -221,7 +259,7 @@ fn field(argument: &Argument, sent: &BTreeMap<String, String>, t: &Words) -> Fie
 }
 
 fn label(t: &Words, name: &str) -> String {
-    let key = format!("field-{}", name.replace('_', "-"));
+    let key = format!("field-{}", name.replace(['_', '.'], "-"));
     match t.has(&key) {
         true => t.say(&key).into_owned(),
         false => name.replace('_', " "),
@@ -233,7 +271,7 @@ fn hint(t: &Words, argument: &Argument) -> String {
         Kind::Several(_) => "hint-several",
         Kind::Rows(members) if members.contains(&"address") => "hint-places",
         Kind::Rows(_) => "hint-dependencies",
-        Kind::Pairs => "hint-pairs",
+        Kind::Pairs(_) => "hint-pairs",
         Kind::Duration => "hint-duration",
         Kind::Time => "hint-time",
         Kind::Json => "hint-json",
@@ -280,9 +318,21 @@ pub(super) fn filled(
             let label = label(t, &argument.name);
             t.say_with("field-wrong", &[("label", label.into())])
         })?;
-        all.insert(argument.name.clone(), value);
+        put(&mut all, &argument.name, value);
     }
     Ok(Value::Object(all))
+}
+
+/// Puts a value where its path says.
+fn put(object: &mut Map<String, Value>, path: &str, value: Value) {
+    let Some((first, rest)) = path.split_once('.') else {
+        object.insert(path.to_owned(), value);
+        return;
+    };
+    let inner = object.entry(first).or_insert_with(|| json!({}));
+    if let Value::Object(inner) = inner {
+        put(inner, rest, value);
+    }
 }
 
 fn value(kind: &Kind, text: &str) -> Option<Value> {
@@ -301,10 +351,10 @@ fn value(kind: &Kind, text: &str) -> Option<Value> {
             let rows = lines(text).map(|line| row(members, line));
             Value::Array(rows.collect::<Option<Vec<Value>>>()?)
         }
-        Kind::Pairs => {
+        Kind::Pairs(of) => {
             let pairs = lines(text).map(|line| {
-                let (name, value) = line.split_once('=')?;
-                Some((name.trim().to_owned(), json!(value.trim())))
+                let (name, text) = line.split_once('=')?;
+                Some((name.trim().to_owned(), value(of, text.trim())?))
             });
             Value::Object(pairs.collect::<Option<Map<String, Value>>>()?)
         }
@@ -416,6 +466,27 @@ mod tests {
                 "{verb}"
             );
         }
+    }
+
+    #[test]
+    fn what_stands_within_another_is_asked_for_apart_and_sent_together() {
+        let t = crate::console::words::words(language::Language::English);
+        let sent = [
+            ("a.template", "night"),
+            ("a.update_every_ms", "insiders=30m\r\npublic=1h\r\n"),
+        ];
+        let sent = sent.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let filled = super::filled("template.save", &sent.into(), t).unwrap();
+        let wanted = serde_json::json!({
+            "template": "night",
+            "update_every_ms": {"insiders": 1_800_000, "public": 3_600_000},
+        });
+        assert_eq!(filled, wanted);
+        let wrong = [
+            ("a.template".to_owned(), "x".to_owned()),
+            ("a.odd".to_owned(), "1".to_owned()),
+        ];
+        assert!(super::filled("template.save", &wrong.into(), t).is_err());
     }
 
     #[test]
