@@ -10,7 +10,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, Place, Server};
+use crate::harness::{PATIENCE, Place, Server, http};
 
 /// What a browser is like.
 #[derive(Clone, Copy)]
@@ -38,11 +38,18 @@ impl Default for Like {
 pub(crate) struct Browser {
     pub(crate) client: Client,
     driver: Child,
+    /// Where the driver listens, and its session.
+    session: (u16, String),
     _profile: tempfile::TempDir,
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        // The driver ends the browser; killed first, it would leave that behind.
+        let (port, session) = &self.session;
+        let path = format!("/session/{session}");
+        let address = format!("127.0.0.1:{port}");
+        let _ = http(&address, "DELETE", &path, None, &[], "");
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
@@ -124,9 +131,12 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
+        let id = client.session_id().await.unwrap();
+        let session = (port, id.unwrap_or_default());
         let browser = Browser {
             client,
             driver,
+            session,
             _profile: profile,
         };
         browser.is_like(like).await;
