@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use base::{Actor, IncidentId, Line, Name, ServiceName, Severity, Timestamp};
+use base::{ActId, Actor, IncidentId, Line, Name, ServiceName, Severity, Timestamp};
 use record::act::{Act, Subject};
 use record::command::{CloseRoom, LinkRoom, OpenRoom, UnlinkRoom, Verb};
 use record::kinds::Body;
@@ -36,6 +36,8 @@ pub struct Channel {
     pub takes_private: bool,
     /// For which incidents a room is asked for by itself; none: for no one.
     pub opens: Option<Opens>,
+    /// A room is closed so long after its incident was resolved, in milliseconds.
+    pub stays_ms: i64,
 }
 
 /// For which incidents a room is asked for by itself: all of this must hold.
@@ -65,6 +67,8 @@ impl Opens {
 pub enum Room {
     /// It was asked for.
     Asked {
+        /// The act that did.
+        act: ActId,
         /// A room that is there already; none: one is made.
         wanted: Option<Line>,
     },
@@ -75,6 +79,8 @@ pub enum Room {
     },
     /// It is to end.
     Closed {
+        /// The act that says so.
+        act: ActId,
         /// What the channel calls it.
         room: Line,
     },
@@ -86,7 +92,7 @@ impl Room {
     /// What the channel calls it, once it is there and until it is gone.
     pub fn room(&self) -> Option<&Line> {
         match self {
-            Room::Linked { room } | Room::Closed { room } => Some(room),
+            Room::Linked { room } | Room::Closed { room, .. } => Some(room),
             Room::Asked { .. } | Room::Unlinked => None,
         }
     }
@@ -128,8 +134,8 @@ impl Rooms {
     pub(crate) fn follow(&mut self, id: IncidentId, act: &Act, is_open: bool) {
         match &act.body {
             Body::ChatRoomAsked(RoomAsked { channel, room }) => {
-                let wanted = room.clone();
-                self.put(id, channel, Room::Asked { wanted });
+                let (act, wanted) = (act.id, room.clone());
+                self.put(id, channel, Room::Asked { act, wanted });
             }
             Body::ChatRoomLinked(RoomLinked { channel, room }) => {
                 let room = room.clone();
@@ -138,7 +144,8 @@ impl Rooms {
             Body::ChatRoomClosed(RoomClosed { channel }) => {
                 let room = self.find(id, channel).and_then(Room::room).cloned();
                 if let Some(room) = room {
-                    self.put(id, channel, Room::Closed { room });
+                    let act = act.id;
+                    self.put(id, channel, Room::Closed { act, room });
                 }
             }
             Body::ChatRoomUnlinked(RoomUnlinked { channel, .. }) => {
@@ -258,30 +265,40 @@ fn close_room(state: &State, verb: &CloseRoom) -> Decision {
         Some(Room::Closed { .. }) => {
             wrong_state(format!("the room of {id} in {channel} is about to end"))
         }
-        Some(room) => Ok(ending(id, channel, room)),
+        Some(room) => Ok(ending(id, channel, room, true)),
     }
 }
 
-/// What ends a room: one that is not there yet has no transcript to wait for.
-fn ending(id: IncidentId, channel: &Name, room: &Room) -> Vec<Draft> {
+/// What ends a room. One that is not there yet, or whose channel nobody reaches any more, has no
+/// transcript to wait for.
+fn ending(id: IncidentId, channel: &Name, room: &Room, is_reached: bool) -> Vec<Draft> {
     let closed = RoomClosed {
         channel: channel.clone(),
     };
-    let mut drafts = vec![draft(id, closed)];
-    if room.room().is_none() {
-        let unlinked = RoomUnlinked {
-            channel: channel.clone(),
-            transcript: Transcript::None,
-        };
-        drafts.push(draft(id, unlinked));
-    }
-    drafts
+    let transcript = match (room.room(), is_reached) {
+        (None, _) => Some(Transcript::None),
+        (Some(_), false) => Some(Transcript::GivenUp),
+        (Some(_), true) => None,
+    };
+    let closes = !matches!(room, Room::Closed { .. });
+    let closed = closes.then(|| draft(id, closed));
+    let unlinked = transcript.map(|transcript| {
+        let channel = channel.clone();
+        draft(
+            id,
+            RoomUnlinked {
+                channel,
+                transcript,
+            },
+        )
+    });
+    closed.into_iter().chain(unlinked).collect()
 }
 
 fn unlink_room(state: &State, verb: &UnlinkRoom) -> Decision {
     let (id, channel) = (verb.incident, &verb.channel);
     let summary = known(state, id)?;
-    let Some(Room::Closed { room }) = state.rooms.find(id, channel) else {
+    let Some(Room::Closed { room, .. }) = state.rooms.find(id, channel) else {
         return wrong_state(format!(
             "no room of {id} in {channel} is about to end: hereby chat close {id} --channel {channel}"
         ));
@@ -339,9 +356,8 @@ pub(crate) fn due<'a>(
     });
     let over = state.rooms.0.iter().flat_map(move |(id, rooms)| {
         let resolved_at = state.summary(*id).and_then(|summary| summary.resolved_at);
-        let over = resolved_at.filter(|at| now.ms_since(*at) >= rules.rooms_stay_ms);
-        let rooms = rooms.iter().filter(move |_| over.is_some());
-        rooms.filter_map(move |(channel, room)| close(*id, channel, room, over?))
+        let rooms = rooms.iter();
+        rooms.filter_map(move |(channel, room)| close(*id, channel, room, resolved_at?, now, rules))
     });
     asked.chain(over)
 }
@@ -373,15 +389,32 @@ fn ask_for(state: &State, summary: &Summary, channel: &Channel) -> Option<Deed> 
     })
 }
 
-fn close(id: IncidentId, channel: &Name, room: &Room, over: Timestamp) -> Option<Deed> {
-    if !matches!(room, Room::Asked { .. } | Room::Linked { .. }) {
-        return None;
-    }
-    Some(Deed {
-        id: deed_id(&format!("chat:{id}:{channel}:{}:closed", over.as_ms())),
+/// Ends the room of an incident that was resolved then, if it is time.
+fn close(
+    id: IncidentId,
+    name: &Name,
+    room: &Room,
+    resolved_at: Timestamp,
+    now: Timestamp,
+    rules: &Rules,
+) -> Option<Deed> {
+    let channel = rules.channels.iter().find(|it| it.name == *name);
+    let due = match (room, channel) {
+        (Room::Unlinked, _) | (Room::Closed { .. }, Some(_)) => false,
+        (_, Some(channel)) => now.ms_since(resolved_at) >= channel.stays_ms,
+        // It is configured no more.
+        (_, None) => true,
+    };
+    let at = resolved_at.as_ms();
+    let ends = match room {
+        Room::Closed { .. } => "unlinked",
+        _ => "closed",
+    };
+    due.then(|| Deed {
+        id: deed_id(&format!("chat:{id}:{name}:{at}:{ends}")),
         actor: chat(),
         cause: None,
         why: None,
-        drafts: ending(id, channel, room),
+        drafts: ending(id, name, room, channel.is_some()),
     })
 }

@@ -52,8 +52,6 @@ pub struct Rules {
     pub reminders_max: u32,
     /// Where acts of incidents are said beside here.
     pub channels: Vec<Channel>,
-    /// A room is closed so long after its incident was resolved, in milliseconds.
-    pub rooms_stay_ms: i64,
 }
 
 impl Default for Rules {
@@ -66,7 +64,6 @@ impl Default for Rules {
             remind_after_ms: 5 * 60_000,
             reminders_max: 12,
             channels: Vec::new(),
-            rooms_stay_ms: 15 * 60_000,
         }
     }
 }

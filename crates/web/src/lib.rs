@@ -14,6 +14,7 @@ mod auth;
 mod backstage;
 mod blobs;
 mod call;
+mod chat;
 mod commands;
 mod connection;
 mod console;
@@ -44,6 +45,7 @@ pub use backstage::{
     AlertFormats, Audited, Backstage, BlobRefused, Delivery, Event, Published, Unreadable, Witness,
 };
 pub use console::Console;
+pub use chat::{ChatChannel, ChatRoom, Notes, Outcomes};
 pub use limits::Limits;
 pub use listen::{CannotServe, Listener, bind_local, serve};
 pub use openapi::document as openapi_document;

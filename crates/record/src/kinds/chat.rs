@@ -39,7 +39,7 @@ pub struct RoomLinked {
     pub room: Line,
 }
 
-/// Nothing more is to be said there: this is the last act that is.
+/// It is to end: once all is said there, what was said is attached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoomClosed {
