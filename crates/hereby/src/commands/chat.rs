@@ -122,7 +122,8 @@ impl Session<'_> {
     }
 
     async fn all_channels(&self) -> Result<Vec<Channel>, Failure> {
-        wire::typed(&self.list("/api/v1/chat", "after").await?)
+        let page: wire::Page = self.client.read("/api/v1/chat").await?;
+        wire::typed(&page.items)
     }
 
     /// The channel, where nobody said which.
@@ -163,7 +164,8 @@ impl Session<'_> {
     }
 
     async fn channels(&self) -> Result<(), Failure> {
-        let items = self.list("/api/v1/chat", "after").await?;
+        let page: wire::Page = self.client.read("/api/v1/chat").await?;
+        let items = page.items;
         let all: Vec<Channel> = wire::typed(&items)?;
         if self.out.is_json() || all.is_empty() {
             let nothing = "No channel is configured: docs/how-to/chat.md.";
