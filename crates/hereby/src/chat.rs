@@ -28,6 +28,7 @@ mod people;
 mod rooms;
 mod test;
 mod transcript;
+mod trouble;
 mod words;
 
 pub(crate) use board::Board;

@@ -66,9 +66,9 @@ pub(super) struct Channel {
 
 /// What leads there.
 pub(super) enum Line {
-    Matrix(Homeserver),
-    Slack(Webhook),
-    Events(Receiver),
+    Matrix(Box<Homeserver>),
+    Slack(Box<Webhook>),
+    Events(Box<Receiver>),
 }
 
 impl Channel {
@@ -109,15 +109,17 @@ fn line(settings: &Settings, tls: &ClientConfig) -> Result<Line, Failure> {
                 answer: patience.answer + LISTEN,
                 ..patience
             };
-            Line::Matrix(Homeserver::new(url.clone(), token, tls, patience))
+            let homeserver = Homeserver::new(url.clone(), token, tls, patience);
+            Line::Matrix(Box::new(homeserver))
         }
         Place::Slack { secret_file } => {
             let address: BaseUrl = secret(settings, secret_file)?;
-            Line::Slack(Webhook::new(address, tls, patience))
+            Line::Slack(Box::new(Webhook::new(address, tls, patience)))
         }
         Place::Webhook { url, secret_file } => {
             let secret: SigningSecret = secret(settings, secret_file)?;
-            Line::Events(Receiver::new(url.clone(), secret, tls, patience))
+            let receiver = Receiver::new(url.clone(), secret, tls, patience);
+            Line::Events(Box::new(receiver))
         }
     })
 }

@@ -108,7 +108,7 @@ mod tests {
         let mut journal = Numbers::open(path.clone());
         assert!(journal.content().is_empty());
         journal
-            .change(|all| drop(all.insert("INC-1".to_owned(), 7)))
+            .change(|all| all.extend([("INC-1".to_owned(), 7)]))
             .unwrap();
         assert_eq!(Numbers::open(path.clone()).content()["INC-1"], 7);
         std::fs::write(&path, b"{").unwrap();
@@ -123,7 +123,7 @@ mod tests {
         let mut journal = Numbers::open(at.join("x.json"));
         assert!(
             journal
-                .change(|all| drop(all.insert("a".to_owned(), 1)))
+                .change(|all| all.extend([("a".to_owned(), 1)]))
                 .is_err()
         );
         std::fs::remove_file(&at).unwrap();

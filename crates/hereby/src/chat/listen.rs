@@ -24,8 +24,8 @@ use super::board::Board;
 use super::channel::{Channel, LISTEN};
 use super::desk::Desk;
 use super::journal::Journal;
-use super::mirror::Trouble;
 use super::people::{People, Stranger};
+use super::trouble::Trouble;
 use super::{longer, notes};
 
 /// Pages of a hundred events that are read back at once.

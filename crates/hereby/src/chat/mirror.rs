@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{IncidentId, Line as Words, Timestamp};
-use incident::{Refusal, Room};
+use incident::Room;
 use notify::chat::matrix::{Homeserver, Id, Marked, Notice};
 use notify::chat::{Fate, Undone, cloudevents, slack};
 use record::act::Act;
@@ -30,6 +30,7 @@ use super::channel::{Channel, Line};
 use super::desk::{Desk, Open};
 use super::journal::Journal;
 use super::people::People;
+use super::trouble::Trouble;
 use super::{longer, rooms, transcript, words};
 
 /// Acts that are said in one room before the next one has its turn.
@@ -37,6 +38,9 @@ const TURN: usize = 32;
 
 /// Acts that come within this time are looked at together.
 const GATHER: Duration = Duration::from_millis(20);
+
+/// How often it is counted what waits while nothing can be said.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// Incidents of which a journal is kept.
 const JOURNALS_MAX: usize = 2_000;
@@ -60,6 +64,8 @@ pub(super) struct Mirror {
     people: People,
     /// Whose the token is, once the homeserver said so.
     me: Option<Id>,
+    /// When it was last counted what waits while the channel does.
+    counted_at: Instant,
     /// The pause of the whole channel, and until when it lasts.
     pause: Duration,
     paused_until: Option<Instant>,
@@ -80,46 +86,6 @@ struct Spot {
     paused_until: Option<Instant>,
 }
 
-/// Why nothing was done now.
-#[derive(Debug)]
-pub(super) struct Trouble {
-    pub(super) what: String,
-    /// How long to wait, if somebody said.
-    pub(super) wait: Option<Duration>,
-    /// It is the channel's, not this room's.
-    pub(super) whole: bool,
-}
-
-impl From<Undone> for Trouble {
-    fn from(undone: Undone) -> Trouble {
-        let wait = match undone.fate {
-            Fate::Later(wait) => wait,
-            _ => None,
-        };
-        Trouble {
-            whole: matches!(undone.fate, Fate::Later(_) | Fate::Unknown),
-            what: undone.what,
-            wait,
-        }
-    }
-}
-
-impl From<String> for Trouble {
-    fn from(what: String) -> Trouble {
-        Trouble {
-            what,
-            wait: None,
-            whole: false,
-        }
-    }
-}
-
-impl From<Refusal> for Trouble {
-    fn from(refusal: Refusal) -> Trouble {
-        refusal.detail.into()
-    }
-}
-
 impl Mirror {
     pub(super) fn new(
         (desk, channel, board): (Arc<Desk>, Arc<Channel>, Arc<Board>),
@@ -133,6 +99,7 @@ impl Mirror {
             spots: BTreeMap::new(),
             people: People::default(),
             me: None,
+            counted_at: Instant::now(),
             pause: Duration::ZERO,
             paused_until: None,
         }
@@ -194,6 +161,10 @@ impl Mirror {
                 Err(trouble) => self.went_wrong(open.incident, &trouble),
             }
         }
+        if self.paused_until.is_some() && self.counted_at.elapsed() >= COUNT_EVERY {
+            self.counted_at = Instant::now();
+            self.count(&rooms);
+        }
         self.show(&rooms);
         more
     }
@@ -221,6 +192,20 @@ impl Mirror {
         };
         *pause = longer(*pause);
         *until = Some(Instant::now() + trouble.wait.unwrap_or(*pause));
+    }
+
+    /// Counts what waits in rooms that have no turn now.
+    fn count(&mut self, rooms: &[Open]) {
+        for open in rooms {
+            let id = open.incident;
+            let next = self.spots.get(&id).and_then(|spot| spot.next);
+            let Some(Ok(indexes)) = next.map(|next| self.desk.indexes(id, next)) else {
+                continue;
+            };
+            if let Err(trouble) = self.waits(id, &indexes) {
+                self.went_wrong(id, &trouble);
+            }
+        }
     }
 
     fn show(&self, rooms: &[Open]) {
@@ -397,7 +382,7 @@ impl Mirror {
 
     fn keep(&mut self, id: IncidentId, next: u64, trying: Option<u64>) -> Result<(), Trouble> {
         self.journal
-            .change(|all| drop(all.insert(id, Said { next, trying })))?;
+            .change(|all| all.extend([(id, Said { next, trying })]))?;
         Ok(())
     }
 

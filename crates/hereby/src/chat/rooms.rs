@@ -5,7 +5,7 @@ use notify::chat::matrix::{Homeserver, Id, RoomPlan};
 use record::hash;
 
 use super::desk::Open;
-use super::mirror::Trouble;
+use super::trouble::Trouble;
 use super::words;
 
 /// A room's id as the record has it.

@@ -6,7 +6,7 @@ use notify::chat::matrix::{Event, Homeserver, Id, Reading, readable};
 use record::kinds::incident::BlobRef;
 
 use super::desk::Desk;
-use super::mirror::Trouble;
+use super::trouble::Trouble;
 use crate::say::stamp;
 
 /// The longest file, in bytes: what a blob holds, without what encryption adds.
