@@ -44,8 +44,8 @@ mod table;
 pub use backstage::{
     AlertFormats, Audited, Backstage, BlobRefused, Delivery, Event, Published, Unreadable, Witness,
 };
-pub use console::Console;
 pub use chat::{ChatChannel, ChatRoom, Notes, Outcomes};
+pub use console::Console;
 pub use limits::Limits;
 pub use listen::{CannotServe, Listener, bind_local, serve};
 pub use openapi::document as openapi_document;

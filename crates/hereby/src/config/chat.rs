@@ -130,10 +130,10 @@ fn settings(channel: &ChatChannel) -> Result<Settings, String> {
 fn stays_ms(channel: &ChatChannel) -> Result<i64, String> {
     let stays = channel.stays.as_deref().unwrap_or("15m");
     let ms = parse::duration_ms(stays).ok();
-    ms.filter(|ms| (0..=STAYS_MS_MAX).contains(ms))
+    ms.filter(|ms| (1..=STAYS_MS_MAX).contains(ms))
         .ok_or_else(|| {
             let name = &channel.name;
-            format!("chat {name}: stays is a length of time of at most a week: 15m, 2h")
+            format!("chat {name}: stays is a length of time of a second to a week: 15m, 2h")
         })
 }
 
@@ -189,6 +189,6 @@ mod tests {
                     secret_file = \"/s\"\n";
         assert!(why(open).contains("https"));
         let long = slack.to_owned() + "secret_file = \"/s\"\nstays = \"8d\"\n";
-        assert!(why(&long).contains("at most a week"));
+        assert!(why(&long).contains("to a week"));
     }
 }
