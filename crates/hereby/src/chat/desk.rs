@@ -7,6 +7,7 @@ use base::{ActId, CommandId, IncidentId, Name, PersonName, Prose, Timestamp};
 use engine::ports::{Clock as _, Entries, Keystore as _};
 use engine::{Engine, Outcome, Request, State, Transport};
 use incident::{DEED_ID_PREFIX, Reason, Refusal, Room, Summary};
+use notify::chat::matrix::Marked;
 use record::act::{Act, Subject};
 use record::command::{Command, Verb};
 use record::hash::Hash;
@@ -99,6 +100,15 @@ impl Desk {
         let index = self.engine.entries().find_act(id);
         let index = index.map_err(|error| error.to_string())?;
         index.map(|index| self.act(index)).transpose()
+    }
+
+    /// Whether this act of the incident stands on the record where the mark says.
+    pub(super) fn has(&self, id: IncidentId, mark: &Marked) -> bool {
+        let subject = Subject::Incident(id);
+        *mark.incident == *id.to_string()
+            && self
+                .act(mark.index)
+                .is_ok_and(|act| act.subject == subject && *mark.act == *act.id.to_string())
     }
 
     fn unseal(&self, act: &mut Act) -> Result<(), String> {

@@ -343,7 +343,9 @@ impl Mirror {
             Line::Matrix(homeserver) => {
                 let me = self.me(homeserver).await?;
                 let room = rooms::id(room)?;
-                let last = homeserver.last_said(&me, &room, &id.to_string()).await?;
+                let desk = self.desk.clone();
+                let known = |mark: &Marked| desk.has(id, mark);
+                let last = homeserver.last_said(&me, &room, &known).await?;
                 last.map_or(0, |last| last + 1)
             }
             Line::Events(_) => self.journal.content().get(&id).map_or(0, |said| said.next),

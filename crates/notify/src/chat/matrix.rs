@@ -280,7 +280,9 @@ impl Homeserver {
             .map(drop)
     }
 
-    /// The place on the record of the last act that `me` said in the room about `incident`.
+    /// The place on the record of the last act that `me` said in the room and that is `known`: of
+    /// this incident, and on the record at that very place. After a restore from an older backup the
+    /// room can hold acts that never were.
     ///
     /// # Errors
     /// When the room can't be read back so far.
@@ -288,7 +290,7 @@ impl Homeserver {
         &self,
         me: &Id,
         room: &Id,
-        incident: &str,
+        known: &(dyn Fn(&Marked) -> bool + Sync),
     ) -> Result<Option<u64>, Undone> {
         const PAGES_MAX: usize = 100;
         let only_ours = json!({"senders": [me.as_str()], "types": ["m.room.message"]});
@@ -302,8 +304,11 @@ impl Homeserver {
                 .await?;
             let ours = page.events.iter().filter(|event| event.sender == *me);
             let marks = ours.filter_map(|event| event.mark());
-            let of_it = marks.filter(|mark| &*mark.incident == incident);
-            if let Some(index) = of_it.map(|mark| mark.index).max() {
+            if let Some(index) = marks
+                .filter(|mark| known(mark))
+                .map(|mark| mark.index)
+                .max()
+            {
                 return Ok(Some(index));
             }
             match page.end {
