@@ -62,5 +62,8 @@ fn meeting(text: &str) {
     assert!(!lines.iter().any(|line| line.contains(['\r', '\n'])));
     let unfolded = lines.iter().filter(|line| !line.starts_with(' ')).count();
     let optional = [meeting.description.is_some(), meeting.url.is_some()];
-    assert_eq!(unfolded, 17 + optional.iter().filter(|there| **there).count());
+    assert_eq!(
+        unfolded,
+        17 + optional.iter().filter(|there| **there).count()
+    );
 }

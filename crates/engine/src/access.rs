@@ -71,6 +71,8 @@ pub fn scope_for(verb: &Verb) -> Scope {
         | Verb::RemoveTeam(_)
         | Verb::RegisterService(_)
         | Verb::RemoveService(_)
+        | Verb::LinkRoom(_)
+        | Verb::UnlinkRoom(_)
         | Verb::RedactIncident(_)
         | Verb::RedactPerson(_)
         | Verb::OfferLogin(_)

@@ -24,7 +24,7 @@ use crate::judge::{Judge, own_id, timer, unreadable};
 use crate::lookup::{acts_on, find_command};
 use crate::ports::{Entries, Keystore};
 use crate::recent::Recent;
-use crate::request::{Input, Prepared};
+use crate::request::{Input, Prepared, Transport};
 use crate::sealing::{erased_by, erased_keys, sealing_key};
 use crate::senders::{author, may_come_so, sender};
 use crate::settled::{Batch, Settled, SignalsSettled};
@@ -250,7 +250,9 @@ impl Decider {
         now: Timestamp,
     ) -> Result<Settled, Refusal> {
         let command = &prepared.command;
-        own_id(&command.id)?;
+        if !matches!(prepared.transport, Transport::Own(_)) {
+            own_id(&command.id)?;
+        }
         let (whose, proof) = sender(
             &self.state,
             &prepared.transport,

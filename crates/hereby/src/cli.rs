@@ -14,6 +14,7 @@ use crate::client::Pin;
 use crate::say::Color;
 
 pub(crate) mod access;
+pub(crate) mod chat;
 pub(crate) mod directory;
 pub(crate) mod groups;
 pub(crate) mod listen;
@@ -159,6 +160,7 @@ pub(crate) enum Task {
     #[command(flatten)]
     Work(work::WorkVerb),
 
+    Chat(chat::ChatArgs),
     Alerts(listen::AlertsArgs),
     Attach(listen::AttachArgs),
     Silence(listen::SilenceArgs),

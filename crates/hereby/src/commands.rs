@@ -21,6 +21,7 @@ mod access;
 mod afterwards;
 mod alerts;
 mod calendar;
+mod chat;
 mod directory;
 mod files;
 mod import;
@@ -38,7 +39,7 @@ mod session;
 pub(crate) mod shell;
 mod show;
 mod stats;
-mod tell;
+pub(crate) mod tell;
 mod text;
 mod ticket;
 mod timeline;
@@ -142,6 +143,7 @@ impl<'a> Session<'a> {
 impl Session<'_> {
     async fn run(&self, task: Task) -> Result<(), Failure> {
         match task {
+            Task::Chat(args) => self.chat(args).await,
             Task::Declare(args) => self.declare(args).await,
             Task::Acknowledge(args) => self.acknowledge(args).await,
             Task::Assign(args) => self.assign(args).await,

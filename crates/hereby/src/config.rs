@@ -13,9 +13,12 @@ use incident::{Action, AlertRule, Rules};
 use record::kinds::work::DataHarm;
 use serde::Deserialize;
 
+use crate::chat::Settings;
 use crate::cli::machine::SettingsArgs;
 use crate::cli::parse;
 use crate::exit::Failure;
+
+mod chat;
 
 /// The most acts that one alert leads to: it fires, declares an incident, is attached to it, ends.
 const ACTS_OF_ONE_ALERT_MAX: u32 = 4;
@@ -44,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) metrics: Metrics,
     /// The pages for people.
     pub(crate) console: ConsolePages,
+    /// Where what happens in incidents is said beside here.
+    pub(crate) chat: Vec<chat::ChatChannel>,
     /// To whom incidents must be reported, and how soon.
     pub(crate) regulator: Vec<RegulatorDuty>,
 }
@@ -388,6 +393,7 @@ impl Config {
                 ));
             }
         }
+        self.channels()?;
         self.regulators().map(drop)
     }
 
@@ -424,6 +430,14 @@ impl Config {
             session_ms: length("session_max", &console.session_max, 30 * 86_400_000)?,
             idle_ms: length("idle_max", &console.idle_max, 30 * 86_400_000)?,
         })
+    }
+
+    /// Where what happens in incidents is said beside here.
+    ///
+    /// # Errors
+    /// What is wrong with one of them.
+    pub(crate) fn channels(&self) -> Result<Vec<Settings>, String> {
+        chat::channels(&self.chat)
     }
 
     /// The duties to report, as reviews show them.
@@ -495,6 +509,7 @@ impl Config {
             quiet_timeout_ms: i64::from(self.alerts.quiet_timeout_s) * 1_000,
             remind_after_ms: i64::from(self.reminders.after_s) * 1_000,
             reminders_max: self.reminders.max,
+            channels: self.chat.iter().map(chat::rule).collect(),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod bundle;
+mod chat;
 mod cli;
 mod client;
 mod commands;
@@ -58,6 +59,9 @@ fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failure> {
         Task::Completions(args) => commands::shell::completions(&args, out),
         Task::Man(args) => commands::shell::man(&args, out),
         Task::Reference => commands::shell::reference(out),
+        Task::Chat(cli::chat::ChatArgs {
+            verb: Some(cli::chat::ChatVerb::Test { channel, settings }),
+        }) => chat::test(&channel, &settings, globals, out),
         asking => commands::run(asking, globals, out),
     }
 }

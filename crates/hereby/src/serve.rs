@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 use web::Listener;
 
 use crate::audit;
+use crate::chat;
 use crate::cli::Globals;
 use crate::cli::machine::{ServeArgs, SettingsArgs, UpArgs};
 use crate::client::Client;
@@ -141,6 +142,7 @@ fn web_options(
     station: &Station,
     witnesses: &Arc<Witnesses>,
     found: &Arc<audit::Found>,
+    board: &Arc<chat::Board>,
 ) -> Result<web::Options, Failure> {
     Ok(web::Options {
         engine: station.engine.clone(),
@@ -155,6 +157,7 @@ fn web_options(
             free_min_bytes: run.config.record.free_min_mib << 20,
             keystore_lost: crate::log::Repeated::default(),
             found: found.clone(),
+            board: board.clone(),
         }),
         formats: formats::formats(),
         limits: web::Limits::default(),
@@ -175,7 +178,8 @@ fn serve_until_told(
 ) -> Result<(), Failure> {
     let witnesses = Arc::new(Witnesses::new(&run.config.record.witness)?);
     let found = Arc::new(audit::Found::new());
-    let mut options = web_options(run, station, &witnesses, &found)?;
+    let board = chat::start(&run.config, station)?;
+    let mut options = web_options(run, station, &witnesses, &found, &board)?;
     runtime.block_on(async {
         let stop = told_to_stop();
         // What the start itself recorded is there before anybody is told anything.

@@ -6,6 +6,7 @@
 //! follows from the record alone.
 
 mod alerts;
+mod chat;
 mod commands;
 mod directory;
 mod groups;
@@ -27,6 +28,7 @@ mod tick;
 mod work;
 
 pub use alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
+pub use chat::{Channel, Opens, Room, Rooms};
 pub use commands::decide;
 pub use directory::{Directory, Grant, Person, Service, Team};
 pub use hear::{DEED_ID_PREFIX, Heard, alert_id, hear};

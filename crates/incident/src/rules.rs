@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use base::{Name, Severity};
 
+use crate::Channel;
+
 /// The source that sends each firing alert again and again, and whose restarts change the start.
 pub(crate) const REFRESHING_SOURCE: &str = "prometheus";
 
@@ -48,6 +50,8 @@ pub struct Rules {
     pub remind_after_ms: i64,
     /// How often at most.
     pub reminders_max: u32,
+    /// Where acts of incidents are said beside here.
+    pub channels: Vec<Channel>,
 }
 
 impl Default for Rules {
@@ -59,6 +63,7 @@ impl Default for Rules {
             quiet_timeout_ms: 24 * 3_600_000,
             remind_after_ms: 5 * 60_000,
             reminders_max: 12,
+            channels: Vec::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ use record::kinds::alert::Fired;
 use serde::{Deserialize, Serialize};
 
 use crate::Directory;
+use crate::Rooms;
 use crate::Rules;
 use crate::alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 use crate::groups::Groups;
@@ -49,6 +50,8 @@ pub struct State {
     pub followups: Followups,
     /// What can't be undone and waits.
     pub requests: Requests,
+    /// Rooms of incidents in chats.
+    pub rooms: Rooms,
     /// How many incidents were ever declared.
     pub incidents_declared: u32,
     /// How many silences were ever created.
@@ -204,6 +207,7 @@ impl State {
         let closed_before = incident.summary.resolved_at;
         incident.apply(act);
         review::follow(&mut self.followups, id, act);
+        self.rooms.follow(id, act, incident.summary.is_open());
         let closed_now = incident.summary.resolved_at;
         match &act.body {
             Body::IncidentAlertAttached(attached) => {

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod bounds;
+mod chat;
 mod directory;
 mod heartbeats;
 mod laws;

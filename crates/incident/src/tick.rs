@@ -16,7 +16,7 @@ use crate::homes::{Home, Homes, Placed, place};
 use crate::review::REMIND_EVERY_MS;
 use crate::{
     Action, Alert, AlertRule, AlertSignal, Context, Deed, Draft, Heard, Heartbeat, Incident, Phase,
-    Rules, State, hear,
+    Rules, State, chat, hear,
 };
 
 /// What is known of alerts and heartbeats only in memory: until when they count as heard of.
@@ -113,6 +113,7 @@ pub fn tick(state: &State, leases: &mut Leases, now: Timestamp, rules: &Rules) -
         deeds.extend(updates_overdue(incident, now));
     }
     deeds.extend(followups_overdue(state, now).take(FOLLOWUPS_A_TICK_MAX));
+    deeds.extend(chat::due(state, now, rules).take(ROOMS_A_TICK_MAX));
     for alert in state.alerts.values().filter(|alert| alert.is_firing()) {
         let (over, ending) = if alert.source.as_str() == HEARTBEAT_SOURCE {
             // Once nobody expects the heartbeat any more, nothing else would end its alert.
@@ -201,6 +202,9 @@ fn updates_overdue(incident: &Incident, now: Timestamp) -> impl Iterator<Item = 
         }
     })
 }
+
+/// How many rooms are asked for, or closed, at once: the rest a second later.
+const ROOMS_A_TICK_MAX: usize = 50;
 
 /// How many owners are reminded at once: the rest a second later, so that nobody waits for it.
 const FOLLOWUPS_A_TICK_MAX: usize = 50;

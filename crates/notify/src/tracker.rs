@@ -26,24 +26,20 @@ use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use crate::Link;
+use crate::exchange::{Answer, Ask, Server, Trouble, Unread};
 
-mod base_url;
-mod exchange;
 mod github;
 mod jira;
 mod marker;
 mod refusal;
-mod secret;
 
-pub use base_url::{BadBaseUrl, BaseUrl};
-pub use exchange::Patience;
+pub use crate::base_url::{BadBaseUrl, BaseUrl};
+pub use crate::exchange::Patience;
+pub use crate::secret::{Auth, BadSecret, Secret};
 pub use github::{BadRepository, Repository};
 pub use jira::{BadProjectKey, ProjectKey};
 pub use marker::{BadMarker, MARKER_BYTES_MAX, Marker};
 pub use refusal::{Reason, Refusal};
-pub use secret::{Auth, BadSecret, Secret};
-
-use exchange::{Answer, Ask, Server, Trouble, Unread};
 
 /// The label that every ticket of hereby's has, for people to filter by.
 pub const LABEL: &str = "hereby";
@@ -239,7 +235,7 @@ impl Tracker {
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         let server = Server {
             base,
-            auth,
+            auth: Some(auth),
             tls: Arc::new(tls),
             patience: Patience::default(),
         };

@@ -117,6 +117,7 @@ macro_rules! verbs {
     };
 }
 
+mod chat;
 mod directory;
 mod incident;
 mod quiet;
@@ -125,6 +126,7 @@ mod review;
 mod session;
 mod work;
 
+pub use chat::*;
 pub use directory::*;
 pub use incident::*;
 pub use quiet::*;
@@ -167,6 +169,10 @@ verbs! {
     Correct = "incident.correct",
     CatchUp = "incident.catch_up",
     StateImpact = "incident.state_impact",
+    OpenRoom = "chat.open_room",
+    LinkRoom = "chat.link_room",
+    CloseRoom = "chat.close_room",
+    UnlinkRoom = "chat.unlink_room",
     RedactIncident = "incident.redact",
     StateFinding = "review.state",
     WithdrawFinding = "review.withdraw",
@@ -247,6 +253,10 @@ impl Verb {
             Verb::Correct(verb) => verb.incident,
             Verb::CatchUp(verb) => verb.incident,
             Verb::StateImpact(verb) => verb.incident,
+            Verb::OpenRoom(verb) => verb.incident,
+            Verb::LinkRoom(verb) => verb.incident,
+            Verb::CloseRoom(verb) => verb.incident,
+            Verb::UnlinkRoom(verb) => verb.incident,
             Verb::RedactIncident(verb) => verb.incident,
             Verb::StateFinding(verb) => verb.incident,
             Verb::WithdrawFinding(verb) => verb.incident,

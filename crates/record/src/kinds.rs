@@ -11,6 +11,7 @@ use crate::sealed::Sealable;
 
 pub mod access;
 pub mod alert;
+pub mod chat;
 pub mod directory;
 pub mod incident;
 pub mod log;
@@ -159,6 +160,10 @@ kinds! {
     IncidentCaughtUp: "incident.caught_up/1" => work::CaughtUp,
     IncidentImpactStated: "incident.impact_stated/1" => work::ImpactStated,
     IncidentRedacted: "incident.redacted/1" => work::IncidentRedacted,
+    ChatRoomAsked: "chat.room_asked/1" => chat::RoomAsked,
+    ChatRoomLinked: "chat.room_linked/1" => chat::RoomLinked,
+    ChatRoomClosed: "chat.room_closed/1" => chat::RoomClosed,
+    ChatRoomUnlinked: "chat.room_unlinked/1" => chat::RoomUnlinked,
     FindingStated: "review.stated/1" => review::FindingStated,
     FindingWithdrawn: "review.withdrawn/1" => review::FindingWithdrawn,
     ReviewPublished: "review.published/1" => review::ReviewPublished,

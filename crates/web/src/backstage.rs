@@ -10,6 +10,8 @@ use record::hash::Hash;
 use record::sealed::SubjectKey;
 use record::tile::TileId;
 
+use crate::chat::ChatChannel;
+
 /// Storage as the server sees it. Calls may block, except where it is said otherwise.
 pub trait Backstage: Send + Sync {
     /// The newest published checkpoint. Kept in memory: this is called often, and never blocks.
@@ -66,6 +68,9 @@ pub trait Backstage: Send + Sync {
     /// # Errors
     /// When something of it can't be read.
     fn export(&self, incident: IncidentId, with_keys: bool) -> io::Result<Option<Vec<u8>>>;
+
+    /// The configured channels and how far they are. Never blocks.
+    fn chat(&self) -> Vec<ChatChannel>;
 
     /// What the auditor has found so far; `None`: nothing audits here. Never blocks.
     fn audited(&self) -> Option<Audited>;

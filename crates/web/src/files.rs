@@ -114,6 +114,12 @@ pub(crate) fn cited(verb: &Verb) -> Vec<(Hash, Option<IncidentId>)> {
                 .collect()
         }
         Verb::AttachFile(attach) => vec![(attach.file.sha256, Some(attach.incident))],
+        Verb::UnlinkRoom(unlink) => {
+            let files = unlink.files.iter();
+            files
+                .map(|file| (file.sha256, Some(unlink.incident)))
+                .collect()
+        }
         Verb::PublishReview(publish) => vec![(publish.document.sha256, None)],
         _ => Vec::new(),
     }

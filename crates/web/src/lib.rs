@@ -14,6 +14,7 @@ mod auth;
 mod backstage;
 mod blobs;
 mod call;
+mod chat;
 mod commands;
 mod connection;
 mod console;
@@ -43,6 +44,7 @@ mod table;
 pub use backstage::{
     AlertFormats, Audited, Backstage, BlobRefused, Delivery, Event, Published, Unreadable, Witness,
 };
+pub use chat::{ChatChannel, ChatRoom, Notes, Outcomes};
 pub use console::Console;
 pub use limits::Limits;
 pub use listen::{CannotServe, Listener, bind_local, serve};

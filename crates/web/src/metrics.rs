@@ -288,6 +288,7 @@ fn scrape(site: &Site) -> Result<String, std::fmt::Error> {
     if let Some(audited) = site.backstage().audited() {
         register_audit(&mut registry, &audited);
     }
+    crate::chat::register(&mut registry, &site.backstage().chat(), site.engine().now());
     let streams = site.limits().event_streams_max - site.event_streams.available_permits();
     gauge(
         &mut registry,

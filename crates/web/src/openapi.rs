@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, built from the table of routes: what is not in the table can't be
 //! reached, and what is in it is documented.
 
+mod chat;
 mod commands;
 mod review;
 mod schemas;

@@ -2,6 +2,7 @@
 //! the state of hereby itself. Lists are pages, bounded by number and by bytes.
 
 mod acts;
+mod chat;
 mod incidents;
 mod lists;
 mod review;
@@ -51,6 +52,7 @@ pub(crate) fn routes() -> Vec<Route> {
         acts::routes(),
         stats::routes(),
         status::routes(),
+        chat::routes(),
     ]
     .into_iter()
     .flatten()

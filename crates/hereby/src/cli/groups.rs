@@ -41,6 +41,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "relate",
             "impact",
             "correct",
+            "chat",
         ],
     ),
     (

@@ -10,6 +10,7 @@ use record::sealed::Sealable;
 
 use crate::say::{Style, counted, duration, stamp};
 
+mod chat;
 mod request;
 mod review;
 mod work;
@@ -18,21 +19,22 @@ pub(super) use work::{impact, relation, verification};
 
 /// What an act says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// What was done: `declared it SEV2`.
-    pub(super) deed: String,
+    pub(crate) deed: String,
     /// What was said with it.
-    pub(super) text: Option<String>,
+    pub(crate) text: Option<String>,
     /// How the deed looks.
-    pub(super) style: Style,
+    pub(crate) style: Style,
 }
 
 /// The act in words.
-pub(super) fn told(act: &Act) -> Told {
+pub(crate) fn told(act: &Act) -> Told {
     let told = of_incident(act)
         .or_else(|| work::told(act))
         .or_else(|| review::told(act))
         .or_else(|| request::told(act))
+        .or_else(|| chat::told(act))
         .or_else(|| of_alert(act))
         .or_else(|| of_record(act));
     let mut told = told.unwrap_or_else(|| match &act.body {

@@ -10,11 +10,12 @@ use record::hash::Hash;
 use record::sealed::SubjectKey;
 use record::tile::TileId;
 use store::{Blobs, CannotLoadKey, Keystore, Paths, Reader};
-use web::{Audited, Backstage, BlobRefused, Published, Witness};
+use web::{Audited, Backstage, BlobRefused, ChatChannel, Published, Witness};
 
 use super::push::Witnesses;
 use crate::audit::Found;
 use crate::bundle;
+use crate::chat::Board;
 use crate::log::Repeated;
 
 /// Storage for the server.
@@ -31,6 +32,8 @@ pub(crate) struct Storage {
     pub(crate) keystore_lost: Repeated,
     /// What the auditor has found.
     pub(crate) found: Arc<Found>,
+    /// How the channels are.
+    pub(crate) board: Arc<Board>,
 }
 
 impl Backstage for Storage {
@@ -118,6 +121,10 @@ impl Backstage for Storage {
             vkeys: vkeys.into_iter().map(|(_, vkey)| vkey).collect(),
         };
         bundle::write(&source, incident, with_keys)
+    }
+
+    fn chat(&self) -> Vec<ChatChannel> {
+        self.board.all()
     }
 
     fn audited(&self) -> Option<Audited> {

@@ -15,6 +15,7 @@ mod archive;
 mod auditor;
 mod backup;
 mod browser;
+mod chat;
 mod console;
 mod cryptominer;
 mod directory;

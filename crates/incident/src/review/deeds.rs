@@ -19,6 +19,7 @@ pub(super) fn deed(story: &Story<'_>, act: &Act) -> Deed {
         .or_else(|| roles(story, act))
         .or_else(|| work(story, act))
         .or_else(|| of_tasks(story, act))
+        .or_else(|| of_rooms(act))
         .unwrap_or_else(|| match &act.body {
             Body::Unknown(unknown) => (
                 format!("{} (of a later version)", unknown.kind),
@@ -43,6 +44,16 @@ pub(super) fn comes_after(body: &Body) -> bool {
             | Body::FollowupReminded(_)
             | Body::TicketLinked(_)
     )
+}
+
+fn of_rooms(act: &Act) -> Option<Deed> {
+    Some(plain(match &act.body {
+        Body::ChatRoomAsked(body) => format!("asked for a room in {}", body.channel),
+        Body::ChatRoomLinked(body) => format!("said it in {} from then on", body.channel),
+        Body::ChatRoomClosed(body) => format!("closed the room in {}", body.channel),
+        Body::ChatRoomUnlinked(body) => format!("left the room in {}", body.channel),
+        _ => return None,
+    }))
 }
 
 fn plain(deed: impl Into<String>) -> Deed {

@@ -180,6 +180,10 @@ incident.set_update_clock   -      -        x         x         x         -     
 incident.correct            -      x        x         x         x         x        x
 incident.catch_up           x      x        x         x         x         x        x
 incident.state_impact       -      -        x         x         x         -        x
+chat.open_room              -      -        x         x         -         -        x
+chat.link_room              -      -        -         -         -         -        x
+chat.close_room             -      -        x         x         -         -        x
+chat.unlink_room            -      -        -         -         -         -        x
 incident.redact             -      -        -         -         -         -        x
 review.state                -      x        x         x         x         x        x
 review.withdraw             -      x        x         x         x         x        x
@@ -321,6 +325,22 @@ const COMMANDS: &[(&str, &str)] = &[
     (
         "incident.state_impact",
         r#"{"customers":1,"incident":"INC-1"}"#,
+    ),
+    (
+        "chat.open_room",
+        r#"{"channel":"matrix","incident":"INC-1"}"#,
+    ),
+    (
+        "chat.link_room",
+        r#"{"channel":"matrix","incident":"INC-1","room":"!x:example.org"}"#,
+    ),
+    (
+        "chat.close_room",
+        r#"{"channel":"matrix","incident":"INC-1"}"#,
+    ),
+    (
+        "chat.unlink_room",
+        r#"{"channel":"matrix","incident":"INC-1","transcript":"none"}"#,
     ),
     ("incident.redact", r#"{"incident":"INC-1"}"#),
     (

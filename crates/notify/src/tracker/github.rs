@@ -15,9 +15,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::exchange::{Ask, Server};
 use super::{ANSWER_BYTES_MAX, LABEL, Marker, Refusal, Ticket, TicketDraft, Tracker};
 use crate::Link;
+use crate::exchange::{Ask, Server};
 
 /// GitHub ends a request itself after 10 s; the rest is for a database's copies to catch up.
 pub(super) const SETTLE: Duration = Duration::from_secs(30);
@@ -130,6 +130,7 @@ pub(super) async fn find(
             headers: HEADERS,
             body: None,
             answer_bytes_max: PAGE_BYTES_MAX,
+            ..Ask::default()
         };
         let answer = tracker.read(ask, now).await?;
         let body = answer.body.as_deref().unwrap_or_default();
@@ -188,6 +189,7 @@ pub(super) fn creation(server: &Server, repository: &Repository, draft: &TicketD
         headers: HEADERS,
         body: Some(json.to_string().into_bytes()),
         answer_bytes_max: ANSWER_BYTES_MAX,
+        ..Ask::default()
     }
 }
 

@@ -13,8 +13,8 @@ use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::exchange::{Ask, Server};
 use super::{ANSWER_BYTES_MAX, BaseUrl, LABEL, Marker, Refusal, Ticket, TicketDraft, Tracker};
+use crate::exchange::{Ask, Server};
 
 /// The search index follows within seconds; a request that was given up ends within a minute.
 pub(super) const SETTLE: Duration = Duration::from_secs(120);
@@ -116,6 +116,7 @@ pub(super) async fn find(
         headers: HEADERS,
         body: Some(query.to_string().into_bytes()),
         answer_bytes_max: ANSWER_BYTES_MAX,
+        ..Ask::default()
     };
     let answer = tracker.read(ask, now).await?;
     let body = answer.body.as_deref().unwrap_or_default();
@@ -162,6 +163,7 @@ pub(super) fn creation(
         headers: HEADERS,
         body: Some(json.to_string().into_bytes()),
         answer_bytes_max: ANSWER_BYTES_MAX,
+        ..Ask::default()
     }
 }
 

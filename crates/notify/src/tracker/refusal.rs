@@ -12,8 +12,8 @@ use hyper::header::{self, HeaderMap};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::exchange::Answer;
 use super::{System, Tracker};
+use crate::exchange::Answer;
 
 /// How much of a server's own words is kept, in bytes.
 const SAID_BYTES_MAX: usize = 400;
@@ -250,7 +250,7 @@ impl Tracker {
     /// A server's own words on one line, cut, and without the token should it repeat that.
     fn speakable(&self, words: &str) -> Option<String> {
         let mut words = words.to_owned();
-        for secret in self.server.auth.unspeakable() {
+        for secret in self.server.unspeakable() {
             words = words.replace(&secret, "(the token)");
         }
         let (text, lost) = Text::<SAID_BYTES_MAX, false>::clean(&words)?;

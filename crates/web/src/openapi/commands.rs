@@ -29,7 +29,8 @@ pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
         .or_else(|| super::work::form(name))?;
     let scopes = match name {
         "token.issue" | "token.revoke" | "key.enroll" | "key.revoke" | "record.rotate_key"
-        | "login.offer" | "incident.redact" | "person.redact" => ADMIN,
+        | "login.offer" | "chat.link_room" | "chat.unlink_room" | "incident.redact"
+        | "person.redact" => ADMIN,
         _ if directory(name).is_some() => ADMIN,
         _ => RESPOND,
     };

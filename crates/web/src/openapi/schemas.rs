@@ -31,6 +31,7 @@ pub(super) fn parts() -> Vec<Value> {
         stats::all(),
         super::review::schemas(),
         super::review::afterwards(),
+        super::chat::schemas(),
     ]
 }
 

@@ -17,6 +17,7 @@ pub(super) fn form(name: &str) -> Option<Form> {
         .or_else(|| followups(name))
         .or_else(|| written_before(name))
         .or_else(|| requests(name))
+        .or_else(|| super::chat::form(name))
 }
 
 fn on() -> Argument {

@@ -257,6 +257,31 @@ impl Publisher for MemoryPublisher {
 }
 
 impl Backstage for Memory {
+    fn chat(&self) -> Vec<web::ChatChannel> {
+        let said = web::Outcomes {
+            done: 3,
+            failed: 0,
+            unknown: 1,
+        };
+        vec![web::ChatChannel {
+            name: "matrix".parse().unwrap(),
+            kind: "matrix",
+            host: "matrix.example.org".to_owned(),
+            takes_private: false,
+            rooms: vec![web::ChatRoom {
+                incident: IncidentId::from_number(1),
+                room: Some("!opaque:example.org".to_owned()),
+                state: "linked",
+                waiting: Some(2),
+                waiting_since: Some(Timestamp::from_ms(0)),
+                error: None,
+            }],
+            said,
+            notes: web::Notes::default(),
+            last_error: Some((Timestamp::from_ms(0), "it is not reached".to_owned())),
+        }]
+    }
+
     fn published(&self) -> Option<Arc<Published>> {
         self.published.lock().unwrap().clone()
     }

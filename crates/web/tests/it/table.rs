@@ -131,6 +131,17 @@ fn work_arguments(world: &World, name: &str) -> Value {
             json!({"incident": "INC-1", "act": act, "text": "It was db2."})
         }
         "incident.state_impact" => json!({"incident": "INC-1", "customers": 12}),
+        "chat.open_room" | "chat.close_room" => json!({"incident": "INC-1", "channel": "matrix"}),
+        "chat.link_room" => {
+            json!({"incident": "INC-1", "channel": "matrix", "room": "!opaque:example.org"})
+        }
+        "chat.unlink_room" => {
+            let file = world.upload("INC-1", "what was said");
+            json!({
+                "incident": "INC-1", "channel": "matrix", "transcript": "attached",
+                "files": [file],
+            })
+        }
         _ => later_arguments(world, name),
     }
 }

@@ -87,6 +87,13 @@ fn rules() -> Rules {
                 Action::Declare(severity),
             ),
         ],
+        channels: vec![incident::Channel {
+            name: "matrix".parse().unwrap(),
+            has_rooms: true,
+            takes_private: false,
+            opens: None,
+            stays_ms: 900_000,
+        }],
         ..Rules::default()
     }
 }

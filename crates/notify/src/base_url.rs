@@ -1,4 +1,4 @@
-//! Where a tracker's API is.
+//! Where an API is.
 //!
 //! HTTPS only: a token must not cross a network in the clear. Plain HTTP goes to this machine's
 //! loopback addresses alone. It is one host: nothing here or later leads to another.
@@ -54,22 +54,30 @@ impl BaseUrl {
         &self.host
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// The name that the host's certificate must have; none without TLS.
-    pub(super) fn tls_name(&self) -> Option<&ServerName<'static>> {
+    pub(crate) fn tls_name(&self) -> Option<&ServerName<'static>> {
         self.tls.as_ref()
     }
 
     /// The path of something below this URL; `rest` begins with a slash.
-    pub(super) fn path_of(&self, rest: &str) -> String {
+    pub(crate) fn path_of(&self, rest: &str) -> String {
         format!("{}{rest}", self.path)
     }
 
+    /// The path of this URL itself.
+    pub(crate) fn whole_path(&self) -> String {
+        match &*self.path {
+            "" => "/".to_owned(),
+            path => path.to_owned(),
+        }
+    }
+
     /// What goes into the `Host` header: the port is left out when it is the scheme's own.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)
         } else {
@@ -84,7 +92,7 @@ impl BaseUrl {
     }
 
     /// Path and query of a URL that the server itself gave, if it leads to this same server.
-    pub(super) fn path_here(&self, url: &str) -> Option<String> {
+    pub(crate) fn path_here(&self, url: &str) -> Option<String> {
         let uri: Uri = url.parse().ok()?;
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let (usual, authority) = (if self.tls.is_some() { 443 } else { 80 }, uri.authority()?);

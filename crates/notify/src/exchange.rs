@@ -23,8 +23,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::base_url::BaseUrl;
-use super::secret::Auth;
+use crate::base_url::BaseUrl;
+use crate::secret::Auth;
 
 /// The longest head of an answer, in bytes. GitHub's has about two thousand.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -52,37 +52,42 @@ impl Default for Patience {
 }
 
 /// A server, and how to ask it.
-pub(super) struct Server {
-    pub(super) base: BaseUrl,
-    pub(super) auth: Auth,
-    pub(super) tls: Arc<ClientConfig>,
-    pub(super) patience: Patience,
+pub(crate) struct Server {
+    pub(crate) base: BaseUrl,
+    pub(crate) auth: Option<Auth>,
+    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) patience: Patience,
 }
 
 /// A request.
-pub(super) struct Ask {
-    pub(super) method: Method,
+#[derive(Default)]
+pub(crate) struct Ask {
+    pub(crate) method: Method,
     /// Absolute path and query, percent-encoded.
-    pub(super) path: String,
-    pub(super) headers: &'static [(&'static str, &'static str)],
-    /// JSON.
-    pub(super) body: Option<Vec<u8>>,
+    pub(crate) path: String,
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+    /// Further headers, made for this request.
+    pub(crate) more: Vec<(&'static str, String)>,
+    /// JSON, of whatever media type.
+    pub(crate) body: Option<Vec<u8>>,
+    /// The body's media type; empty: `application/json`.
+    pub(crate) media_type: &'static str,
     /// The longest answer that is read, in bytes.
-    pub(super) answer_bytes_max: usize,
+    pub(crate) answer_bytes_max: usize,
 }
 
 /// An answer whose head was read.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     /// Or why the rest of it was not read.
-    pub(super) body: Result<Bytes, Unread>,
+    pub(crate) body: Result<Bytes, Unread>,
 }
 
 /// Why an answer was not read to its end.
 #[derive(Debug)]
-pub(super) enum Unread {
+pub(crate) enum Unread {
     /// It is longer than this many bytes.
     TooLong(usize),
     /// It broke off, or took too long.
@@ -100,7 +105,7 @@ impl fmt::Display for Unread {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// Nothing of the request was sent.
     Unsent(String),
     /// The request may have arrived.
@@ -108,8 +113,14 @@ pub(super) enum Trouble {
 }
 
 impl Server {
+    /// What must not be in any text that goes to people.
+    pub(crate) fn unspeakable(&self) -> Vec<String> {
+        let auth = self.auth.as_ref();
+        auth.map(Auth::unspeakable).unwrap_or_default()
+    }
+
     /// Sends a request, once.
-    pub(super) async fn ask(&self, ask: Ask) -> Result<Answer, Trouble> {
+    pub(crate) async fn ask(&self, ask: Ask) -> Result<Answer, Trouble> {
         let bytes_max = ask.answer_bytes_max;
         let request = self
             .request(ask)
@@ -157,15 +168,24 @@ impl Server {
                 header::USER_AGENT,
                 concat!("hereby/", env!("CARGO_PKG_VERSION")),
             )
-            .header(header::AUTHORIZATION, self.auth.header())
             // A ticket opened a moment ago is what is looked for.
             .header(header::CACHE_CONTROL, "no-cache");
+        if let Some(auth) = &self.auth {
+            request = request.header(header::AUTHORIZATION, auth.header());
+        }
         for (name, value) in ask.headers {
             request = request.header(*name, *value);
         }
+        for (name, value) in ask.more {
+            request = request.header(name, value);
+        }
+        let media_type = match ask.media_type {
+            "" => "application/json",
+            other => other,
+        };
         let body = match ask.body {
             Some(json) => {
-                request = request.header(header::CONTENT_TYPE, "application/json");
+                request = request.header(header::CONTENT_TYPE, media_type);
                 Bytes::from(json)
             }
             None => Bytes::new(),

@@ -1,4 +1,4 @@
-//! A token for a tracker: in a header, and nowhere else.
+//! A token: in a header, and nowhere else.
 //!
 //! Where it comes from (a file) is its caller's business.
 
@@ -38,7 +38,7 @@ pub enum Auth {
 }
 
 impl Auth {
-    pub(super) fn header(&self) -> HeaderValue {
+    pub(crate) fn header(&self) -> HeaderValue {
         let text = match self {
             Auth::Bearer(token) => format!("Bearer {}", token.0),
             Auth::Basic { user, token } => format!("Basic {}", basic(user, token)),
@@ -50,7 +50,7 @@ impl Auth {
     }
 
     /// What must not be in any text that goes to people, in every form it is sent in.
-    pub(super) fn unspeakable(&self) -> Vec<String> {
+    pub(crate) fn unspeakable(&self) -> Vec<String> {
         match self {
             Auth::Bearer(token) => vec![token.0.to_string()],
             Auth::Basic { user, token } => vec![basic(user, token), token.0.to_string()],

@@ -1,0 +1,156 @@
+//! A channel as it is configured, and as it is reached.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base::Name;
+use notify::chat::cloudevents::{Receiver, SigningSecret};
+use notify::chat::matrix::Homeserver;
+use notify::chat::slack::Webhook;
+use notify::chat::{BaseUrl, Patience, Secret};
+use rustls::ClientConfig;
+
+use crate::client::trusted;
+use crate::exit::Failure;
+
+/// The longest file with a secret that is read, in bytes.
+const SECRET_FILE_BYTES_MAX: u64 = 8_192;
+
+/// How long the homeserver is asked to wait for something to be said.
+pub(super) const LISTEN: Duration = Duration::from_secs(30);
+
+/// A channel of `hereby.toml`, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) name: Name,
+    pub(crate) place: Place,
+    pub(crate) takes_private: bool,
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// Where it leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A homeserver, and the file with an account's access token.
+    Matrix { url: BaseUrl, token_file: PathBuf },
+    /// The file with the address of an incoming webhook.
+    Slack { secret_file: PathBuf },
+    /// A program, and the file with the secret that signs.
+    Webhook { url: BaseUrl, secret_file: PathBuf },
+}
+
+impl Settings {
+    /// The word for it in the configuration.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.place {
+            Place::Matrix { .. } => "matrix",
+            Place::Slack { .. } => "slack",
+            Place::Webhook { .. } => "webhook",
+        }
+    }
+
+    /// The server's name; of a webhook whose address is a secret it is not read for this.
+    pub(crate) fn host(&self) -> String {
+        match &self.place {
+            Place::Matrix { url, .. } | Place::Webhook { url, .. } => url.host().to_owned(),
+            Place::Slack { secret_file } => format!("in {}", secret_file.display()),
+        }
+    }
+}
+
+/// A channel that can be reached.
+pub(super) struct Channel {
+    settings: Settings,
+    line: Line,
+}
+
+/// What leads there.
+pub(super) enum Line {
+    Matrix(Box<Homeserver>),
+    Slack(Box<Webhook>),
+    Events(Box<Receiver>),
+}
+
+impl Channel {
+    /// With its secret read.
+    ///
+    /// # Errors
+    /// When the secret or the certificates can't be used.
+    pub(super) fn open(settings: Settings) -> Result<Channel, Failure> {
+        let tls = trusted(settings.ca_file.as_deref())?;
+        let line = line(&settings, &tls)?;
+        Ok(Channel { settings, line })
+    }
+
+    pub(super) fn name(&self) -> &Name {
+        &self.settings.name
+    }
+
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// The homeserver, if it is one.
+    pub(super) fn homeserver(&self) -> Option<&Homeserver> {
+        match &self.line {
+            Line::Matrix(homeserver) => Some(homeserver),
+            Line::Slack(_) | Line::Events(_) => None,
+        }
+    }
+}
+
+fn line(settings: &Settings, tls: &ClientConfig) -> Result<Line, Failure> {
+    let patience = Patience::default();
+    Ok(match &settings.place {
+        Place::Matrix { url, token_file } => {
+            let token: Secret = secret(settings, token_file)?;
+            let patience = Patience {
+                // It answers after that long where nothing is said.
+                answer: patience.answer + LISTEN,
+                ..patience
+            };
+            let homeserver = Homeserver::new(url.clone(), token, tls, patience);
+            Line::Matrix(Box::new(homeserver))
+        }
+        Place::Slack { secret_file } => {
+            let address: BaseUrl = secret(settings, secret_file)?;
+            Line::Slack(Box::new(Webhook::new(address, tls, patience)))
+        }
+        Place::Webhook { url, secret_file } => {
+            let secret: SigningSecret = secret(settings, secret_file)?;
+            let receiver = Receiver::new(url.clone(), secret, tls, patience);
+            Line::Events(Box::new(receiver))
+        }
+    })
+}
+
+/// A secret from its file, which others must not be able to read. What is wrong with it is said
+/// without repeating it.
+fn secret<T: std::str::FromStr<Err: std::fmt::Display>>(
+    settings: &Settings,
+    path: &Path,
+) -> Result<T, Failure> {
+    use std::io::Read as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let cannot = || {
+        Failure::usage(format!(
+            "chat {}: cannot use the secret in {}",
+            settings.name,
+            path.display()
+        ))
+    };
+    let file = std::fs::File::open(path).map_err(|error| cannot().because(error))?;
+    let mode = file.metadata().map_err(|error| cannot().because(error))?;
+    if mode.permissions().mode() & 0o077 != 0 {
+        return Err(cannot()
+            .because("others can read it")
+            .hint(format!("chmod 600 {}", path.display())));
+    }
+    let mut text = String::new();
+    file.take(SECRET_FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| cannot().because(error))?;
+    text.trim()
+        .parse()
+        .map_err(|error: T::Err| cannot().because(error))
+}
