@@ -96,7 +96,15 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Give access and automate",
-        &["token", "key", "send", "completions", "man"],
+        &[
+            "login",
+            "sessions",
+            "token",
+            "key",
+            "send",
+            "completions",
+            "man",
+        ],
     ),
 ];
 
