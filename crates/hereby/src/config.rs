@@ -17,6 +17,10 @@ use crate::cli::machine::SettingsArgs;
 use crate::cli::parse;
 use crate::exit::Failure;
 
+mod page;
+
+pub(crate) use page::StatusPage;
+
 /// The most acts that one alert leads to: it fires, declares an incident, is attached to it, ends.
 const ACTS_OF_ONE_ALERT_MAX: u32 = 4;
 
@@ -46,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) console: ConsolePages,
     /// To whom incidents must be reported, and how soon.
     pub(crate) regulator: Vec<RegulatorDuty>,
+    /// The public status page.
+    pub(crate) status: StatusPage,
 }
 
 /// Where control listens.
@@ -337,6 +343,11 @@ impl Config {
         })
     }
 
+    /// The configuration in a file that somebody named.
+    pub(crate) fn named(path: &Path) -> Result<Config, BadConfig> {
+        Config::load(Some(path), Path::new(""))
+    }
+
     /// Reads and checks a configuration. The error says the line and column where it can.
     pub(crate) fn parse(text: &str) -> Result<Config, String> {
         let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
@@ -388,6 +399,7 @@ impl Config {
                 ));
             }
         }
+        self.status.check()?;
         self.regulators().map(drop)
     }
 

@@ -11,6 +11,7 @@ mod config;
 mod exit;
 mod log;
 mod offline;
+mod page;
 mod place;
 mod rehearse;
 mod say;
@@ -22,6 +23,7 @@ use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use cli::page::{PageArgs, PageVerb};
 use cli::{Globals, Task};
 use exit::{Exit, Failure};
 use say::Out;
@@ -58,6 +60,12 @@ fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failure> {
         Task::Completions(args) => commands::shell::completions(&args, out),
         Task::Man(args) => commands::shell::man(&args, out),
         Task::Reference => commands::shell::reference(out),
+        Task::Page(args) => match args.verb {
+            verb @ (PageVerb::Targets | PageVerb::Said { .. }) => {
+                commands::run(Task::Page(PageArgs { verb }), globals, out)
+            }
+            verb => page::run(verb, globals, out),
+        },
         asking => commands::run(asking, globals, out),
     }
 }

@@ -13,6 +13,7 @@ use crate::Rules;
 use crate::alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 use crate::groups::Groups;
 use crate::incidents::{Incident, Summary};
+use crate::page::PageBook;
 use crate::requests::Requests;
 use crate::review::{self, Followups};
 use crate::runbooks::Runbooks;
@@ -49,6 +50,8 @@ pub struct State {
     pub followups: Followups,
     /// What can't be undone and waits.
     pub requests: Requests,
+    /// What stands on the status page.
+    pub page: PageBook,
     /// How many incidents were ever declared.
     pub incidents_declared: u32,
     /// How many silences were ever created.
@@ -98,6 +101,7 @@ impl State {
             }
             Subject::Runbook(_) | Subject::Template(_) => self.runbooks.apply(act),
             Subject::Request(name) => self.requests.apply(name, act),
+            Subject::Component(_) | Subject::Page => self.page.apply(act),
             Subject::Token(_)
             | Subject::Key(_)
             | Subject::Login(_)

@@ -97,6 +97,10 @@ pub enum Subject {
     Runbook(Name),
     /// A template of incidents.
     Template(Name),
+    /// A component of the status page.
+    Component(Name),
+    /// The status page itself.
+    Page,
     /// The record itself.
     Record,
 }
@@ -514,6 +518,8 @@ impl Subject {
             Subject::Runbook(_) => "runbook",
             Subject::Template(_) => "template",
             Subject::Service(_) => "service",
+            Subject::Component(_) => "component",
+            Subject::Page => "page",
             Subject::Record => "record",
         }
     }
@@ -532,10 +538,12 @@ impl Subject {
             | Subject::Request(id)
             | Subject::Runbook(id)
             | Subject::Template(id)
+            | Subject::Component(id)
             | Subject::Key(id) => id.to_string(),
             Subject::Person(id) => id.to_string(),
             Subject::Team(id) => id.to_string(),
             Subject::Service(id) => id.to_string(),
+            Subject::Page => "page".to_owned(),
             Subject::Record => "record".to_owned(),
         }
     }
@@ -561,6 +569,8 @@ impl Subject {
             "runbook" => id.parse().map(Subject::Runbook),
             "template" => id.parse().map(Subject::Template),
             "service" => id.parse().map(Subject::Service),
+            "component" => id.parse().map(Subject::Component),
+            "page" if id == "page" => Ok(Subject::Page),
             "record" if id == "record" => Ok(Subject::Record),
             _ => Err(BadId {
                 text: type_name.chars().take(80).collect(),

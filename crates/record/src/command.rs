@@ -119,6 +119,7 @@ macro_rules! verbs {
 
 mod directory;
 mod incident;
+mod page;
 mod quiet;
 mod request;
 mod review;
@@ -127,6 +128,7 @@ mod work;
 
 pub use directory::*;
 pub use incident::*;
+pub use page::*;
 pub use quiet::*;
 pub use request::*;
 pub use review::*;
@@ -208,6 +210,9 @@ verbs! {
     RejectRequest = "request.reject",
     WithdrawRequest = "request.withdraw",
     OverrideRequest = "request.override",
+    RegisterComponent = "component.register",
+    RemoveComponent = "component.remove",
+    MeasurePage = "page.measure",
     RotateLogKey = "record.rotate_key",
 }
 

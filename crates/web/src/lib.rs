@@ -41,7 +41,8 @@ mod site;
 mod table;
 
 pub use backstage::{
-    AlertFormats, Audited, Backstage, BlobRefused, Delivery, Event, Published, Unreadable, Witness,
+    AlertFormats, Audited, Backstage, BlobRefused, Delivery, Event, PageTarget, Published,
+    Unreadable, Witness,
 };
 pub use console::Console;
 pub use limits::Limits;

@@ -2,6 +2,7 @@
 //! reached, and what is in it is documented.
 
 mod commands;
+mod page;
 mod review;
 mod schemas;
 mod work;

@@ -4,6 +4,7 @@
 mod acts;
 mod incidents;
 mod lists;
+mod page;
 mod review;
 mod stats;
 mod status;
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> Vec<Route> {
     [
         incidents::routes(),
         lists::routes(),
+        page::routes(),
         review::routes(),
         acts::routes(),
         stats::routes(),
