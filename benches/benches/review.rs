@@ -221,6 +221,7 @@ impl Maker {
                 let text = prose("Payments are slow for some of you", number)?;
                 let (audience, status) = (Audience::Public, None);
                 let update = Update {
+                    page: None,
                     audience,
                     incident,
                     status,

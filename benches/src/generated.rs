@@ -219,6 +219,7 @@ impl Maker {
                 };
                 let text = text("we see fewer errors and go on looking", step)?;
                 Update {
+                    page: None,
                     audience,
                     incident,
                     status: None,

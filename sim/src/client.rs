@@ -116,6 +116,7 @@ fn verb(dice: &mut Dice, state: &State, now: Timestamp, number: u32) -> Verb {
         }
         .into(),
         19..=20 => Update {
+            page: None,
             audience: if dice.once_in(2) {
                 Audience::Public
             } else {
@@ -169,6 +170,7 @@ fn around(dice: &mut Dice, state: &State, now: Timestamp, number: u32) -> Verb {
         }
         .into(),
         2 => ScheduleMaintenance {
+            page: None,
             ends_at: soon.plus_ms(60_000),
             service: word(service),
             starts_at: soon,

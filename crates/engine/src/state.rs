@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Access;
 
 /// Raised whenever the fold or its form changes: older snapshots are then rebuilt.
-pub(crate) const STATE_VERSION: u32 = 7;
+pub(crate) const STATE_VERSION: u32 = 8;
 
 /// The state after a number of acts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct State {
     pub incidents: incident::State,
     /// Tokens and keys.
     pub access: Access,
+    /// What the public was told.
+    pub page: status::Page,
     /// The record itself.
     pub log: LogState,
 }
@@ -47,6 +49,7 @@ impl State {
     pub fn apply(&mut self, act: &Act, earlier: &[Act]) {
         self.incidents.apply(act, earlier);
         self.access.apply(act);
+        self.page.apply(act);
         match &act.body {
             Body::LogOpened(opened) => self.log.vkeys.push((0, opened.vkey.clone())),
             Body::LogKeyRotated(rotated) => {

@@ -19,6 +19,7 @@ pub(crate) mod directory;
 pub(crate) mod groups;
 pub(crate) mod listen;
 pub(crate) mod machine;
+pub(crate) mod page;
 pub(crate) mod parse;
 pub(crate) mod prepare;
 pub(crate) mod request;
@@ -167,6 +168,9 @@ pub(crate) enum Task {
     Silences(listen::SilencesArgs),
     Maintenance(listen::MaintenanceArgs),
     Heartbeat(listen::HeartbeatArgs),
+
+    Component(page::ComponentArgs),
+    Page(page::PageArgs),
 
     Person(directory::PersonArgs),
     Team(directory::TeamArgs),

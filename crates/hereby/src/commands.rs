@@ -29,6 +29,7 @@ mod keyfile;
 mod knew;
 mod markdown;
 mod money;
+mod page;
 mod quiet;
 mod reading;
 mod requests;
@@ -174,6 +175,8 @@ impl Session<'_> {
             Task::Silences(args) => self.silences(args).await,
             Task::Maintenance(args) => self.maintenance(args).await,
             Task::Heartbeat(args) => self.heartbeat(args).await,
+            Task::Component(args) => self.component(args).await,
+            Task::Page(args) => self.page(args).await,
             Task::Person(args) => self.person(args).await,
             Task::Team(args) => self.team(args).await,
             Task::Service(args) => self.service(args).await,

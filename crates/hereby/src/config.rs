@@ -19,6 +19,9 @@ use crate::cli::parse;
 use crate::exit::Failure;
 
 mod chat;
+mod page;
+
+pub(crate) use page::StatusPage;
 
 /// The most acts that one alert leads to: it fires, declares an incident, is attached to it, ends.
 const ACTS_OF_ONE_ALERT_MAX: u32 = 4;
@@ -51,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) chat: Vec<chat::ChatChannel>,
     /// To whom incidents must be reported, and how soon.
     pub(crate) regulator: Vec<RegulatorDuty>,
+    /// The public status page.
+    pub(crate) status: StatusPage,
 }
 
 /// Where control listens.
@@ -342,6 +347,11 @@ impl Config {
         })
     }
 
+    /// The configuration in a file that somebody named.
+    pub(crate) fn named(path: &Path) -> Result<Config, BadConfig> {
+        Config::load(Some(path), Path::new(""))
+    }
+
     /// Reads and checks a configuration. The error says the line and column where it can.
     pub(crate) fn parse(text: &str) -> Result<Config, String> {
         let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
@@ -394,6 +404,7 @@ impl Config {
             }
         }
         self.channels()?;
+        self.status.check()?;
         self.regulators().map(drop)
     }
 

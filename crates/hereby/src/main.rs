@@ -12,6 +12,7 @@ mod config;
 mod exit;
 mod log;
 mod offline;
+mod page;
 mod place;
 mod rehearse;
 mod say;
@@ -23,6 +24,7 @@ use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use cli::page::{PageArgs, PageVerb};
 use cli::{Globals, Task};
 use exit::{Exit, Failure};
 use say::Out;
@@ -62,6 +64,12 @@ fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failure> {
         Task::Chat(cli::chat::ChatArgs {
             verb: Some(cli::chat::ChatVerb::Test { channel, settings }),
         }) => chat::test(&channel, &settings, globals, out),
+        Task::Page(args) => match args.verb {
+            verb @ (PageVerb::Targets | PageVerb::Said { .. }) => {
+                commands::run(Task::Page(PageArgs { verb }), globals, out)
+            }
+            verb => page::run(verb, globals, out),
+        },
         asking => commands::run(asking, globals, out),
     }
 }

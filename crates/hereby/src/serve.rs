@@ -23,6 +23,7 @@ use crate::cli::machine::{ServeArgs, SettingsArgs, UpArgs};
 use crate::client::Client;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
+use crate::page::{self, Served};
 use crate::rehearse;
 use crate::say::{Line, Out, Style, counted};
 use crate::station::{Opening, Station, SystemClock, short};
@@ -143,6 +144,7 @@ fn web_options(
     witnesses: &Arc<Witnesses>,
     found: &Arc<audit::Found>,
     board: &Arc<chat::Board>,
+    page: Option<Arc<publish::Board>>,
 ) -> Result<web::Options, Failure> {
     Ok(web::Options {
         engine: station.engine.clone(),
@@ -158,6 +160,8 @@ fn web_options(
             keystore_lost: crate::log::Repeated::default(),
             found: found.clone(),
             board: board.clone(),
+            page,
+            started_at: SystemClock.now(),
         }),
         formats: formats::formats(),
         limits: web::Limits::default(),
@@ -179,7 +183,6 @@ fn serve_until_told(
     let witnesses = Arc::new(Witnesses::new(&run.config.record.witness)?);
     let found = Arc::new(audit::Found::new());
     let board = chat::start(&run.config, station)?;
-    let mut options = web_options(run, station, &witnesses, &found, &board)?;
     runtime.block_on(async {
         let stop = told_to_stop();
         // What the start itself recorded is there before anybody is told anything.
@@ -193,10 +196,12 @@ fn serve_until_told(
             http,
             tls,
         } = listeners(&run.config, station, data_dir).await?;
+        witnesses.start(&station.published);
+        let (page, served) = page(run, station, data_dir, out)?;
+        let mut options = web_options(run, station, &witnesses, &found, &board, page)?;
         if options.console.url.is_empty() {
             options.console.url = format!("http://{http}");
         }
-        witnesses.start(&station.published);
         let anchor = station.anchor.clone();
         std::thread::Builder::new()
             .name("anchor".to_owned())
@@ -204,7 +209,8 @@ fn serve_until_told(
             .and_then(|_| audit::start(station, found, runtime.handle().clone()))
             .map_err(|error| Failure::new(Exit::Internal, "no thread").because(error))?;
         if run.talks {
-            welcome(run, station, data_dir, (http, &tls), out);
+            let address = served.as_ref().map(|served| served.address);
+            welcome(run, station, data_dir, (http, &tls, address), out);
         }
         tracing::info!(
             origin = station.origin,
@@ -225,13 +231,42 @@ fn serve_until_told(
             }
             tour(data_dir, out).await
         };
-        tokio::select! {
+        let outcome = tokio::select! {
             served = serving => served.map_err(|error| {
                 Failure::new(Exit::Internal, "hereby can't serve").because(error)
             }),
             never = touring => never,
+        };
+        if let Some(served) = served {
+            served.stop();
         }
+        outcome
     })
+}
+
+/// Begins making the status page: `up` always, and serves it as well; `serve` once readers are told
+/// where it is.
+fn page(
+    run: &Run<'_>,
+    station: &Station,
+    data_dir: &Path,
+    out: &Out,
+) -> Result<(Option<Arc<publish::Board>>, Option<Served>), Failure> {
+    let config = &run.config.status;
+    let begin = |url: &str| page::begin(station, config, url, data_dir);
+    if !run.talks {
+        let board = config.url.as_deref().map(begin).transpose()?;
+        return Ok((board, None));
+    }
+    let url = |address: SocketAddr| format!("http://{address}");
+    let board = begin(config.url.as_deref().unwrap_or(&url(config.listen)))?;
+    // What readers are told is worth more than that this machine tells it: without, hereby runs on.
+    let served = Served::start(&page::site_directory(data_dir), config.listen);
+    let served = served.map_err(|failure| {
+        let why = failure.why.as_deref().unwrap_or_default();
+        out.warn(&format!("{}: {why}", failure.what));
+    });
+    Ok((Some(board), served.ok()))
 }
 
 /// Plays the rehearsal, then lets the server run on. Its failure is said, and ends nothing.
@@ -360,7 +395,7 @@ fn welcome(
     run: &Run<'_>,
     station: &Station,
     data_dir: &Path,
-    (http, tls): (SocketAddr, &Tls),
+    (http, tls, page): (SocketAddr, &Tls, Option<SocketAddr>),
     out: &Out,
 ) {
     let head = station.engine.view().head();
@@ -381,6 +416,9 @@ fn welcome(
             "  TLS      https://{host}:{} (pin {pin})",
             address.port()
         ));
+    }
+    if let Some(address) = page {
+        out.talk(format!("  status   http://{address}"));
     }
     out.talk(format!("  data     {}", data_dir.display()));
     out.talk(format!(

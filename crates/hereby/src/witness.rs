@@ -31,6 +31,7 @@ use crate::station::SystemClock;
 pub(crate) mod book;
 pub(crate) mod copy;
 
+pub(crate) use book::keep;
 use book::{Book, NotCosigned};
 use copy::{Copy, Fetched};
 

@@ -105,6 +105,7 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
                 .or_else(|| chat::decide(state, verb, context.rules))
                 .or_else(|| review::decide(state, verb, context))
                 .or_else(|| redact(state, verb))
+                .or_else(|| state.page.decide(verb, context))
                 .or_else(|| state.runbooks.decide(verb))
                 .or_else(|| state.directory.decide(verb));
         }
@@ -230,12 +231,17 @@ fn acknowledge(state: &State, id: IncidentId) -> Decision {
 fn tell(state: &State, update: &Update, actor: &Actor) -> Decision {
     let summary = known(state, update.incident)?;
     roles::may_tell(summary, update.audience, actor)?;
+    let status = update.status.unwrap_or(summary.status);
+    let page = state
+        .page
+        .word(update.page.as_ref(), update.audience, status, summary)?;
     let text = Sealable::from(update.text.clone());
     let subject = Subject::Incident(update.incident);
     let mut drafts = vec![Draft::new(
         subject,
         Updated {
             audience: update.audience,
+            page,
             text,
         },
     )];
@@ -365,9 +371,13 @@ fn schedule_maintenance(
         .filter(|it| context.now < it.ends_at)
         .count();
     at_most("maintenance windows", active + 1, MAINTENANCES_MAX)?;
+    if let Some(plan) = &verb.page {
+        state.page.check_plan(plan)?;
+    }
     let name = numbered("mw", state.maintenances_scheduled + 1)?;
     let body = MaintenanceScheduled {
         ends_at: verb.ends_at,
+        page: verb.page.clone(),
         service: verb.service.clone(),
         starts_at: verb.starts_at,
         title: verb.title.clone(),

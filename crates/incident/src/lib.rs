@@ -13,6 +13,7 @@ mod groups;
 mod hear;
 mod homes;
 mod incidents;
+mod page;
 mod permissions;
 mod refusal;
 mod requests;
@@ -33,6 +34,7 @@ pub use commands::decide;
 pub use directory::{Directory, Grant, Person, Service, Team};
 pub use hear::{DEED_ID_PREFIX, Heard, alert_id, hear};
 pub use incidents::{Incident, Offer, Said, Summary};
+pub use page::{PageBook, Placed};
 pub use permissions::POLICY;
 pub use refusal::{Reason, Refusal};
 pub use requests::{

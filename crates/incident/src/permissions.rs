@@ -97,6 +97,9 @@ pub const POLICY: &[(&str, &[Permission])] = &[
     ("request.reject", STOPS),
     ("request.withdraw", STOPS),
     ("request.override", SETTLES),
+    ("component.register", TUNES),
+    ("component.remove", TUNES),
+    ("page.measure", TUNES),
     ("record.rotate_key", GOVERNS),
 ];
 

@@ -14,6 +14,7 @@ use crate::Rules;
 use crate::alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 use crate::groups::Groups;
 use crate::incidents::{Incident, Summary};
+use crate::page::PageBook;
 use crate::requests::Requests;
 use crate::review::{self, Followups};
 use crate::runbooks::Runbooks;
@@ -52,6 +53,8 @@ pub struct State {
     pub requests: Requests,
     /// Rooms of incidents in chats.
     pub rooms: Rooms,
+    /// What stands on the status page.
+    pub page: PageBook,
     /// How many incidents were ever declared.
     pub incidents_declared: u32,
     /// How many silences were ever created.
@@ -101,6 +104,7 @@ impl State {
             }
             Subject::Runbook(_) | Subject::Template(_) => self.runbooks.apply(act),
             Subject::Request(name) => self.requests.apply(name, act),
+            Subject::Component(_) | Subject::Page => self.page.apply(act),
             Subject::Token(_)
             | Subject::Key(_)
             | Subject::Login(_)

@@ -10,6 +10,7 @@ mod directory;
 mod heartbeats;
 mod laws;
 mod noticed;
+mod page;
 mod refusals;
 mod reminders;
 mod review;

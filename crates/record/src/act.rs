@@ -13,6 +13,10 @@ use crate::hash;
 use crate::kinds::{Body, SealVisitor};
 use crate::sealed::{CannotOpen, Place, Sealable, SubjectKey};
 
+mod visit;
+
+use visit::{Opener, Sealer};
+
 /// The longest entry, in bytes: what a C2SP entry bundle's 16-bit length can say.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
 
@@ -97,6 +101,10 @@ pub enum Subject {
     Runbook(Name),
     /// A template of incidents.
     Template(Name),
+    /// A component of the status page.
+    Component(Name),
+    /// The status page itself.
+    Page,
     /// The record itself.
     Record,
 }
@@ -262,76 +270,6 @@ fn other_version(text: &str) -> Option<u64> {
     }
     let found = serde_json::from_str::<Versioned>(text).ok()?;
     (found.v != u64::from(ENVELOPE_VERSION)).then_some(found.v)
-}
-
-struct Sealer<'a> {
-    key: &'a SubjectKey,
-    name: &'a KeyRef,
-    act: ActId,
-    digest: CommandDigest,
-}
-
-impl SealVisitor for Sealer<'_> {
-    fn line(&mut self, name: &str, text: &mut Sealable<base::Line>) {
-        text.seal(
-            self.key,
-            self.name,
-            &Place {
-                act: self.act,
-                digest: self.digest,
-                field: name,
-            },
-        );
-    }
-    fn prose(&mut self, name: &str, text: &mut Sealable<Prose>) {
-        text.seal(
-            self.key,
-            self.name,
-            &Place {
-                act: self.act,
-                digest: self.digest,
-                field: name,
-            },
-        );
-    }
-}
-
-struct Opener<'a> {
-    find: &'a mut dyn FnMut(&KeyRef) -> Option<SubjectKey>,
-    act: ActId,
-    digest: CommandDigest,
-    closed: usize,
-    failed: Option<CannotOpen>,
-}
-
-impl Opener<'_> {
-    fn open<T>(&mut self, field: &str, text: &mut Sealable<T>)
-    where
-        T: std::str::FromStr + std::fmt::Display,
-    {
-        let Some(name) = text.key() else { return };
-        let Some(key) = (self.find)(name) else {
-            self.closed += 1;
-            return;
-        };
-        let place = Place {
-            act: self.act,
-            digest: self.digest,
-            field,
-        };
-        if let Err(failed) = text.open(&key, &place) {
-            self.failed = Some(failed);
-        }
-    }
-}
-
-impl SealVisitor for Opener<'_> {
-    fn line(&mut self, name: &str, text: &mut Sealable<base::Line>) {
-        self.open(name, text);
-    }
-    fn prose(&mut self, name: &str, text: &mut Sealable<Prose>) {
-        self.open(name, text);
-    }
 }
 
 #[derive(Serialize)]
@@ -514,6 +452,8 @@ impl Subject {
             Subject::Runbook(_) => "runbook",
             Subject::Template(_) => "template",
             Subject::Service(_) => "service",
+            Subject::Component(_) => "component",
+            Subject::Page => "page",
             Subject::Record => "record",
         }
     }
@@ -532,10 +472,12 @@ impl Subject {
             | Subject::Request(id)
             | Subject::Runbook(id)
             | Subject::Template(id)
+            | Subject::Component(id)
             | Subject::Key(id) => id.to_string(),
             Subject::Person(id) => id.to_string(),
             Subject::Team(id) => id.to_string(),
             Subject::Service(id) => id.to_string(),
+            Subject::Page => "page".to_owned(),
             Subject::Record => "record".to_owned(),
         }
     }
@@ -561,6 +503,8 @@ impl Subject {
             "runbook" => id.parse().map(Subject::Runbook),
             "template" => id.parse().map(Subject::Template),
             "service" => id.parse().map(Subject::Service),
+            "component" => id.parse().map(Subject::Component),
+            "page" if id == "page" => Ok(Subject::Page),
             "record" if id == "record" => Ok(Subject::Record),
             _ => Err(BadId {
                 text: type_name.chars().take(80).collect(),

@@ -120,6 +120,7 @@ macro_rules! verbs {
 mod chat;
 mod directory;
 mod incident;
+mod page;
 mod quiet;
 mod request;
 mod review;
@@ -129,6 +130,7 @@ mod work;
 pub use chat::*;
 pub use directory::*;
 pub use incident::*;
+pub use page::*;
 pub use quiet::*;
 pub use request::*;
 pub use review::*;
@@ -214,6 +216,9 @@ verbs! {
     RejectRequest = "request.reject",
     WithdrawRequest = "request.withdraw",
     OverrideRequest = "request.override",
+    RegisterComponent = "component.register",
+    RemoveComponent = "component.remove",
+    MeasurePage = "page.measure",
     RotateLogKey = "record.rotate_key",
 }
 

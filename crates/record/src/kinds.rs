@@ -15,6 +15,7 @@ pub mod chat;
 pub mod directory;
 pub mod incident;
 pub mod log;
+pub mod page;
 pub mod request;
 pub mod review;
 pub mod upcast;
@@ -210,6 +211,9 @@ kinds! {
     RequestWithdrawn: "request.withdrawn/1" => request::RequestWithdrawn,
     RequestCarriedOut: "request.carried_out/1" => request::RequestCarriedOut,
     RequestLapsed: "request.lapsed/1" => request::RequestLapsed,
+    ComponentRegistered: "component.registered/1" => page::ComponentRegistered,
+    ComponentRemoved: "component.removed/1" => page::ComponentRemoved,
+    PageMeasured: "page.measured/1" => page::PageMeasured,
     LogOpened: "record.opened/1" => log::Opened,
     LogRecovered: "record.recovered/1" => log::Recovered,
     LogKeyRotated: "record.key_rotated/1" => log::KeyRotated,

@@ -74,6 +74,40 @@ pub trait Backstage: Send + Sync {
 
     /// What the auditor has found so far; `None`: nothing audits here. Never blocks.
     fn audited(&self) -> Option<Audited>;
+
+    /// How each place stands that the status page is published to. Never blocks.
+    fn page_targets(&self) -> Vec<PageTarget>;
+}
+
+/// A place that the status page is published to, and how it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageTarget {
+    /// What it is called.
+    pub name: String,
+    /// What kind of place it is: `directory`, `bucket`, `rsync`.
+    pub kind: &'static str,
+    /// Whether readers there may see what is not true any more.
+    pub behind: bool,
+    /// The edition that was seen there last.
+    pub sequence: Option<u64>,
+    /// When that was made.
+    pub made_at: Option<Timestamp>,
+    /// When it was seen there.
+    pub seen_at: Option<Timestamp>,
+    /// Since when news wait to be seen there.
+    pub waiting_since: Option<Timestamp>,
+    /// How long the last news took, in milliseconds.
+    pub news_took_ms: Option<u64>,
+    /// What was wrong the last time.
+    pub trouble: Option<String>,
+    /// How often it was brought up to date.
+    pub rounds: u64,
+    /// How often that did not work.
+    pub failures: u64,
+    /// How often in a row.
+    pub failures_in_a_row: u32,
+    /// Files that were other than they should be, and were put right.
+    pub mended: u64,
 }
 
 /// What an auditor that runs beside the server has found.

@@ -42,7 +42,8 @@ mod site;
 mod table;
 
 pub use backstage::{
-    AlertFormats, Audited, Backstage, BlobRefused, Delivery, Event, Published, Unreadable, Witness,
+    AlertFormats, Audited, Backstage, BlobRefused, Delivery, Event, PageTarget, Published,
+    Unreadable, Witness,
 };
 pub use chat::{ChatChannel, ChatRoom, Notes, Outcomes};
 pub use console::Console;

@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::backstage::Audited;
+use crate::backstage::{Audited, PageTarget};
 use crate::call::Call;
 use crate::problem::Refused;
 use crate::rates::Class;
@@ -52,6 +52,11 @@ struct Became {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Why {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Place {
+    target: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -231,6 +236,40 @@ fn register_audit(registry: &mut Registry, audited: &Audited) {
     }
 }
 
+/// How the places stand that the status page is published to. What was never seen is left out.
+fn register_targets(registry: &mut Registry, targets: &[PageTarget]) {
+    let families: [Family<Place, Gauge>; 3] = Default::default();
+    let [behind, sequences, waiting] = &families;
+    let counts: [Family<Place, Count>; 2] = Default::default();
+    let [failures, mended] = &counts;
+    for it in targets {
+        let place = Place {
+            target: it.name.clone(),
+        };
+        behind.get_or_create(&place).set(i64::from(it.behind));
+        failures.get_or_create(&place).inc_by(it.failures);
+        mended.get_or_create(&place).inc_by(it.mended);
+        if let Some(sequence) = it.sequence {
+            let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
+            sequences.get_or_create(&place).set(sequence);
+        }
+        if let Some(ms) = it.news_took_ms {
+            let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+            waiting.get_or_create(&place).set(ms);
+        }
+    }
+    let help = "Whether readers of a target of the status page may see what is not true any more";
+    registry.register("page_target_behind", help, behind.clone());
+    let help = "The edition of the status page that was seen at a target";
+    registry.register("page_target_sequence", help, sequences.clone());
+    let help = "How long the last news took to be seen at a target, in milliseconds";
+    registry.register("page_target_news_took_ms", help, waiting.clone());
+    let help = "How often a target of the status page could not be brought up to date";
+    registry.register("page_target_failures", help, failures.clone());
+    let help = "Files of a target that were other than they should be, and were put right";
+    registry.register("page_target_mended", help, mended.clone());
+}
+
 /// How many requests wait, and how many follow-ups are overdue.
 fn still_to_do(site: &Site) -> (u64, u64) {
     let now = site.engine().now();
@@ -289,6 +328,7 @@ fn scrape(site: &Site) -> Result<String, std::fmt::Error> {
         register_audit(&mut registry, &audited);
     }
     crate::chat::register(&mut registry, &site.backstage().chat(), site.engine().now());
+    register_targets(&mut registry, &site.backstage().page_targets());
     let streams = site.limits().event_streams_max - site.event_streams.available_permits();
     gauge(
         &mut registry,

@@ -3,6 +3,7 @@
 
 mod chat;
 mod commands;
+mod page;
 mod review;
 mod schemas;
 mod work;

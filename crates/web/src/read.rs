@@ -5,6 +5,7 @@ mod acts;
 mod chat;
 mod incidents;
 mod lists;
+mod page;
 mod review;
 mod stats;
 mod status;
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> Vec<Route> {
     [
         incidents::routes(),
         lists::routes(),
+        page::routes(),
         review::routes(),
         acts::routes(),
         stats::routes(),

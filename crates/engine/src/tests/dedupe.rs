@@ -104,6 +104,7 @@ fn a_command_with_several_acts_has_a_receipt_for_each() {
         [3, 4, 5]
     );
     let update = Update {
+        page: None,
         audience: Audience::Public,
         incident: inc(1),
         status: Some(Status::Identified),

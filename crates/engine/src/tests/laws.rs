@@ -100,6 +100,7 @@ fn asked(step: &Step, serial: usize) -> Option<(Who, Verb)> {
         }
         Step::Tell(who, id) => {
             let update = Update {
+                page: None,
                 audience: Audience::Public,
                 incident: inc(*id),
                 status: None,

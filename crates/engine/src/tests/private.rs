@@ -29,6 +29,7 @@ fn told(house: &mut House) {
     done(house.send(request));
     house.done("p-2", note(1, SECRETS[1]));
     let update = |audience, text| Update {
+        page: None,
         audience,
         incident: inc(1),
         status: None,

@@ -61,6 +61,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         "Direct alerts",
         &["attach", "silence", "silences", "maintenance", "heartbeat"],
     ),
+    ("Tell the public", &["component", "page"]),
     (
         "Learn from it",
         &["review", "finding", "followup", "followups", "meeting"],

@@ -3,6 +3,7 @@
 use base::{IncidentId, Line, Name, ServiceName, Severity};
 use clap::{Args, Subcommand};
 
+use super::page::PlanArgs;
 use super::parse::{self, When};
 
 /// List alerts that fire
@@ -97,6 +98,8 @@ pub(crate) enum MaintenanceVerb {
         /// How long: 30m, 2h
         #[arg(long = "for", value_name = "DURATION", value_parser = parse::duration_ms)]
         length_ms: Option<i64>,
+        #[command(flatten)]
+        plan: PlanArgs,
     },
     /// End a window early, or call it off
     End {

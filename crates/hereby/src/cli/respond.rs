@@ -6,6 +6,7 @@ use base::{IncidentId, Line, Name, PersonName, Prose, ServiceName, Severity};
 use clap::{Args, ValueEnum};
 use record::kinds::incident::{Audience, Role, Stamp, Status};
 
+use super::page::WordArgs;
 use super::parse::{self, When};
 
 /// Declare an incident: by being said, it is one
@@ -263,7 +264,9 @@ impl From<StatusArg> for Status {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   hereby update INC-7 --to insiders \"Rolling back to yesterday's version\"
-  hereby update INC-7 --to public --status identified \"Payments fail. We know why.\"")]
+  hereby update INC-7 --to public --status identified \"Payments fail. We know why.\"
+  hereby update INC-7 --to public --headline \"Some payments fail\" --impact minor \\
+    --component checkout=partial_outage \"We are looking for the cause.\"")]
 pub(crate) struct UpdateArgs {
     /// Which incident: 7, INC-7
     #[arg(value_name = "INC", value_parser = parse::incident)]
@@ -277,6 +280,8 @@ pub(crate) struct UpdateArgs {
     /// Move the status in the same breath
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Option<StatusArg>,
+    #[command(flatten)]
+    pub(crate) word: WordArgs,
 }
 
 /// Move an incident's status; without arguments, show how hereby is

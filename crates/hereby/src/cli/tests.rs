@@ -130,7 +130,8 @@ fn every_example_in_the_help_is_taken() {
             .unwrap_or_default();
         let help = help
             .replace("\\\n    ", "")
-            .replace("$(cat log.vkey)", &vkey);
+            .replace("$(cat log.vkey)", &vkey)
+            .replace("$(cat status.vkey)", &vkey);
         for line in help.lines().filter(|line| line.starts_with("  ")) {
             let Some(at) = line.find("hereby ") else {
                 continue;

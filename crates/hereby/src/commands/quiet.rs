@@ -82,6 +82,7 @@ impl Session<'_> {
                 from,
                 until,
                 length_ms,
+                plan,
             } => {
                 let starts_at = from.resolve(self.now);
                 let length = length_ms.map(|ms| starts_at.plus_ms(ms));
@@ -95,6 +96,7 @@ impl Session<'_> {
                 );
                 let verb = ScheduleMaintenance {
                     ends_at,
+                    page: plan.plan()?,
                     service,
                     starts_at,
                     title,

@@ -172,6 +172,7 @@ impl Session<'_> {
             .send(Update {
                 audience,
                 incident,
+                page: args.word.word()?,
                 status,
                 text,
             })

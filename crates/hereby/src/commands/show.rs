@@ -77,7 +77,9 @@ impl Session<'_> {
         if self.out.is_json() {
             return self.out.json(&status);
         }
-        self.print(status_lines(&wire::one(&status)?, self.now))
+        self.print(status_lines(&wire::one(&status)?, self.now))?;
+        self.warn_of_targets().await;
+        Ok(())
     }
 
     /// Prints lines of data.

@@ -11,6 +11,7 @@ use record::sealed::Sealable;
 use crate::say::{Style, counted, duration, stamp};
 
 mod chat;
+mod page;
 mod request;
 mod review;
 mod work;
@@ -35,6 +36,7 @@ pub(crate) fn told(act: &Act) -> Told {
         .or_else(|| review::told(act))
         .or_else(|| request::told(act))
         .or_else(|| chat::told(act))
+        .or_else(|| page::told(act))
         .or_else(|| of_alert(act))
         .or_else(|| of_record(act));
     let mut told = told.unwrap_or_else(|| match &act.body {
@@ -76,6 +78,8 @@ pub(super) fn subject(act: &Act) -> String {
         Subject::Service(name) => format!("service {name}"),
         Subject::Runbook(name) => format!("runbook {name}"),
         Subject::Template(name) => format!("template {name}"),
+        Subject::Component(name) => format!("component {name}"),
+        Subject::Page => "status page".to_owned(),
         other => other.id(),
     }
 }
@@ -167,7 +171,11 @@ fn of_incident(act: &Act) -> Option<Told> {
         Body::IncidentAcknowledged(_) => plain("acknowledged it"),
         Body::IncidentNoted(body) => said("noted", noted(body)),
         Body::IncidentUpdated(body) => said(
-            format!("told {}", audience(body.audience)),
+            format!(
+                "told {}{}",
+                audience(body.audience),
+                page::beside(body.page.as_ref())
+            ),
             opened(&body.text),
         ),
         Body::IncidentStatusChanged(body) => plain(format!(

@@ -10,7 +10,7 @@ use record::hash::Hash;
 use record::sealed::SubjectKey;
 use record::tile::TileId;
 use store::{Blobs, CannotLoadKey, Keystore, Paths, Reader};
-use web::{Audited, Backstage, BlobRefused, ChatChannel, Published, Witness};
+use web::{Audited, Backstage, BlobRefused, ChatChannel, PageTarget, Published, Witness};
 
 use super::push::Witnesses;
 use crate::audit::Found;
@@ -34,6 +34,10 @@ pub(crate) struct Storage {
     pub(crate) found: Arc<Found>,
     /// How the channels are.
     pub(crate) board: Arc<Board>,
+    /// How the places stand that the status page is published to.
+    pub(crate) page: Option<Arc<publish::Board>>,
+    /// When this process started.
+    pub(crate) started_at: base::Timestamp,
 }
 
 impl Backstage for Storage {
@@ -129,5 +133,27 @@ impl Backstage for Storage {
 
     fn audited(&self) -> Option<Audited> {
         Some(self.found.audited())
+    }
+
+    fn page_targets(&self) -> Vec<PageTarget> {
+        let now = self.engine.now();
+        let board = self.page.as_ref().map(|page| page.all());
+        let all = board.unwrap_or_default().into_iter();
+        all.map(|(name, it)| PageTarget {
+            name,
+            kind: it.kind,
+            behind: crate::page::is_behind(&it, now, self.started_at),
+            sequence: it.sequence,
+            made_at: it.made_at,
+            seen_at: it.seen_at,
+            waiting_since: it.waiting_since,
+            news_took_ms: it.news_took_ms,
+            trouble: it.trouble,
+            rounds: it.rounds,
+            failures: it.failures,
+            failures_in_a_row: it.failures_in_a_row,
+            mended: it.mended,
+        })
+        .collect()
     }
 }

@@ -166,6 +166,7 @@ fn of_silences_windows_and_heartbeats_there_is_an_end() {
         Reason::TooMany
     );
     let window = ScheduleMaintenance {
+        page: None,
         ends_at: far,
         service: word("checkout"),
         starts_at: world.now,
@@ -203,6 +204,7 @@ fn of_silences_windows_and_heartbeats_there_is_an_end() {
         .unwrap();
     world
         .ask(ScheduleMaintenance {
+            page: None,
             ends_at: far.plus_ms(DAY),
             ..window
         })

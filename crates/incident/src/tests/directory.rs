@@ -225,6 +225,9 @@ request.approve             -      -        -         x         -         -     
 request.reject              -      -        x         x         -         x        x
 request.withdraw            -      -        x         x         -         x        x
 request.override            -      -        -         x         -         -        x
+component.register          -      -        -         -         -         x        x
+component.remove            -      -        -         -         -         x        x
+page.measure                -      -        -         -         -         x        x
 record.rotate_key           -      -        -         -         -         -        x
 ";
 
@@ -437,6 +440,15 @@ const COMMANDS: &[(&str, &str)] = &[
     ("request.reject", r#"{"request":"req-1"}"#),
     ("request.withdraw", r#"{"request":"req-1"}"#),
     ("request.override", r#"{"request":"req-1"}"#),
+    (
+        "component.register",
+        r#"{"component":"x","titles":{"en":"X"}}"#,
+    ),
+    ("component.remove", r#"{"component":"x"}"#),
+    (
+        "page.measure",
+        r#"{"minutes":1,"starts_at":"2030-01-01T00:00:00.000Z"}"#,
+    ),
     ("record.rotate_key", "{}"),
 ];
 

@@ -118,6 +118,7 @@ fn asked(world: &World, step: &Step) -> Option<Verb> {
         Step::Update(id) => {
             let (audience, text) = (Audience::Public, word("x"));
             Update {
+                page: None,
                 audience,
                 incident: inc(*id),
                 status: None,

@@ -32,6 +32,7 @@ fn silence(world: &World, matchers: &[(&str, &str)], length_ms: i64) -> Silence 
 
 fn window(world: &World, starts_ms: i64, ends_ms: i64) -> ScheduleMaintenance {
     ScheduleMaintenance {
+        page: None,
         ends_at: world.now.plus_ms(ends_ms),
         service: word("checkout"),
         starts_at: world.now.plus_ms(starts_ms),
@@ -75,6 +76,7 @@ fn what_does_not_exist() {
     refused(world, note, Reason::NotFound, says);
     let text = word("x");
     let update = Update {
+        page: None,
         audience: Audience::Public,
         incident: none,
         status: None,
@@ -252,6 +254,7 @@ fn what_a_resolved_incident_takes_no_more() {
     );
     refused(world, Attach { alert, incident }, Reason::WrongState, says);
     let update = Update {
+        page: None,
         audience: Audience::Public,
         incident,
         status: Some(Status::Monitoring),
@@ -261,6 +264,7 @@ fn what_a_resolved_incident_takes_no_more() {
     // To say something afterwards is fine as long as it moves nothing.
     world
         .ask(Update {
+            page: None,
             status: None,
             ..update
         })

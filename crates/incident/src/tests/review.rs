@@ -177,6 +177,7 @@ fn miner() -> World {
         "nobody can say what else was changed",
     );
     let update = Update {
+        page: None,
         audience: Audience::Public,
         incident,
         status: None,
@@ -506,6 +507,7 @@ fn names_in_what_was_said_then_are_replaced_as_editors_do() {
     };
     done(&mut world, "kim", decide);
     let update = Update {
+        page: None,
         audience: Audience::Public,
         incident: inc(1),
         status: None,

@@ -46,6 +46,7 @@ fn waive(person: &str) -> Waive {
 
 fn tell(audience: Audience) -> Update {
     Update {
+        page: None,
         audience,
         incident: inc(1),
         status: None,

@@ -81,6 +81,7 @@ fn what_ended_under_a_silence_wakes_nobody() {
 fn a_maintenance_window_holds_from_its_start_to_its_end() {
     let mut world = World::declaring();
     let window = ScheduleMaintenance {
+        page: None,
         ends_at: world.now.plus_ms(2 * HOUR),
         service: word("checkout"),
         starts_at: world.now.plus_ms(HOUR),
@@ -110,6 +111,7 @@ fn a_maintenance_window_holds_from_its_start_to_its_end() {
 fn planned_work_called_off_places_what_waited() {
     let mut world = World::declaring();
     let window = ScheduleMaintenance {
+        page: None,
         ends_at: world.now.plus_ms(HOUR),
         service: word("checkout"),
         starts_at: world.now,

@@ -57,6 +57,7 @@ fn an_incident_runs_from_declaration_to_reopening() {
         ["INC-1 Investigating -> Identified"]
     );
     let update = Update {
+        page: None,
         audience: Audience::Public,
         incident: inc(1),
         status: Some(Status::Monitoring),
@@ -200,6 +201,7 @@ fn an_update_that_names_the_present_status_tells_and_changes_nothing() {
     let mut world = World::new();
     world.ask(declare("Checkout is down")).unwrap();
     let update = Update {
+        page: None,
         audience: Audience::Insiders,
         incident: inc(1),
         status: Some(Status::Investigating),

@@ -118,6 +118,7 @@ fn communications_keep_the_contacts_and_the_public_word() {
     let contacts = &world.state.incidents[&inc(1)].work.contacts;
     assert_eq!(contacts.keys().copied().collect::<Vec<_>>(), [2, 3]);
     let tell = |audience| Update {
+        page: None,
         audience,
         incident: inc(1),
         status: None,
@@ -257,6 +258,7 @@ fn a_template_runs_clocks_that_remind_when_word_is_due() {
     assert_eq!(overdue(&world.pass(29 * MINUTE)), 0);
     assert_eq!(overdue(&world.pass(32 * MINUTE)), 2);
     let word_given = Update {
+        page: None,
         audience: Audience::Public,
         incident: inc(1),
         status: None,

@@ -2,6 +2,7 @@
 
 use base::{AlertId, IncidentId, Line, Name, PersonName, Prose, ServiceName, Severity, Timestamp};
 
+use super::PageWord;
 use crate::kinds::incident::{Audience, BlobRef, Role, Stamp, Status};
 
 forms! {
@@ -102,6 +103,9 @@ forms! {
         audience: Audience,
         /// Which incident.
         incident: IncidentId,
+        /// What it says on the status page; with the audience `public` only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        page: Option<PageWord>,
         /// Moves the status in the same breath.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<Status>,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use base::{Line, Name, ServiceName, Severity, Timestamp};
 
+use crate::kinds::page::PublicPlan;
+
 forms! {
     /// Stops alerts with these labels from declaring or attaching for a while.
     Silence {
@@ -21,6 +23,9 @@ forms! {
     ScheduleMaintenance {
         /// Until when.
         ends_at: Timestamp,
+        /// What the public is told; nothing without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        page: Option<PublicPlan>,
         /// Whose.
         service: ServiceName,
         /// From when.

@@ -6,6 +6,7 @@ use base::{Line, Name, ServiceName, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::nothing_sealed;
+use super::page::PublicPlan;
 
 /// An alert began to fire. Its refreshes are signals and leave no act.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +81,9 @@ pub struct SilenceEnded {}
 pub struct MaintenanceScheduled {
     /// Until when.
     pub ends_at: Timestamp,
+    /// What the public is told; nothing without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<PublicPlan>,
     /// Whose.
     pub service: ServiceName,
     /// From when.

@@ -4,6 +4,7 @@ use base::{AlertId, IncidentId, Line, Name, PersonName, Prose, ServiceName, Seve
 use serde::{Deserialize, Serialize};
 
 use super::directory::Dependency;
+use super::page::PublicWord;
 use super::{SealVisitor, nothing_sealed};
 use crate::sealed::Sealable;
 
@@ -226,6 +227,9 @@ pub enum Audience {
 pub struct Updated {
     /// To whom.
     pub audience: Audience,
+    /// What it says on the status page; with the audience `public` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<PublicWord>,
     /// What was said.
     pub text: Sealable<Prose>,
 }

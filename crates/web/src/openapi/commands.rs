@@ -26,12 +26,13 @@ pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
         .or_else(|| quiet(name))
         .or_else(|| access(name))
         .or_else(|| directory(name))
+        .or_else(|| super::page::form(name))
         .or_else(|| super::work::form(name))?;
     let scopes = match name {
         "token.issue" | "token.revoke" | "key.enroll" | "key.revoke" | "record.rotate_key"
         | "login.offer" | "chat.link_room" | "chat.unlink_room" | "incident.redact"
         | "person.redact" => ADMIN,
-        _ if directory(name).is_some() => ADMIN,
+        _ if directory(name).is_some() || super::page::form(name).is_some() => ADMIN,
         _ => RESPOND,
     };
     let required: Vec<&str> = arguments
@@ -153,6 +154,7 @@ fn incident(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             vec![
                 must("audience", "Audience"),
                 on(),
+                may("page", "PageWord"),
                 may("status", "IncidentStatus"),
                 must("text", "Prose"),
             ],
@@ -161,6 +163,7 @@ fn incident(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
                 "audience": "public",
                 "status": "identified",
                 "text": "Some payments fail. We know why and are putting it right.",
+                "page": {"headline": "Some payments fail", "impact": "minor"},
             }),
         ),
         "incident.set_status" => (
@@ -218,6 +221,7 @@ fn quiet(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             "Announces planned work on a service",
             vec![
                 must("ends_at", "Timestamp"),
+                may("page", "PublicPlan"),
                 must("service", "ServiceName"),
                 must("starts_at", "Timestamp"),
                 must("title", "Line"),

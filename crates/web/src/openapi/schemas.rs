@@ -29,6 +29,8 @@ pub(super) fn parts() -> Vec<Value> {
         entry(),
         answers(),
         stats::all(),
+        super::page::schemas(),
+        super::page::answers(),
         super::review::schemas(),
         super::review::afterwards(),
         super::chat::schemas(),

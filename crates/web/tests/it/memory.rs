@@ -38,6 +38,7 @@ pub(crate) struct Memory {
     pub(crate) full: AtomicBool,
     /// What an auditor would say; none runs here.
     pub(crate) audited: Mutex<Option<web::Audited>>,
+    pub(crate) targets: Mutex<Vec<web::PageTarget>>,
 }
 
 #[derive(Default)]
@@ -337,6 +338,10 @@ impl Backstage for Memory {
         let keys = if with_keys { ",\"keys\":{}" } else { "" };
         let bundle = format!("{{\"hereby_bundle\":1,\"incident\":\"{incident}\"{keys}}}");
         Ok((!indexes.is_empty()).then(|| bundle.into_bytes()))
+    }
+
+    fn page_targets(&self) -> Vec<web::PageTarget> {
+        self.targets.lock().unwrap().clone()
     }
 
     fn audited(&self) -> Option<web::Audited> {

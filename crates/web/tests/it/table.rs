@@ -193,6 +193,9 @@ fn later_arguments(world: &World, name: &str) -> Value {
         "runbook.remove" => json!({"runbook": "restart"}),
         "template.save" => json!({"template": "outage", "severity": 2}),
         "template.remove" => json!({"template": "outage"}),
+        "component.register" => json!({"component": "api", "titles": {"en": "API"}}),
+        "component.remove" => json!({"component": "api"}),
+        "page.measure" => json!({"minutes": 1440, "starts_at": yesterday(world)}),
         "person.redact" => json!({"person": "sam"}),
         // The incident's redaction was asked for first, then the person's.
         "request.approve" | "request.reject" => json!({"request": "req-1"}),
@@ -421,4 +424,10 @@ fn the_served_document_is_the_one_that_was_checked() {
         .map(|path| path.as_object().unwrap().len())
         .sum();
     assert_eq!(operations, web::routes().len());
+}
+
+/// The first instant of the day before the world's.
+fn yesterday(world: &World) -> base::Timestamp {
+    let now = world.in_ms(0).as_ms();
+    base::Timestamp::from_ms((now.div_euclid(86_400_000) - 1) * 86_400_000)
 }

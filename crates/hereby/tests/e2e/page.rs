@@ -1,0 +1,349 @@
+//! The public status page: it stands when control is gone, says until when it counts, and is
+//! published from a laptop; what was said there is said again on the record, once.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::harness::{HEREBY, PATIENCE, Place, eventually, http};
+
+const HEADLINE: &str = "Some payments fail";
+const SECRET: &str = "root shell on db-7";
+
+/// A place whose page is published to two directories.
+fn place() -> (Place, PathBuf, PathBuf) {
+    let place = Place::new();
+    let (one, two) = (place.dir.path().join("one"), place.dir.path().join("two"));
+    place.configure(&format!(
+        "[status]\nname = \"Sample Shop\"\nurl = \"http://status.example.org\"\n\
+         [[status.target]]\nname = \"one\"\ndirectory = {one:?}\n\
+         [[status.target]]\nname = \"two\"\ndirectory = {two:?}\n"
+    ));
+    (place, one, two)
+}
+
+fn holds(directory: &Path, path: &str, text: &str) -> bool {
+    std::fs::read_to_string(directory.join(path)).is_ok_and(|found| found.contains(text))
+}
+
+fn vkey(place: &Place) -> String {
+    place.ok(&["page", "key"]).trim().to_owned()
+}
+
+/// The only incident page in a directory.
+fn incident_page(directory: &Path) -> PathBuf {
+    let mut pages = std::fs::read_dir(directory.join("incidents")).unwrap();
+    pages.next().unwrap().unwrap().path()
+}
+
+fn tell(place: &Place) {
+    place.ok(&[
+        "component",
+        "add",
+        "checkout",
+        "Checkout",
+        "--in",
+        "de:Kasse",
+    ]);
+    place.ok(&["declare", SECRET, "--severity", "1"]);
+    place.ok(&["note", "INC-1", SECRET]);
+    place.ok(&[
+        "update",
+        "INC-1",
+        "--to",
+        "public",
+        "--headline",
+        HEADLINE,
+        "--impact",
+        "major",
+        "--component",
+        "checkout=partial_outage",
+        "--in",
+        "de:Manche Zahlungen scheitern.",
+        "We are looking for the cause.",
+    ]);
+}
+
+#[test]
+fn the_page_is_published_and_stands_when_control_and_a_target_are_gone() {
+    let (place, one, two) = place();
+    let server = place.serve();
+    let told = Instant::now();
+    tell(&place);
+    for directory in [&one, &two] {
+        eventually("the news are there", || {
+            holds(directory, "index.html", HEADLINE)
+                && holds(directory, "de/index.html", "Manche Zahlungen")
+                && holds(directory, "api/v2/summary.json", "partial_outage")
+        });
+    }
+    assert!(told.elapsed() < PATIENCE);
+    eventually("the targets are up to date", || {
+        let targets = place.json(&["page", "targets"]);
+        let items = targets["items"].as_array().unwrap().clone();
+        let fine = |it: &Value| it["behind"] == false && it["waiting_since"].is_null();
+        items.len() == 2
+            && items
+                .iter()
+                .all(|it| fine(it) && it["rounds"].as_u64() > Some(0))
+    });
+    let metrics = place.token("prometheus", "read");
+    let (status, text) = server.http("GET", "/metrics", Some(&metrics), "").unwrap();
+    assert_eq!(status, 200);
+    assert!(
+        text.contains("hereby_page_target_behind{target=\"one\"} 0"),
+        "{text}"
+    );
+
+    let vkey = vkey(&place);
+    server.kill();
+    // One target is lost with control; the other reads right, and says until when it counts.
+    std::fs::remove_dir_all(&one).unwrap();
+    let verify = |directory: &Path| {
+        let directory = directory.display().to_string();
+        place.hereby(&["page", "verify", &directory, "--vkey", &vkey])
+    };
+    let said = verify(&two);
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert_eq!(verify(&one).code, 5);
+    for (path, text) in [
+        ("index.html", "True until"),
+        ("de/index.html", "Gültig bis"),
+    ] {
+        assert!(holds(&two, path, text), "{path}");
+        assert!(holds(&two, path, "<time data-valid datetime="), "{path}");
+    }
+    let all = std::fs::read_to_string(two.join("files.txt")).unwrap();
+    for path in all.lines().map(|line| line.split("  ").nth(1).unwrap()) {
+        let text = std::fs::read_to_string(two.join(path)).unwrap();
+        assert!(!text.contains("root shell"), "{path}");
+    }
+    // A tool that nobody here wrote reads the list.
+    let sums = Command::new("sha256sum")
+        .args(["--quiet", "--strict", "-c", "files.txt"])
+        .current_dir(&two)
+        .output()
+        .unwrap();
+    assert!(sums.status.success(), "{sums:?}");
+
+    // Somebody changes one word of one page.
+    let page = incident_page(&two);
+    let text = std::fs::read_to_string(&page).unwrap();
+    std::fs::write(&page, text.replace("Some payments", "All payments")).unwrap();
+    let said = verify(&two);
+    assert_eq!(said.code, 5, "{}", said.stdout);
+    assert!(
+        said.stdout.contains("changed: incidents/"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn a_changed_file_is_put_right_and_a_target_that_comes_back_catches_up() {
+    let (place, one, two) = place();
+    // Where the second target is to be, something lies that is no directory.
+    std::fs::write(&two, "in the way").unwrap();
+    let _server = place.serve();
+    tell(&place);
+    eventually("the first has the news", || {
+        holds(&one, "index.html", HEADLINE)
+    });
+    let standing = |name: &str| -> Value {
+        let targets = place.json(&["page", "targets"]);
+        let items = targets["items"].as_array().unwrap().clone();
+        items.into_iter().find(|it| it["target"] == name).unwrap()
+    };
+    eventually("the second can't be reached", || {
+        let two = standing("two");
+        two["failures"].as_u64() > Some(0) && two["trouble"].is_string()
+    });
+    std::fs::remove_file(&two).unwrap();
+    eventually("it catches up", || {
+        holds(&two, "index.html", HEADLINE) && standing("two")["trouble"].is_null()
+    });
+
+    // The front page is looked at with each edition: what somebody wrote there does not last.
+    eventually("both rest", || standing("one")["waiting_since"].is_null());
+    std::fs::write(one.join("style.css"), "body{}").unwrap();
+    std::fs::write(one.join("index.html"), "defaced").unwrap();
+    place.ok(&["update", "INC-1", "--to", "public", "More is known."]);
+    eventually("it is put right", || {
+        holds(&one, "index.html", "More is known.") && !holds(&one, "style.css", "body{}")
+    });
+}
+
+#[test]
+fn what_is_published_from_a_bundle_stands_until_it_is_said_on_the_record() {
+    let (place, one, _) = place();
+    let server = place.serve();
+    tell(&place);
+    eventually("the news are there", || holds(&one, "index.html", HEADLINE));
+    eventually("they are kept", || {
+        holds(&place.data(), "status/page.json", HEADLINE)
+    });
+    let path = |name: &str| place.dir.path().join(name).display().to_string();
+    let (bundle, key) = (path("page.bundle"), path("page.key"));
+    place.ok(&["page", "bundle", "-o", &bundle, "--key-file", &key]);
+    let text = std::fs::read_to_string(&bundle).unwrap();
+    assert!(
+        !text.contains("PRIVATE+KEY"),
+        "the status key is not readable"
+    );
+    let vkey = vkey(&place);
+    server.kill();
+
+    let publish = |more: &[&str]| {
+        let mut args = vec!["page", "publish", "--offline", &bundle, "--key-file", &key];
+        args.extend(more);
+        place.hereby(&args)
+    };
+    let other_key = path("other.key");
+    std::fs::write(&other_key, format!("{}=\n", "A".repeat(43))).unwrap();
+    std::fs::set_permissions(
+        &other_key,
+        std::os::unix::fs::PermissionsExt::from_mode(0o600),
+    )
+    .unwrap();
+    let wrong = place.hereby(&[
+        "page",
+        "publish",
+        "--offline",
+        &bundle,
+        "--key-file",
+        &other_key,
+    ]);
+    assert_eq!(wrong.code, 9, "{}", wrong.stderr);
+
+    let said = publish(&[
+        "--incident",
+        "INC-1",
+        "--update",
+        "It works again.",
+        "--public-status",
+        "resolved",
+    ]);
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let said = publish(&[
+        "--headline",
+        "Mail is slow",
+        "--impact",
+        "minor",
+        "--update",
+        "We see it.",
+    ]);
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert!(holds(&one, "index.html", "Mail is slow"));
+    let verified = place.hereby(&[
+        "page",
+        "verify",
+        &one.display().to_string(),
+        "--vkey",
+        &vkey,
+    ]);
+    assert_eq!(verified.code, 0, "{}", verified.stderr);
+    let pages = |directory: &Path| {
+        let all = std::fs::read_dir(directory.join("incidents")).unwrap();
+        let mut all: Vec<_> = all.map(|it| it.unwrap().file_name()).collect();
+        all.sort();
+        all
+    };
+    let before = pages(&one);
+    assert_eq!(before.len(), 2);
+
+    // hereby comes back and knows nothing of it: it takes nothing away from readers.
+    let _server = place.serve();
+    eventually("it says what it found", || {
+        let targets = place.json(&["page", "targets"]);
+        targets.to_string().contains("words were said there")
+    });
+    assert!(holds(&one, "index.html", "Mail is slow"));
+    // Said on the record, twice: it happens once, and the pages keep their addresses.
+    place.ok(&["page", "said", &bundle]);
+    place.ok(&["page", "said", &bundle]);
+    assert_eq!(place.acts_of("incident.declared").len(), 2);
+    assert_eq!(place.acts_of("incident.updated").len(), 3);
+    eventually("the page is hereby's again", || {
+        let targets = place.json(&["page", "targets"]);
+        let items = targets["items"].as_array().unwrap().clone();
+        items
+            .iter()
+            .all(|it| it["trouble"].is_null() && it["waiting_since"].is_null())
+    });
+    assert_eq!(pages(&one), before);
+    assert!(holds(&one, "index.html", "Mail is slow"));
+}
+
+#[test]
+fn what_serves_the_page_survives_the_death_of_up() {
+    let place = Place::new();
+    place.configure("[status]\nlisten = \"127.0.0.1:0\"\n");
+    let log = std::fs::File::create(place.dir.path().join("up.log")).unwrap();
+    let mut up = Command::new(HEREBY)
+        .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(place.data())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    eventually("the page is served", || {
+        let text = std::fs::read_to_string(place.dir.path().join("up.log")).unwrap();
+        let line = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("status "));
+        address = line.unwrap_or_default().trim().replace("http://", "");
+        !address.is_empty() && http(&address, "GET", "/", None, &[], "").is_ok_and(|it| it.0 == 200)
+    });
+    up.kill().unwrap();
+    up.wait().unwrap();
+    let get = |method: &str, path: &str, headers: &[(&str, &str)]| {
+        http(&address, method, path, None, headers, "").unwrap()
+    };
+    let (status, page) = get("GET", "/", &[]);
+    assert_eq!(status, 200);
+    assert!(page.contains("True until"), "{page}");
+    assert_eq!(get("GET", "/de/", &[]).0, 200);
+    let (status, missing) = get("GET", "/nothing", &[]);
+    assert!(status == 404 && missing.contains("There is no such page here"));
+    for (method, path, wanted) in [
+        ("POST", "/", 405),
+        ("DELETE", "/index.html", 405),
+        ("HEAD", "/api/v2/summary.json", 200),
+        ("GET", "/../keys/status.key", 404),
+        ("GET", "/%2e%2e/keys/status.key", 404),
+        ("GET", "/.index.html.new", 404),
+    ] {
+        assert_eq!(get(method, path, &[]).0, wanted, "{method} {path}");
+    }
+    let serving = serving(&place);
+    assert_eq!(serving.len(), 1, "one process serves it");
+    for pid in serving {
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+    eventually("it ends when it is told to", || {
+        http(&address, "GET", "/", None, &[], "").is_err()
+    });
+}
+
+/// Processes that serve this place's page.
+fn serving(place: &Place) -> Vec<i32> {
+    let site = place
+        .data()
+        .join("status")
+        .join("site")
+        .display()
+        .to_string();
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = all.filter_map(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        (line.contains("serve") && line.contains(&site)).then_some(pid)
+    });
+    pids.collect()
+}
