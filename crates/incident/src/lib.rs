@@ -12,6 +12,7 @@ mod groups;
 mod hear;
 mod homes;
 mod incidents;
+mod notices;
 mod permissions;
 mod refusal;
 mod requests;
@@ -22,6 +23,7 @@ mod runbooks;
 mod signal;
 mod state;
 pub mod stats;
+mod subscribers;
 mod surroundings;
 mod tick;
 mod work;
@@ -31,6 +33,7 @@ pub use commands::decide;
 pub use directory::{Directory, Grant, Person, Service, Team};
 pub use hear::{DEED_ID_PREFIX, Heard, alert_id, hear};
 pub use incidents::{Incident, Offer, Said, Summary};
+pub use notices::{Notice, Notices, Report, concerned};
 pub use permissions::POLICY;
 pub use refusal::{Reason, Refusal};
 pub use requests::{
@@ -53,6 +56,9 @@ pub use signal::{
     LABELS_MAX, Phase,
 };
 pub use state::State;
+pub use subscribers::{
+    COMPONENTS_OF_ONE_MAX, LANGUAGES, Subscriber, Subscribers, subscriber_name, subscriber_number,
+};
 pub use tick::{Leases, tick};
 pub use work::{Checklist, Question, Task, UpdateClock, Work};
 

@@ -15,7 +15,9 @@ use crate::groups::Groups;
 use crate::incidents::{Incident, Summary};
 use crate::requests::Requests;
 use crate::review::{self, Followups};
+use crate::notices::Notices;
 use crate::runbooks::Runbooks;
+use crate::subscribers::Subscribers;
 
 /// How long an ended alert is remembered, so that a late duplicate is known as one: a day.
 const ENDED_ALERT_KEPT_MS: i64 = 86_400_000;
@@ -49,6 +51,10 @@ pub struct State {
     pub followups: Followups,
     /// What can't be undone and waits.
     pub requests: Requests,
+    /// Who outside is told what is said to the public.
+    pub subscribers: Subscribers,
+    /// What they were told.
+    pub notices: Notices,
     /// How many incidents were ever declared.
     pub incidents_declared: u32,
     /// How many silences were ever created.
@@ -88,7 +94,10 @@ impl State {
     /// [needs](State::needs), in order; else none.
     pub fn apply(&mut self, act: &Act, earlier: &[Act]) {
         match &act.subject {
-            Subject::Incident(id) => self.apply_to_incident(*id, act, earlier),
+            Subject::Incident(id) => {
+                self.apply_to_incident(*id, act, earlier);
+                self.notices.apply(*id, act, &self.subscribers);
+            }
             Subject::Alert(id) => self.apply_to_alert(*id, act),
             Subject::Silence(name) => self.apply_to_silence(name, act),
             Subject::Maintenance(name) => self.apply_to_maintenance(name, act),
@@ -97,6 +106,7 @@ impl State {
                 self.directory.apply(act);
             }
             Subject::Runbook(_) | Subject::Template(_) => self.runbooks.apply(act),
+            Subject::Subscriber(name) => self.subscribers.apply(name, act),
             Subject::Request(name) => self.requests.apply(name, act),
             Subject::Token(_)
             | Subject::Key(_)

@@ -97,6 +97,8 @@ pub enum Subject {
     Runbook(Name),
     /// A template of incidents.
     Template(Name),
+    /// Somebody outside who is told what the public is told: `sub-7`.
+    Subscriber(Name),
     /// The record itself.
     Record,
 }
@@ -514,6 +516,7 @@ impl Subject {
             Subject::Runbook(_) => "runbook",
             Subject::Template(_) => "template",
             Subject::Service(_) => "service",
+            Subject::Subscriber(_) => "subscriber",
             Subject::Record => "record",
         }
     }
@@ -532,6 +535,7 @@ impl Subject {
             | Subject::Request(id)
             | Subject::Runbook(id)
             | Subject::Template(id)
+            | Subject::Subscriber(id)
             | Subject::Key(id) => id.to_string(),
             Subject::Person(id) => id.to_string(),
             Subject::Team(id) => id.to_string(),
@@ -561,6 +565,7 @@ impl Subject {
             "runbook" => id.parse().map(Subject::Runbook),
             "template" => id.parse().map(Subject::Template),
             "service" => id.parse().map(Subject::Service),
+            "subscriber" => id.parse().map(Subject::Subscriber),
             "record" if id == "record" => Ok(Subject::Record),
             _ => Err(BadId {
                 text: type_name.chars().take(80).collect(),

@@ -16,6 +16,7 @@ pub mod incident;
 pub mod log;
 pub mod request;
 pub mod review;
+pub mod subscriber;
 pub mod upcast;
 pub mod work;
 
@@ -205,6 +206,12 @@ kinds! {
     RequestWithdrawn: "request.withdrawn/1" => request::RequestWithdrawn,
     RequestCarriedOut: "request.carried_out/1" => request::RequestCarriedOut,
     RequestLapsed: "request.lapsed/1" => request::RequestLapsed,
+    SubscriberConfirmed: "subscriber.confirmed/1" => subscriber::SubscriberConfirmed,
+    SubscriberChanged: "subscriber.changed/1" => subscriber::SubscriberChanged,
+    SubscriberRemoved: "subscriber.removed/1" => subscriber::SubscriberRemoved,
+    NoticeSent: "notice.sent/1" => subscriber::NoticeSent,
+    NoticeDelivered: "notice.delivered/1" => subscriber::NoticeDelivered,
+    NoticeRetried: "notice.retried/1" => subscriber::NoticeRetried,
     LogOpened: "record.opened/1" => log::Opened,
     LogRecovered: "record.recovered/1" => log::Recovered,
     LogKeyRotated: "record.key_rotated/1" => log::KeyRotated,
@@ -218,6 +225,7 @@ impl Body {
             Body::IncidentNoted(noted) => noted.blobs.clone(),
             Body::IncidentFileAttached(file) => vec![file.blob()],
             Body::ReviewPublished(published) => vec![published.document.clone()],
+            Body::NoticeDelivered(delivered) => vec![delivered.outcomes.clone()],
             _ => Vec::new(),
         }
     }
