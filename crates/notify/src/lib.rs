@@ -10,6 +10,9 @@
 pub mod calendar;
 mod link;
 mod mail;
+pub mod outside;
+pub mod post;
+pub mod pass;
 pub mod tracker;
 
 pub use link::{BadLink, Link};

@@ -3,6 +3,7 @@
 
 mod commands;
 mod review;
+mod subscribers;
 mod schemas;
 mod work;
 

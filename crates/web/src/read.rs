@@ -7,6 +7,7 @@ mod lists;
 mod review;
 mod stats;
 mod status;
+mod subscribers;
 
 use hyper::Method;
 use record::kinds::access::Scope;
@@ -51,6 +52,7 @@ pub(crate) fn routes() -> Vec<Route> {
         acts::routes(),
         stats::routes(),
         status::routes(),
+        subscribers::routes(),
     ]
     .into_iter()
     .flatten()

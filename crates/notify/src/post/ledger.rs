@@ -52,8 +52,8 @@ pub enum Step {
 pub enum Standing {
     /// To be delivered, after so many tries that were put off.
     Waiting(u32),
-    /// The receiver may have it.
-    Begun,
+    /// The receiver may have it; it was put off so often before.
+    Begun(u32),
     /// Taken.
     Done,
     /// Not delivered, for this reason.
@@ -132,7 +132,7 @@ impl Ledger {
         match line {
             Entry::Planned { round, to } => {
                 let first = *round == 1 && self.round == 0;
-                let again = *round > 1 && *round == self.round.saturating_add(1);
+                let again = self.round > 0 && *round > self.round;
                 let unknown =
                     |n: &u32| matches!(self.standing.get(n), Some(Standing::Unknown(_)));
                 if !first && !(again && to.iter().all(unknown)) {
@@ -146,16 +146,15 @@ impl Ledger {
                 let standing = self.standing.get_mut(n).ok_or_else(impossible)?;
                 let why = why.clone().unwrap_or_default();
                 *standing = match (&*standing, is) {
-                    (Standing::Waiting(_), Step::Begun) => Standing::Begun,
-                    (Standing::Begun, Step::Done) => Standing::Done,
-                    (Standing::Begun, Step::Unknown) => Standing::Unknown(why),
-                    (Standing::Begun | Standing::Waiting(_), Step::Failed) => {
+                    (Standing::Waiting(tries), Step::Begun) => Standing::Begun(*tries),
+                    (Standing::Begun(_), Step::Done) => Standing::Done,
+                    (Standing::Begun(_), Step::Unknown) => Standing::Unknown(why),
+                    (Standing::Begun(_) | Standing::Waiting(_), Step::Failed) => {
                         Standing::Failed(why)
                     }
-                    (Standing::Waiting(tries), Step::Later) => {
+                    (Standing::Waiting(tries) | Standing::Begun(tries), Step::Later) => {
                         Standing::Waiting(tries.saturating_add(1))
                     }
-                    (Standing::Begun, Step::Later) => Standing::Waiting(1),
                     _ => return Err(impossible()),
                 };
             }
@@ -168,7 +167,7 @@ impl Ledger {
     pub fn interrupted(&self) -> Vec<Entry> {
         let begun = self.standing.iter();
         begun
-            .filter(|(_, standing)| **standing == Standing::Begun)
+            .filter(|(_, standing)| matches!(standing, Standing::Begun(_)))
             .map(|(n, _)| Entry::because(*n, Step::Unknown, "interrupted"))
             .collect()
     }
@@ -189,13 +188,36 @@ impl Ledger {
         })
     }
 
-    /// Makes everything that has not ended unknown: the journal does not tell what became of it.
-    pub fn give_up(&mut self, why: &str) {
-        for standing in self.standing.values_mut() {
-            if matches!(standing, Standing::Waiting(_) | Standing::Begun) {
-                *standing = Standing::Unknown(why.into());
+    /// The lines that make everything unknown that has not ended: the journal does not tell what
+    /// became of it.
+    pub fn given_up(&self, why: &str) -> Vec<Entry> {
+        let mut lines = Vec::new();
+        for (n, standing) in &self.standing {
+            match standing {
+                Standing::Waiting(_) => lines.push(Entry::step(*n, Step::Begun)),
+                Standing::Begun(_) => {}
+                Standing::Done | Standing::Failed(_) | Standing::Unknown(_) => continue,
             }
+            lines.push(Entry::because(*n, Step::Unknown, why));
         }
+        lines
+    }
+
+    /// The lines of a first round that ended so: for a journal whose file is gone.
+    pub fn lines(&self) -> Vec<Entry> {
+        let to: Vec<u32> = self.standing.keys().copied().collect();
+        let mut lines = vec![Entry::Planned { round: 1, to }];
+        for (n, standing) in &self.standing {
+            let (is, why) = match standing {
+                Standing::Done => (Step::Done, None),
+                Standing::Failed(why) => (Step::Failed, Some(why.clone())),
+                Standing::Unknown(why) => (Step::Unknown, Some(why.clone())),
+                Standing::Waiting(_) | Standing::Begun(_) => continue,
+            };
+            lines.push(Entry::step(*n, Step::Begun));
+            lines.push(Entry::Step { n: *n, is, why });
+        }
+        lines
     }
 
     /// How many stand where. The four add up to how many there are.
@@ -206,7 +228,7 @@ impl Ledger {
                 Standing::Done => counts.done += 1,
                 Standing::Failed(_) => counts.failed += 1,
                 Standing::Unknown(_) => counts.unknown += 1,
-                Standing::Waiting(_) | Standing::Begun => counts.open += 1,
+                Standing::Waiting(_) | Standing::Begun(_) => counts.open += 1,
             }
         }
         counts
@@ -220,7 +242,7 @@ impl Ledger {
                 Standing::Done => Entry::step(*n, Step::Done),
                 Standing::Failed(why) => Entry::because(*n, Step::Failed, why),
                 Standing::Unknown(why) => Entry::because(*n, Step::Unknown, why),
-                Standing::Waiting(_) | Standing::Begun => continue,
+                Standing::Waiting(_) | Standing::Begun(_) => continue,
             };
             text.push_str(&serde_json::to_string(&step).unwrap_or_default());
             text.push('\n');

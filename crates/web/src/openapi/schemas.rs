@@ -30,6 +30,7 @@ pub(super) fn parts() -> Vec<Value> {
         answers(),
         stats::all(),
         super::review::schemas(),
+        super::subscribers::schemas(),
         super::review::afterwards(),
     ]
 }
