@@ -17,6 +17,10 @@ use crate::cli::machine::SettingsArgs;
 use crate::cli::parse;
 use crate::exit::Failure;
 
+mod subscriptions;
+
+pub(crate) use subscriptions::{Encryption, Mail, Send, Subscriptions};
+
 /// The most acts that one alert leads to: it fires, declares an incident, is attached to it, ends.
 const ACTS_OF_ONE_ALERT_MAX: u32 = 4;
 
@@ -46,6 +50,10 @@ pub(crate) struct Config {
     pub(crate) console: ConsolePages,
     /// To whom incidents must be reported, and how soon.
     pub(crate) regulator: Vec<RegulatorDuty>,
+    /// Where mail is handed in; none: there is no mail.
+    pub(crate) mail: Option<Mail>,
+    /// Who may be told what is said to the public; none: nobody can subscribe.
+    pub(crate) subscriptions: Option<Subscriptions>,
 }
 
 /// Where control listens.
@@ -388,6 +396,9 @@ impl Config {
                 ));
             }
         }
+        self.mail.as_ref().map_or(Ok(()), Mail::check)?;
+        let subscriptions = self.subscriptions.as_ref();
+        subscriptions.map_or(Ok(()), Subscriptions::check)?;
         self.regulators().map(drop)
     }
 

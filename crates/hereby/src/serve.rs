@@ -30,10 +30,12 @@ mod backstage;
 mod formats;
 mod notify;
 mod push;
+mod subscriptions;
 mod tls;
 
 use backstage::Storage;
 use push::Witnesses;
+use subscriptions::{Port, Subscriptions};
 
 /// How often the anchor is made durable.
 const ANCHOR_SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -141,6 +143,7 @@ fn web_options(
     station: &Station,
     witnesses: &Arc<Witnesses>,
     found: &Arc<audit::Found>,
+    subscriptions: Option<&Arc<Subscriptions>>,
 ) -> Result<web::Options, Failure> {
     Ok(web::Options {
         engine: station.engine.clone(),
@@ -161,6 +164,7 @@ fn web_options(
         version: env!("CARGO_PKG_VERSION"),
         started_at: SystemClock.now(),
         metrics_open: run.config.metrics.open,
+        subscriptions: subscriptions.map(|it| Arc::new(Port(it.clone())) as _),
         regulators: run.config.regulators().map_err(Failure::usage)?,
         console: run.config.console().map_err(Failure::usage)?,
     })
@@ -176,6 +180,10 @@ fn serve_until_told(
     let witnesses = Arc::new(Witnesses::new(&run.config.record.witness)?);
     let found = Arc::new(audit::Found::new());
     let mut options = web_options(run, station, &witnesses, &found)?;
+    let (stopping, stops) = tokio::sync::watch::channel(false);
+    let stopped = stopping.clone();
+    let subscriptions = Subscriptions::of(&run.config, station, stops)?;
+    let options = web_options(run, station, &witnesses, &found, subscriptions.as_ref())?;
     runtime.block_on(async {
         let stop = told_to_stop();
         // What the start itself recorded is there before anybody is told anything.
@@ -210,9 +218,11 @@ fn serve_until_told(
             "hereby serves"
         );
         notify::State::Ready.tell();
+        let telling = subscriptions.map(|it| tokio::spawn(it.run()));
         let stop = async {
             stop.await;
             notify::State::Stopping.tell();
+            let _ = stopping.send(true);
         };
         let serving = web::serve(options, listeners, stop);
         let touring = async {
@@ -221,12 +231,18 @@ fn serve_until_told(
             }
             tour(data_dir, out).await
         };
-        tokio::select! {
+        let served = tokio::select! {
             served = serving => served.map_err(|error| {
                 Failure::new(Exit::Internal, "hereby can't serve").because(error)
             }),
             never = touring => never,
+        };
+        // What is on its way to subscribers has a little time to end.
+        if let Some(telling) = telling {
+            let _ = stopped.send(true);
+            let _ = telling.await;
         }
+        served
     })
 }
 
