@@ -137,7 +137,8 @@ fn for_person(
 /// The key of a subscriber. Numbers are not given twice, so it has no successor.
 pub(crate) fn of_subscriber(name: &Name) -> KeyRef {
     let name = format!("subscriber/{name}");
-    name.parse().expect("a subscriber's name is short and visible")
+    name.parse()
+        .expect("a subscriber's name is short and visible")
 }
 
 /// Where a subscriber is told is sealed under their own key, and goes when they do.

@@ -230,7 +230,9 @@ fn send(state: &State, verb: &SendNotice, context: &Context<'_>) -> Result<Vec<D
     )?;
     let mut all = state.notices.known.iter();
     if let Some((number, _)) = all.find(|(_, notice)| notice.update == verb.update) {
-        return wrong_state(format!("this update was sent to subscribers as ntc-{number}"));
+        return wrong_state(format!(
+            "this update was sent to subscribers as ntc-{number}"
+        ));
     }
     let count = |channel: Channel| {
         let told = concerned(&state.subscribers, &verb.components);

@@ -13,9 +13,9 @@ use crate::Rules;
 use crate::alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 use crate::groups::Groups;
 use crate::incidents::{Incident, Summary};
+use crate::notices::Notices;
 use crate::requests::Requests;
 use crate::review::{self, Followups};
-use crate::notices::Notices;
 use crate::runbooks::Runbooks;
 use crate::subscribers::Subscribers;
 

@@ -11,8 +11,8 @@ pub mod calendar;
 mod link;
 mod mail;
 pub mod outside;
-pub mod post;
 pub mod pass;
+pub mod post;
 pub mod tracker;
 
 pub use link::{BadLink, Link};

@@ -3,8 +3,8 @@
 
 mod commands;
 mod review;
-mod subscribers;
 mod schemas;
+mod subscribers;
 mod work;
 
 use hyper::Method;

@@ -161,18 +161,19 @@ impl<'a> Visit<'a> {
     }
 
     fn page(&self) -> Page<'a> {
+        self.page_in(self.language)
+    }
+
+    fn page_in(&self, language: Language) -> Page<'a> {
         Page {
             site: self.site,
-            language: self.language,
+            language,
         }
     }
 
-    /// The same in the language that somebody chose before.
+    /// The page in the language that somebody chose before.
     fn page_for(&self, wish: &Wish) -> Page<'a> {
-        Page {
-            site: self.site,
-            language: wish.language,
-        }
+        self.page_in(wish.language)
     }
 
     /// Why not: a page for people, a problem for programs.
@@ -226,9 +227,9 @@ async fn ask(call: Call) -> Answer {
         Ok(wish) => wish,
         Err(declined) => return visit.declined(declined),
     };
-    let channel = wish.channel;
+    let (channel, language) = (wish.channel, wish.language);
     match visit.site.ask(&asker(&call), wish) {
-        Ok(()) if visit.reads_pages => Ok(visit.page().asked(channel)),
+        Ok(()) if visit.reads_pages => Ok(visit.page_in(language).asked(channel)),
         Ok(()) => {
             let body = json!({"outcome": "asked"}).to_string();
             let mut answer = with_type(body, JSON, Keep::Never);
@@ -255,7 +256,9 @@ fn asker(call: &Call) -> Asker {
 
 fn wish(call: &Call, visit: &Visit<'_>) -> Result<Wish, Declined> {
     let media = call.headers.get(CONTENT_TYPE);
-    let media = media.and_then(|media| media.to_str().ok()).unwrap_or_default();
+    let media = media
+        .and_then(|media| media.to_str().ok())
+        .unwrap_or_default();
     let wanted = if media.trim_start().starts_with(JSON) {
         serde_json::from_slice(&call.body).map_err(|_| Declined::Malformed("form"))?
     } else {

@@ -61,6 +61,10 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         &["attach", "silence", "silences", "maintenance", "heartbeat"],
     ),
     (
+        "Tell those outside",
+        &["subscribers", "subscriber", "notice", "notices"],
+    ),
+    (
         "Learn from it",
         &["review", "finding", "followup", "followups", "meeting"],
     ),

@@ -277,6 +277,9 @@ pub(crate) struct UpdateArgs {
     /// Move the status in the same breath
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Option<StatusArg>,
+    /// Send it to those who subscribed to what the public is told
+    #[arg(long)]
+    pub(crate) notify: bool,
 }
 
 /// Move an incident's status; without arguments, show how hereby is

@@ -12,6 +12,7 @@ use crate::say::{Style, counted, duration, stamp};
 
 mod request;
 mod review;
+mod subscriber;
 mod work;
 
 pub(super) use work::{impact, relation, verification};
@@ -33,6 +34,7 @@ pub(super) fn told(act: &Act) -> Told {
         .or_else(|| work::told(act))
         .or_else(|| review::told(act))
         .or_else(|| request::told(act))
+        .or_else(|| subscriber::told(act))
         .or_else(|| of_alert(act))
         .or_else(|| of_record(act));
     let mut told = told.unwrap_or_else(|| match &act.body {

@@ -212,7 +212,10 @@ impl Subscriptions {
 }
 
 fn within(table: &str, bounds: &[(&str, u32, u32)]) -> Result<(), String> {
-    match bounds.iter().find(|(_, value, max)| !(1..=*max).contains(value)) {
+    match bounds
+        .iter()
+        .find(|(_, value, max)| !(1..=*max).contains(value))
+    {
         None => Ok(()),
         Some((name, _, max)) => Err(format!("{table}.{name} lies between 1 and {max}")),
     }

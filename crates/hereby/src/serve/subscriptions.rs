@@ -120,8 +120,11 @@ impl Subscriptions {
             return Ok(None);
         };
         let key = store::pass_key(&station.paths).map_err(|error| {
-            Failure::new(Exit::Internal, "the key of subscribers' links can't be used")
-                .because(error)
+            Failure::new(
+                Exit::Internal,
+                "the key of subscribers' links can't be used",
+            )
+            .because(error)
         })?;
         let key = PassKey::from_bytes(key);
         let mail = config.mail.as_ref().map(mail_server).transpose()?;
@@ -188,9 +191,10 @@ impl Subscriptions {
             signature: None,
         };
         match self.engine.submit(request).await {
-            Outcome::Done(receipts) => {
-                Ok(receipts.into_iter().map(|receipt| receipt.subject).collect())
-            }
+            Outcome::Done(receipts) => Ok(receipts
+                .into_iter()
+                .map(|receipt| receipt.subject)
+                .collect()),
             Outcome::Refused(refusal) => Err(refusal),
             Outcome::Unknown => Err(Refusal::new(
                 Reason::Stopping,

@@ -183,7 +183,9 @@ pub async fn deliver(
             Channel::Mail => telling.mail_policy,
             Channel::Webhook => telling.hook_policy,
         };
-        let count = usize::try_from(policy.at_once).unwrap_or(1).min(queue.len());
+        let count = usize::try_from(policy.at_once)
+            .unwrap_or(1)
+            .min(queue.len());
         let desk = Arc::new(Desk {
             channel,
             policy,

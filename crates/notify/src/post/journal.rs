@@ -74,7 +74,11 @@ pub fn read(path: &Path) -> io::Result<Option<Read>> {
     let whole = whole.map_or(0, |last| last + 1);
     let mut ledger = Ledger::default();
     let mut damaged = false;
-    for line in bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n') {
+    for line in bytes
+        .get(..whole)
+        .unwrap_or_default()
+        .split(|byte| *byte == b'\n')
+    {
         if line.is_empty() {
             continue;
         }

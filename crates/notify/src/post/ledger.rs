@@ -133,8 +133,7 @@ impl Ledger {
             Entry::Planned { round, to } => {
                 let first = *round == 1 && self.round == 0;
                 let again = self.round > 0 && *round > self.round;
-                let unknown =
-                    |n: &u32| matches!(self.standing.get(n), Some(Standing::Unknown(_)));
+                let unknown = |n: &u32| matches!(self.standing.get(n), Some(Standing::Unknown(_)));
                 if !first && !(again && to.iter().all(unknown)) {
                     return Err(impossible());
                 }
@@ -174,18 +173,22 @@ impl Ledger {
 
     /// Those that wait, with how often they were put off.
     pub fn waiting(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.standing.iter().filter_map(|(n, standing)| match standing {
-            Standing::Waiting(tries) => Some((*n, *tries)),
-            _ => None,
-        })
+        self.standing
+            .iter()
+            .filter_map(|(n, standing)| match standing {
+                Standing::Waiting(tries) => Some((*n, *tries)),
+                _ => None,
+            })
     }
 
     /// Those of whom nobody can say whether they have it.
     pub fn unknown(&self) -> impl Iterator<Item = u32> {
-        self.standing.iter().filter_map(|(n, standing)| match standing {
-            Standing::Unknown(_) => Some(*n),
-            _ => None,
-        })
+        self.standing
+            .iter()
+            .filter_map(|(n, standing)| match standing {
+                Standing::Unknown(_) => Some(*n),
+                _ => None,
+            })
     }
 
     /// The lines that make everything unknown that has not ended: the journal does not tell what

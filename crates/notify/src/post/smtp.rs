@@ -10,14 +10,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::Error;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
+};
 use tokio::io::{BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -183,7 +185,11 @@ async fn answer(reader: &mut BufReader<TcpStream>, code: &str) -> Result<(), Str
             Some('-') => {}
             Some(' ' | '\r' | '\n') => return Ok(()),
             _ => {
-                let said: String = line.chars().take(80).filter(|it| !it.is_control()).collect();
+                let said: String = line
+                    .chars()
+                    .take(80)
+                    .filter(|it| !it.is_control())
+                    .collect();
                 return Err(format!("it answered `{said}` where {code} was expected"));
             }
         }

@@ -190,7 +190,13 @@ async fn notices(call: Call) -> Answer {
             .map(|(number, notice)| {
                 // Who gets it is no part of the list, and may be long.
                 let recipients = Vec::new();
-                (*number, Notice { recipients, ..notice.clone() })
+                (
+                    *number,
+                    Notice {
+                        recipients,
+                        ..notice.clone()
+                    },
+                )
             })
             .collect()
     });
@@ -210,9 +216,7 @@ fn notice_shown(site: &Site, number: u32, notice: &Notice) -> Value {
     let progress = progress.flatten();
     let reported = notice.report.as_ref();
     let reported = reported.map(|report| [report.done, report.failed, report.unknown, 0]);
-    let counts = progress
-        .or(reported)
-        .unwrap_or([0, 0, 0, notice.people()]);
+    let counts = progress.or(reported).unwrap_or([0, 0, 0, notice.people()]);
     let [done, failed, unknown, open] = counts;
     json!({
         "notice": name,

@@ -132,7 +132,10 @@ impl Page<'_> {
             );
         } else {
             let only = channels.first().map_or("mail", |channel| channel.as_str());
-            let _ = writeln!(body, "<input type=\"hidden\" name=\"channel\" value=\"{only}\">");
+            let _ = writeln!(
+                body,
+                "<input type=\"hidden\" name=\"channel\" value=\"{only}\">"
+            );
         }
         let label = match (mail, webhook) {
             (true, true) => format!(
@@ -230,7 +233,11 @@ impl Page<'_> {
     pub(super) fn manage(&self, wish: &Wish, pass: &str, saved: bool) -> Response<Body> {
         let mut body = String::new();
         if saved {
-            let _ = writeln!(body, "<p role=\"status\"><strong>{}</strong></p>", self.say("saved"));
+            let _ = writeln!(
+                body,
+                "<p role=\"status\"><strong>{}</strong></p>",
+                self.say("saved")
+            );
         }
         let _ = write!(
             body,

@@ -98,7 +98,10 @@ impl Book {
     pub(super) fn entry(&self, number: u32) -> Option<Entry> {
         let (language, act) = self.engine.view().read(|state| {
             let known = state.incidents.subscribers.known.get(&number)?;
-            Some((Language::of_tag(known.language.as_str()), known.confirmed_act))
+            Some((
+                Language::of_tag(known.language.as_str()),
+                known.confirmed_act,
+            ))
         })?;
         let found = self.inner().known.get(&number).cloned();
         let (channel, address) = match found {
@@ -122,7 +125,10 @@ impl Book {
     /// Who is told at this address.
     pub(super) fn number(&self, channel: Channel, address: &str) -> Option<u32> {
         let inner = self.inner();
-        inner.by_address.get(&(channel, folded(channel, address))).copied()
+        inner
+            .by_address
+            .get(&(channel, folded(channel, address)))
+            .copied()
     }
 
     /// Every address that can be read, by number.

@@ -173,7 +173,10 @@ pub(super) fn confirmation(
     let link = house.link("confirm", pass);
     let lead = words.say_with("confirm-lead", &[("site", site())]);
     let (todo, ignore) = (words.say("confirm-do"), words.say("confirm-ignore"));
-    let id = format!("confirm.{}", base_id(&house.key.derive("hereby/mail/1", pass)));
+    let id = format!(
+        "confirm.{}",
+        base_id(&house.key.derive("hereby/mail/1", pass))
+    );
     Letter {
         to,
         from_name: house.from.as_ref().and_then(|(_, name)| name.clone()),
@@ -195,7 +198,11 @@ pub(super) fn confirmation(
 }
 
 fn base_id(bytes: &[u8; 32]) -> String {
-    bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The event that programs get (CloudEvents 1.0).
@@ -323,7 +330,11 @@ mod tests {
             let written = written(&house, &said, language, ("M", "L"));
             assert!(written.subject.contains(word), "{}", written.subject);
             assert!(!written.subject.contains('\n'));
-            assert!(written.text.contains("<script>alert(1)</script>\nIt holds."));
+            assert!(
+                written
+                    .text
+                    .contains("<script>alert(1)</script>\nIt holds.")
+            );
             assert!(!written.html.contains("<script"), "{}", written.html);
             assert!(written.html.contains("Sample &amp; Sons"));
             assert!(written.text.contains(": M\n") && written.text.contains(": L\n"));

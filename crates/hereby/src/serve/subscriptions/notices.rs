@@ -23,8 +23,8 @@ use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 use web::Draft;
 
-use super::letters::{Round, Said, event, written};
 use super::Subscriptions;
+use super::letters::{Round, Said, event, written};
 use crate::config;
 use crate::station::SystemClock;
 
@@ -178,7 +178,9 @@ impl Subscriptions {
     fn due(&self) -> Vec<(Name, Notice)> {
         self.engine.view().read(|state| {
             let running = state.incidents.notices.running();
-            running.map(|(name, notice)| (name, notice.clone())).collect()
+            running
+                .map(|(name, notice)| (name, notice.clone()))
+                .collect()
         })
     }
 
@@ -445,7 +447,9 @@ impl Subscriptions {
         let mut last = None;
         let mut from = 0;
         for _ in 0..LOOKED_BACK_MAX.div_ceil(1_000) {
-            let indexes = entries.of_subject(&subject, from, 1_000).unwrap_or_default();
+            let indexes = entries
+                .of_subject(&subject, from, 1_000)
+                .unwrap_or_default();
             let Some(end) = indexes.last() else { break };
             from = end + 1;
             for index in indexes {
@@ -490,7 +494,10 @@ impl Subscriptions {
             }
             let sent = state.incidents.notices.known.iter();
             let mut sent = sent.filter(|(_, notice)| notice.update == update);
-            (counts, sent.next().map(|(number, _)| format!("ntc-{number}")))
+            (
+                counts,
+                sent.next().map(|(number, _)| format!("ntc-{number}")),
+            )
         });
         let of = |channel: Channel| -> u32 {
             let counts = counts.iter().filter(|((it, _), _)| *it == channel);
