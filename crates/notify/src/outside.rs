@@ -78,9 +78,10 @@ impl FromStr for HookUrl {
         let host = authority.host().trim_matches(['[', ']']);
         let host = host.to_ascii_lowercase();
         ServerName::try_from(host.as_str()).map_err(|_| BadHookUrl)?;
-        let port = match (authority.port(), authority.port_u16()) {
-            (None, _) => 443,
-            (Some(_), Some(port)) if port > 0 => port,
+        let port = match authority.port_u16() {
+            Some(port) if port > 0 => port,
+            // A port that is no number, or none there can be, is there and is none.
+            None if authority.as_str() == authority.host() => 443,
             _ => return Err(BadHookUrl),
         };
         if uri.scheme_str() != Some("https") || authority.as_str().contains('@') {

@@ -114,3 +114,49 @@ impl PassKey {
         serde_json::from_slice(opened.map_err(|_| BadPass)?).map_err(|_| BadPass)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key() -> PassKey {
+        PassKey::from_bytes([3; 32])
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_opens_for_its_purpose_and_no_other(what in ".{0,300}", nonce in any::<[u8; 12]>()) {
+            let pass = key().seal("confirm", &what, nonce).unwrap();
+            prop_assert_eq!(key().open::<String>("confirm", &pass), Ok(what.clone()));
+            prop_assert_eq!(key().open::<String>("manage", &pass), Err(BadPass));
+            let other = PassKey::from_bytes([4; 32]);
+            prop_assert_eq!(other.open::<String>("confirm", &pass), Err(BadPass));
+            prop_assert!(what.len() < 4 || !pass.contains(&what), "it is not readable");
+        }
+
+        #[test]
+        fn a_changed_pass_opens_nowhere(at in any::<prop::sample::Index>(), to in "[A-Za-z0-9_-]") {
+            let pass = key().seal_the_same("confirm", &"sam@example.org").unwrap();
+            let mut changed: Vec<u8> = pass.clone().into_bytes();
+            let at = at.index(changed.len());
+            changed[at] = to.as_bytes()[0];
+            let changed = String::from_utf8(changed).unwrap();
+            prop_assume!(changed != pass);
+            prop_assert_eq!(key().open::<String>("confirm", &changed), Err(BadPass));
+        }
+
+        #[test]
+        fn any_text_is_a_pass_or_not_and_never_a_panic(text in ".{0,500}") {
+            let _ = key().open::<String>("confirm", &text);
+        }
+    }
+
+    #[test]
+    fn a_pass_has_a_bound() {
+        let long = "x".repeat(PASS_CHARACTERS_MAX);
+        assert_eq!(key().seal("confirm", &long, [0; 12]), Err(BadPass));
+        assert_eq!(key().open::<String>("confirm", &long), Err(BadPass));
+    }
+}

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use base::Line;
 use notify::{Link, MailAddress};
 use serde::Deserialize;
 
@@ -158,6 +159,10 @@ impl Mail {
     pub(super) fn check(&self) -> Result<(), String> {
         let from = self.from.parse::<MailAddress>();
         from.map_err(|bad| format!("mail.from = \"{}\": {bad}", self.from))?;
+        let name = self.from_name.as_deref().map(str::parse::<Line>);
+        if name.is_some_and(|name| name.is_err()) {
+            return Err("mail.from_name is a line of at most 200 bytes".to_owned());
+        }
         if self.user.is_some() != self.password_file.is_some() {
             return Err("mail.user and mail.password_file belong together".to_owned());
         }
@@ -194,8 +199,8 @@ impl Subscriptions {
                 "subscriptions.url has no slash at its end, no query and no fragment".to_owned(),
             );
         }
-        if self.title.trim().is_empty() || self.title.len() > 80 {
-            return Err("subscriptions.title has 1 to 80 bytes".to_owned());
+        if self.title.parse::<Line>().is_err() || self.title.len() > 80 {
+            return Err("subscriptions.title is a line of 1 to 80 bytes".to_owned());
         }
         let bounds = [
             ("requests_per_hour", self.requests_per_hour, 100_000),

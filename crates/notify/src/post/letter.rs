@@ -53,6 +53,11 @@ impl Letter {
     /// When an address or a line can't be written in a mail's head.
     pub fn write(&self, from: &MailAddress, now: Timestamp) -> Result<Message, BadLetter> {
         let bad = |error: &dyn std::fmt::Display| BadLetter(error.to_string());
+        let heads = [Some(&self.subject), Some(&self.id), self.from_name.as_ref()];
+        let broken = |text: &&String| text.chars().any(char::is_control);
+        if heads.into_iter().flatten().any(|text| broken(&text)) {
+            return Err(bad(&"its head has a control character"));
+        }
         let address = |address: &MailAddress| {
             let parsed = address.as_str().parse::<lettre::Address>();
             parsed.map_err(|error| bad(&error))
