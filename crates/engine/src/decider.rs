@@ -258,6 +258,12 @@ impl Decider {
             now,
         )?;
         let (actor, proof) = author(&self.state, prepared, whose, proof)?;
+        // Those of hereby's own parts begin so: nobody outside can take one first.
+        if !matches!(prepared.transport, Transport::Own(_)) {
+            own_id(&command.id)?;
+        }
+        let (sender, proof) = self.sender(&prepared.transport, scope_for(&command.verb), now)?;
+        let (actor, proof) = self.author(prepared, sender, proof)?;
         if let Some((first, count, digest)) = self.seen(&command.id, prepared.unseen_before)? {
             if digest == prepared.digest {
                 return Ok(Settled::Repeated { first, count });

@@ -180,7 +180,7 @@ impl Subscriptions {
         Transport::Own("subscriptions".parse().expect("a lower-case word"))
     }
 
-    /// Asks for acts in hereby's own name.
+    /// Asks for acts in hereby's own name, under an id that nobody outside can take.
     async fn submit(&self, id: &str, verb: impl Into<Verb>) -> Result<Vec<Subject>, Refusal> {
         let id: CommandId = id
             .parse()
@@ -308,7 +308,7 @@ impl Subscriptions {
                 language,
                 subscriber: subscriber_name(number),
             };
-            let id = format!("subscriber:change:{}", confirming.i);
+            let id = format!("hereby:subscriber:change:{}", confirming.i);
             match self.submit(&id, verb).await {
                 Ok(_) => self.requests.count("changed"),
                 // They have it so already.
@@ -324,7 +324,7 @@ impl Subscriptions {
             components: confirming.k,
             language,
         };
-        let id = format!("subscriber:confirm:{}", confirming.i);
+        let id = format!("hereby:subscriber:confirm:{}", confirming.i);
         let subjects = self.submit(&id, verb).await.map_err(Declined::NotNow)?;
         let number = subjects.iter().find_map(|subject| match subject {
             Subject::Subscriber(name) => subscriber_number(name),
@@ -537,7 +537,9 @@ impl web::Subscriptions for Port {
             let mut id = [0; 16];
             aws_lc_rs::rand::fill(&mut id).map_err(|_| no_randomness())?;
             let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-            let done = self.submit(&format!("subscriber:change:{id}"), verb).await;
+            let done = self
+                .submit(&format!("hereby:subscriber:change:{id}"), verb)
+                .await;
             done.map_err(Declined::NotNow)?;
             self.requests.count("changed");
             Ok(())
@@ -552,7 +554,7 @@ impl web::Subscriptions for Port {
             };
             let subscriber = subscriber_name(number);
             // The same whoever presses it how often.
-            let id = format!("subscriber:leave:{subscriber}");
+            let id = format!("hereby:subscriber:leave:{subscriber}");
             match self.submit(&id, RemoveSubscriber { subscriber }).await {
                 Ok(_) => self.requests.count("left"),
                 // Somebody else has seen to it.

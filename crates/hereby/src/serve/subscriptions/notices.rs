@@ -216,7 +216,7 @@ impl Subscriptions {
                 incident,
                 update: act.id,
             };
-            let id = format!("notice:send:{}", act.id);
+            let id = format!("hereby:notice:send:{}", act.id);
             match self.submit(&id, verb).await {
                 Ok(_) => {}
                 Err(refusal) => tracing::info!(%refusal, "an update was not sent to subscribers"),
@@ -379,7 +379,7 @@ impl Subscriptions {
             round: notice.round,
             unknown: counts.unknown,
         };
-        let id = format!("notice:report:{name}:{}", notice.round);
+        let id = format!("hereby:notice:report:{name}:{}", notice.round);
         match self.submit(&id, verb).await {
             Ok(_) => {
                 tracing::info!(
