@@ -109,7 +109,8 @@ pub(crate) enum NoticeVerb {
         #[arg(value_name = "NOTICE")]
         notice: Name,
     },
-    /// Try those deliveries again whose outcome is unknown: who got it gets it twice
+    /// Try deliveries again whose outcome is unknown
+    #[command(after_help = "Who got it gets it twice: say why with -m.")]
     Retry {
         /// Which: ntc-4
         #[arg(value_name = "NOTICE")]
