@@ -170,7 +170,7 @@ fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
         (0x2001_0000, 32, 23, "for protocols"),
         (0x2001_0db8, 32, 32, "for documents"),
         (0x2002, 16, 16, "a relay"),
-        (0x3fff_0, 20, 20, "for documents"),
+        (0x3_fff0, 20, 20, "for documents"),
     ];
     let mut special = SPECIAL.iter();
     special

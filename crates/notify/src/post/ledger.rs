@@ -134,7 +134,7 @@ impl Ledger {
                 let first = *round == 1 && self.round == 0;
                 let again = self.round > 0 && *round > self.round;
                 let unknown = |n: &u32| matches!(self.standing.get(n), Some(Standing::Unknown(_)));
-                if !first && !(again && to.iter().all(unknown)) {
+                if !(first || again && to.iter().all(unknown)) {
                     return Err(impossible());
                 }
                 self.round = *round;
