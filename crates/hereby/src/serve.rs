@@ -179,11 +179,10 @@ fn serve_until_told(
 ) -> Result<(), Failure> {
     let witnesses = Arc::new(Witnesses::new(&run.config.record.witness)?);
     let found = Arc::new(audit::Found::new());
-    let mut options = web_options(run, station, &witnesses, &found)?;
     let (stopping, stops) = tokio::sync::watch::channel(false);
     let stopped = stopping.clone();
     let subscriptions = Subscriptions::of(&run.config, station, stops)?;
-    let options = web_options(run, station, &witnesses, &found, subscriptions.as_ref())?;
+    let mut options = web_options(run, station, &witnesses, &found, subscriptions.as_ref())?;
     runtime.block_on(async {
         let stop = told_to_stop();
         // What the start itself recorded is there before anybody is told anything.

@@ -37,42 +37,6 @@ const FORM_BYTES_MAX: usize = 8 << 10;
 const COMPONENT_PREFIX: &str = "of-";
 
 pub(crate) fn routes() -> Vec<Route> {
-    let pass = || {
-        vec![part(
-            "pass",
-            Form::Pattern("^[A-Za-z0-9_-]{1,4096}$"),
-            "The pass in the link",
-        )]
-    };
-    let get = |path: &str, summary: &str, handler: Handler| Route {
-        method: Method::GET,
-        path: path.to_owned(),
-        access: Access::Open,
-        class: Class::Read,
-        takes: Takes::Nothing,
-        parts: vec![],
-        query: vec![],
-        headers: vec![],
-        summary: summary.to_owned(),
-        gives: Gives::other(HTML, "A page"),
-        fails: &[404, 410],
-        handler,
-    };
-    let post = |path: &str, summary: &str, handler: Handler| Route {
-        method: Method::POST,
-        takes: Takes::Anything {
-            bytes_max: FORM_BYTES_MAX,
-            media: "application/x-www-form-urlencoded",
-            schema: json!({"type": "object"}),
-            required: false,
-        },
-        fails: &[404, 410, 422],
-        ..get(path, summary, handler)
-    };
-    let with_pass = |route: Route| Route {
-        parts: pass(),
-        ..route
-    };
     vec![
         get("/subscriptions", "Shows how to be told", |call| {
             Box::pin(form(call))
@@ -124,6 +88,46 @@ pub(crate) fn routes() -> Vec<Route> {
             |call| Box::pin(leave(call)),
         )),
     ]
+}
+
+fn get(path: &str, summary: &str, handler: Handler) -> Route {
+    Route {
+        method: Method::GET,
+        path: path.to_owned(),
+        access: Access::Open,
+        class: Class::Read,
+        takes: Takes::Nothing,
+        parts: vec![],
+        query: vec![],
+        headers: vec![],
+        summary: summary.to_owned(),
+        gives: Gives::other(HTML, "A page"),
+        fails: &[404, 410],
+        handler,
+    }
+}
+
+fn post(path: &str, summary: &str, handler: Handler) -> Route {
+    Route {
+        method: Method::POST,
+        takes: Takes::Anything {
+            bytes_max: FORM_BYTES_MAX,
+            media: "application/x-www-form-urlencoded",
+            schema: json!({"type": "object"}),
+            required: false,
+        },
+        fails: &[404, 410, 422],
+        ..get(path, summary, handler)
+    }
+}
+
+/// The same for whoever has a pass.
+fn with_pass(route: Route) -> Route {
+    let form = Form::Pattern("^[A-Za-z0-9_-]{1,4096}$");
+    Route {
+        parts: vec![part("pass", form, "The pass in the link")],
+        ..route
+    }
 }
 
 /// A subscription as JSON.

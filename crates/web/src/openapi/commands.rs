@@ -30,9 +30,8 @@ pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
         .or_else(|| super::subscribers::form(name))?;
     let scopes = match name {
         "token.issue" | "token.revoke" | "key.enroll" | "key.revoke" | "record.rotate_key"
-        | "login.offer" | "incident.redact" | "person.redact" => ADMIN,
-        | "incident.redact" | "person.redact" | "subscriber.confirm" | "subscriber.change"
-        | "subscriber.remove" | "notice.report" => ADMIN,
+        | "login.offer" | "incident.redact" | "person.redact" | "subscriber.confirm"
+        | "subscriber.change" | "subscriber.remove" | "notice.report" => ADMIN,
         _ if directory(name).is_some() => ADMIN,
         _ => RESPOND,
     };
