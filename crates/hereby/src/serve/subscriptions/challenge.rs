@@ -19,9 +19,8 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
 impl Subscriptions {
     /// Sends the link that confirms. Answers the word for what became of it.
     pub(super) async fn send_link(&self, wish: &Wish, confirming: &Confirming) -> &'static str {
-        let message = match self.link_message(wish, confirming) {
-            Some(message) => message,
-            None => return "mail_failed",
+        let Some(message) = self.link_message(wish, confirming) else {
+            return "mail_failed";
         };
         let mut pauses = PAUSES.into_iter();
         loop {
