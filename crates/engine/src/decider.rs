@@ -24,7 +24,7 @@ use crate::judge::{Judge, own_id, timer, unreadable};
 use crate::lookup::{acts_on, find_command};
 use crate::ports::{Entries, Keystore};
 use crate::recent::Recent;
-use crate::request::{Input, Prepared};
+use crate::request::{Input, Prepared, Transport};
 use crate::sealing::{erased_by, erased_keys, sealing_key};
 use crate::senders::{author, may_come_so, sender};
 use crate::settled::{Batch, Settled, SignalsSettled};
@@ -250,7 +250,10 @@ impl Decider {
         now: Timestamp,
     ) -> Result<Settled, Refusal> {
         let command = &prepared.command;
-        own_id(&command.id)?;
+        // Those of hereby's own parts begin so: nobody outside can take one first.
+        if !matches!(prepared.transport, Transport::Own(_)) {
+            own_id(&command.id)?;
+        }
         let (whose, proof) = sender(
             &self.state,
             &prepared.transport,
@@ -258,12 +261,6 @@ impl Decider {
             now,
         )?;
         let (actor, proof) = author(&self.state, prepared, whose, proof)?;
-        // Those of hereby's own parts begin so: nobody outside can take one first.
-        if !matches!(prepared.transport, Transport::Own(_)) {
-            own_id(&command.id)?;
-        }
-        let (sender, proof) = self.sender(&prepared.transport, scope_for(&command.verb), now)?;
-        let (actor, proof) = self.author(prepared, sender, proof)?;
         if let Some((first, count, digest)) = self.seen(&command.id, prepared.unseen_before)? {
             if digest == prepared.digest {
                 return Ok(Settled::Repeated { first, count });
