@@ -13,6 +13,8 @@ use crate::hash;
 use crate::kinds::{Body, SealVisitor};
 use crate::sealed::{CannotOpen, Place, Sealable, SubjectKey};
 
+mod subject;
+
 /// The longest entry, in bytes: what a C2SP entry bundle's 16-bit length can say.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
 
@@ -572,32 +574,6 @@ impl Subject {
                 expected: "a subject's type (incident, alert, silence, …)",
             }),
         }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SubjectForm<'a> {
-    #[serde(borrow)]
-    id: std::borrow::Cow<'a, str>,
-    #[serde(borrow, rename = "type")]
-    type_name: std::borrow::Cow<'a, str>,
-}
-
-impl Serialize for Subject {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        SubjectForm {
-            id: self.id().into(),
-            type_name: self.type_name().into(),
-        }
-        .serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Subject {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Subject, D::Error> {
-        let form = SubjectForm::deserialize(deserializer)?;
-        Subject::parse(&form.type_name, &form.id).map_err(serde::de::Error::custom)
     }
 }
 
