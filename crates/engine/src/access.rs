@@ -80,6 +80,10 @@ pub fn scope_for(verb: &Verb) -> Scope {
         | Verb::RedactPerson(_)
         | Verb::OfferLogin(_)
         | Verb::BeginSession(_)
+        | Verb::ConfirmSubscriber(_)
+        | Verb::ChangeSubscriber(_)
+        | Verb::RemoveSubscriber(_)
+        | Verb::ReportNotice(_)
         | Verb::RotateLogKey(_) => Scope::Admin,
         _ => Scope::Respond,
     }

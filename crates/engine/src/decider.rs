@@ -250,6 +250,7 @@ impl Decider {
         now: Timestamp,
     ) -> Result<Settled, Refusal> {
         let command = &prepared.command;
+        // Those of hereby's own parts begin so: nobody outside can take one first.
         if !matches!(prepared.transport, Transport::Own(_)) {
             own_id(&command.id)?;
         }

@@ -5,6 +5,8 @@ use base::{Actor, CommandId, IncidentId, PersonName};
 use incident::{Context, DEED_ID_PREFIX, Draft, Incident, Reason, Refusal, Request, Settlement};
 use record::act::{Act, Subject};
 use record::command::Verb;
+use record::kinds::Body;
+use record::kinds::incident::Audience;
 
 use crate::lookup::acts_on;
 use crate::ports::{Entries, ReadError};
@@ -26,7 +28,7 @@ impl Judge<'_> {
     pub(crate) fn judge(&self, verb: &Verb, context: &Context<'_>) -> Result<Vec<Draft>, Refusal> {
         self.cited(verb)?;
         let recalled = match verb.incident() {
-            Some(id) if !is_about_followups(verb) => self.recalled(id)?,
+            Some(id) if !needs_no_recall(verb) => self.recalled(id)?,
             _ => None,
         };
         let context = Context {
@@ -170,10 +172,33 @@ impl Judge<'_> {
                     return Err(Refusal::new(Reason::NotFound, detail));
                 }
             }
+            Verb::SendNotice(send) => {
+                let id = &send.update;
+                let index = self.entries.find_act(id).map_err(unread)?;
+                let index = index.ok_or_else(|| none(id))?;
+                let entry = self.entries.entry(index).map_err(unread)?;
+                let act = entry.and_then(|entry| Act::decode(&entry).ok());
+                if !act.is_some_and(|act| is_public_update(&act, send.incident)) {
+                    let detail = format!(
+                        "{id} is no update of {} for the public: hereby show {} lists them",
+                        send.incident, send.incident
+                    );
+                    return Err(Refusal::new(Reason::NotFound, detail));
+                }
+            }
             _ => {}
         }
         Ok(())
     }
+}
+
+/// Whether this is what was said to the public of an incident.
+fn is_public_update(act: &Act, incident: IncidentId) -> bool {
+    let said = matches!(
+        &act.body,
+        Body::IncidentUpdated(updated) if updated.audience == Audience::Public
+    );
+    said && act.subject == Subject::Incident(incident)
 }
 
 /// Why what happened in an incident can't be read now.
@@ -188,11 +213,18 @@ pub(crate) fn unreadable(id: IncidentId, error: &ReadError) -> Refusal {
     )
 }
 
-/// What is left to do is kept apart from the incident: it need not be read back for it.
-fn is_about_followups(verb: &Verb) -> bool {
+/// What is left to do, and who outside was told, is kept apart from the incident: it need not be
+/// read back for it.
+fn needs_no_recall(verb: &Verb) -> bool {
     matches!(
         verb,
-        Verb::ChangeFollowup(_) | Verb::CloseFollowup(_) | Verb::TryTicket(_) | Verb::LinkTicket(_)
+        Verb::ChangeFollowup(_)
+            | Verb::CloseFollowup(_)
+            | Verb::TryTicket(_)
+            | Verb::LinkTicket(_)
+            | Verb::SendNotice(_)
+            | Verb::ReportNotice(_)
+            | Verb::RetryNotice(_)
     )
 }
 

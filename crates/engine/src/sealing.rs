@@ -23,6 +23,7 @@ pub(crate) fn sealing_key(
     let id = match &act.subject {
         Subject::Incident(id) => *id,
         Subject::Person(person) => return for_person(state, person, keystore, act),
+        Subject::Subscriber(name) => return for_subscriber(name, keystore, act),
         // What is said about a request about a private incident is sealed with it.
         Subject::Request(name) => match asked_about(state, name, act) {
             Some(id) => id,
@@ -84,6 +85,7 @@ pub(crate) fn erased_by(act: &Act) -> Option<KeyRef> {
         (Subject::Person(person), Body::PersonRedacted(redacted)) => {
             Some(of_person(person, redacted.count.saturating_sub(1)))
         }
+        (Subject::Subscriber(name), Body::SubscriberRemoved(_)) => Some(of_subscriber(name)),
         _ => None,
     }
 }
@@ -93,8 +95,10 @@ pub(crate) fn erased_keys(state: &State) -> Vec<KeyRef> {
     let incidents = state.incidents.summaries();
     let incidents = incidents.filter(|summary| summary.redacted);
     let people = state.incidents.directory.redactions.iter();
+    let subscribers = state.incidents.subscribers.gone();
     incidents
         .map(|summary| of_incident(summary.id))
+        .chain(subscribers.map(|name| of_subscriber(&name)))
         .chain(people.flat_map(|(person, count)| {
             (0..*count).map(|redactions| of_person(person, redactions))
         }))
@@ -126,6 +130,27 @@ fn for_person(
     if !matches!(act.body, Body::PersonRegistered(_)) || !has_text_to_seal(act, &name) {
         return Ok(None);
     }
+    let key = keystore.ensure(&name).map_err(unreadable)?;
+    Ok(Some((key, name)))
+}
+
+/// The key of a subscriber. Numbers are not given twice, so it has no successor.
+pub(crate) fn of_subscriber(name: &Name) -> KeyRef {
+    let name = format!("subscriber/{name}");
+    name.parse()
+        .expect("a subscriber's name is short and visible")
+}
+
+/// Where a subscriber is told is sealed under their own key, and goes when they do.
+fn for_subscriber(
+    name: &Name,
+    keystore: &dyn Keystore,
+    act: &Act,
+) -> Result<Option<(SubjectKey, KeyRef)>, Refusal> {
+    if !matches!(act.body, Body::SubscriberConfirmed(_)) {
+        return Ok(None);
+    }
+    let name = of_subscriber(name);
     let key = keystore.ensure(&name).map_err(unreadable)?;
     Ok(Some((key, name)))
 }

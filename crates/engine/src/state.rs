@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Access;
 
 /// Raised whenever the fold or its form changes: older snapshots are then rebuilt.
-pub(crate) const STATE_VERSION: u32 = 8;
+pub(crate) const STATE_VERSION: u32 = 9;
 
 /// The state after a number of acts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ mod laws;
 mod private;
 mod requests;
 mod start;
+mod subscribers;
 mod threads;
 
 use std::fmt::Debug;

@@ -26,6 +26,7 @@ pub(crate) mod request;
 pub(crate) mod respond;
 pub(crate) mod review;
 pub(crate) mod stats;
+pub(crate) mod subscribers;
 pub(crate) mod work;
 
 /// Declare incidents, run them, and keep evidence that stays trustworthy
@@ -178,6 +179,9 @@ pub(crate) enum Task {
     Grant(directory::GrantArgs),
     Withdraw(directory::WithdrawArgs),
     Policy(directory::PolicyArgs),
+
+    #[command(flatten)]
+    Subscriber(subscribers::SubscriberVerb),
 
     #[command(flatten)]
     Prepare(prepare::PrepareVerb),

@@ -40,6 +40,7 @@ mod session;
 pub(crate) mod shell;
 mod show;
 mod stats;
+mod subscribers;
 pub(crate) mod tell;
 mod text;
 mod ticket;
@@ -184,6 +185,7 @@ impl Session<'_> {
             Task::Withdraw(args) => self.withdraw(args).await,
             Task::Prepare(verb) => self.prepare(verb).await,
             Task::Request(verb) => self.about_request(verb).await,
+            Task::Subscriber(verb) => self.about_subscribers(verb).await,
             Task::Token(args) => self.token(args).await,
             Task::Login(args) => self.login(args).await,
             Task::Sessions(args) => self.sessions(args).await,

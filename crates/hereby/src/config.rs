@@ -22,6 +22,9 @@ mod chat;
 mod page;
 
 pub(crate) use page::StatusPage;
+mod subscriptions;
+
+pub(crate) use subscriptions::{Encryption, Mail, Send, Subscriptions};
 
 /// The most acts that one alert leads to: it fires, declares an incident, is attached to it, ends.
 const ACTS_OF_ONE_ALERT_MAX: u32 = 4;
@@ -56,6 +59,10 @@ pub(crate) struct Config {
     pub(crate) regulator: Vec<RegulatorDuty>,
     /// The public status page.
     pub(crate) status: StatusPage,
+    /// Where mail is handed in; none: there is no mail.
+    pub(crate) mail: Option<Mail>,
+    /// Who may be told what is said to the public; none: nobody can subscribe.
+    pub(crate) subscriptions: Option<Subscriptions>,
 }
 
 /// Where control listens.
@@ -405,6 +412,9 @@ impl Config {
         }
         self.channels()?;
         self.status.check()?;
+        self.mail.as_ref().map_or(Ok(()), Mail::check)?;
+        let subscriptions = self.subscriptions.as_ref();
+        subscriptions.map_or(Ok(()), Subscriptions::check)?;
         self.regulators().map(drop)
     }
 

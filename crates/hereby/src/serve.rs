@@ -32,10 +32,12 @@ mod backstage;
 mod formats;
 mod notify;
 mod push;
+mod subscriptions;
 mod tls;
 
 use backstage::Storage;
 use push::Witnesses;
+use subscriptions::{Port, Subscriptions};
 
 /// How often the anchor is made durable.
 const ANCHOR_SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -137,14 +139,20 @@ fn workers() -> usize {
     std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 16))
 }
 
+/// What runs beside the server, and is asked by it how it is.
+struct Beside {
+    board: Arc<chat::Board>,
+    page: Option<Arc<publish::Board>>,
+    subscriptions: Option<Arc<Subscriptions>>,
+}
+
 /// What the server needs of this process.
 fn web_options(
     run: &Run<'_>,
     station: &Station,
     witnesses: &Arc<Witnesses>,
     found: &Arc<audit::Found>,
-    board: &Arc<chat::Board>,
-    page: Option<Arc<publish::Board>>,
+    beside: Beside,
 ) -> Result<web::Options, Failure> {
     Ok(web::Options {
         engine: station.engine.clone(),
@@ -159,8 +167,8 @@ fn web_options(
             free_min_bytes: run.config.record.free_min_mib << 20,
             keystore_lost: crate::log::Repeated::default(),
             found: found.clone(),
-            board: board.clone(),
-            page,
+            board: beside.board,
+            page: beside.page,
             started_at: SystemClock.now(),
         }),
         formats: formats::formats(),
@@ -168,6 +176,7 @@ fn web_options(
         version: env!("CARGO_PKG_VERSION"),
         started_at: SystemClock.now(),
         metrics_open: run.config.metrics.open,
+        subscriptions: beside.subscriptions.map(|it| Arc::new(Port(it)) as _),
         regulators: run.config.regulators().map_err(Failure::usage)?,
         console: run.config.console().map_err(Failure::usage)?,
     })
@@ -183,6 +192,9 @@ fn serve_until_told(
     let witnesses = Arc::new(Witnesses::new(&run.config.record.witness)?);
     let found = Arc::new(audit::Found::new());
     let board = chat::start(&run.config, station)?;
+    let (stopping, stops) = tokio::sync::watch::channel(false);
+    let stopped = stopping.clone();
+    let subscriptions = Subscriptions::of(&run.config, station, stops)?;
     runtime.block_on(async {
         let stop = told_to_stop();
         // What the start itself recorded is there before anybody is told anything.
@@ -198,7 +210,12 @@ fn serve_until_told(
         } = listeners(&run.config, station, data_dir).await?;
         witnesses.start(&station.published);
         let (page, served) = page(run, station, data_dir, out)?;
-        let mut options = web_options(run, station, &witnesses, &found, &board, page)?;
+        let beside = Beside {
+            board,
+            page,
+            subscriptions: subscriptions.clone(),
+        };
+        let mut options = web_options(run, station, &witnesses, &found, beside)?;
         if options.console.url.is_empty() {
             options.console.url = format!("http://{http}");
         }
@@ -220,9 +237,11 @@ fn serve_until_told(
             "hereby serves"
         );
         notify::State::Ready.tell();
+        let telling = subscriptions.map(|it| tokio::spawn(it.run()));
         let stop = async {
             stop.await;
             notify::State::Stopping.tell();
+            let _ = stopping.send(true);
         };
         let serving = web::serve(options, listeners, stop);
         let touring = async {
@@ -239,6 +258,11 @@ fn serve_until_told(
         };
         if let Some(served) = served {
             served.stop();
+        }
+        // What is on its way to subscribers has a little time to end.
+        if let Some(telling) = telling {
+            let _ = stopped.send(true);
+            let _ = telling.await;
         }
         outcome
     })

@@ -23,7 +23,7 @@ use crate::refusal::{at_most, out_of_range, wrong_state};
 use crate::{
     Context, Draft, Incident, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, Reason, Refusal, State,
 };
-use crate::{chat, review, roles, surroundings, work};
+use crate::{chat, notices, review, roles, surroundings, work};
 
 /// The most alerts one declaration may name.
 pub(crate) const DECLARED_ALERTS_MAX: usize = 64;
@@ -107,6 +107,8 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
                 .or_else(|| redact(state, verb))
                 .or_else(|| state.page.decide(verb, context))
                 .or_else(|| state.runbooks.decide(verb))
+                .or_else(|| state.subscribers.decide(verb, context))
+                .or_else(|| notices::decide(state, verb, context))
                 .or_else(|| state.directory.decide(verb));
         }
     })

@@ -13,6 +13,7 @@ mod groups;
 mod hear;
 mod homes;
 mod incidents;
+mod notices;
 mod page;
 mod permissions;
 mod refusal;
@@ -24,6 +25,7 @@ mod runbooks;
 mod signal;
 mod state;
 pub mod stats;
+mod subscribers;
 mod surroundings;
 mod tick;
 mod work;
@@ -34,6 +36,7 @@ pub use commands::decide;
 pub use directory::{Directory, Grant, Person, Service, Team};
 pub use hear::{DEED_ID_PREFIX, Heard, alert_id, hear};
 pub use incidents::{Incident, Offer, Said, Summary};
+pub use notices::{Notice, Notices, Report, concerned};
 pub use page::{PageBook, Placed};
 pub use permissions::POLICY;
 pub use refusal::{Reason, Refusal};
@@ -57,6 +60,9 @@ pub use signal::{
     LABELS_MAX, Phase,
 };
 pub use state::State;
+pub use subscribers::{
+    COMPONENTS_OF_ONE_MAX, LANGUAGES, Subscriber, Subscribers, subscriber_name, subscriber_number,
+};
 pub use tick::{Leases, tick};
 pub use work::{Checklist, Question, Task, UpdateClock, Work};
 

@@ -155,6 +155,9 @@ pub(crate) fn is_light(body: &Body) -> bool {
             | Body::FollowupReminded(_)
             | Body::TicketTried(_)
             | Body::TicketLinked(_)
+            | Body::NoticeSent(_)
+            | Body::NoticeDelivered(_)
+            | Body::NoticeRetried(_)
     )
 }
 

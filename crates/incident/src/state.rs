@@ -14,10 +14,12 @@ use crate::Rules;
 use crate::alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 use crate::groups::Groups;
 use crate::incidents::{Incident, Summary};
+use crate::notices::Notices;
 use crate::page::PageBook;
 use crate::requests::Requests;
 use crate::review::{self, Followups};
 use crate::runbooks::Runbooks;
+use crate::subscribers::Subscribers;
 
 /// How long an ended alert is remembered, so that a late duplicate is known as one: a day.
 const ENDED_ALERT_KEPT_MS: i64 = 86_400_000;
@@ -55,6 +57,10 @@ pub struct State {
     pub rooms: Rooms,
     /// What stands on the status page.
     pub page: PageBook,
+    /// Who outside is told what is said to the public.
+    pub subscribers: Subscribers,
+    /// What they were told.
+    pub notices: Notices,
     /// How many incidents were ever declared.
     pub incidents_declared: u32,
     /// How many silences were ever created.
@@ -94,7 +100,10 @@ impl State {
     /// [needs](State::needs), in order; else none.
     pub fn apply(&mut self, act: &Act, earlier: &[Act]) {
         match &act.subject {
-            Subject::Incident(id) => self.apply_to_incident(*id, act, earlier),
+            Subject::Incident(id) => {
+                self.apply_to_incident(*id, act, earlier);
+                self.notices.apply(*id, act, &self.subscribers);
+            }
             Subject::Alert(id) => self.apply_to_alert(*id, act),
             Subject::Silence(name) => self.apply_to_silence(name, act),
             Subject::Maintenance(name) => self.apply_to_maintenance(name, act),
@@ -103,6 +112,7 @@ impl State {
                 self.directory.apply(act);
             }
             Subject::Runbook(_) | Subject::Template(_) => self.runbooks.apply(act),
+            Subject::Subscriber(name) => self.subscribers.apply(name, act),
             Subject::Request(name) => self.requests.apply(name, act),
             Subject::Component(_) | Subject::Page => self.page.apply(act),
             Subject::Token(_)

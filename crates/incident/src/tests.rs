@@ -17,6 +17,7 @@ mod review;
 mod roles;
 mod silences;
 mod story;
+mod subscribers;
 mod times;
 mod work;
 

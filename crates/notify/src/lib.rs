@@ -16,6 +16,9 @@ pub mod chat;
 mod exchange;
 mod link;
 mod mail;
+pub mod outside;
+pub mod pass;
+pub mod post;
 mod secret;
 pub mod tracker;
 

@@ -16,6 +16,7 @@ use crate::sealed::{CannotOpen, Place, Sealable, SubjectKey};
 mod visit;
 
 use visit::{Opener, Sealer};
+mod subject;
 
 /// The longest entry, in bytes: what a C2SP entry bundle's 16-bit length can say.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
@@ -105,6 +106,8 @@ pub enum Subject {
     Component(Name),
     /// The status page itself.
     Page,
+    /// Somebody outside who is told what the public is told: `sub-7`.
+    Subscriber(Name),
     /// The record itself.
     Record,
 }
@@ -454,6 +457,7 @@ impl Subject {
             Subject::Service(_) => "service",
             Subject::Component(_) => "component",
             Subject::Page => "page",
+            Subject::Subscriber(_) => "subscriber",
             Subject::Record => "record",
         }
     }
@@ -473,6 +477,7 @@ impl Subject {
             | Subject::Runbook(id)
             | Subject::Template(id)
             | Subject::Component(id)
+            | Subject::Subscriber(id)
             | Subject::Key(id) => id.to_string(),
             Subject::Person(id) => id.to_string(),
             Subject::Team(id) => id.to_string(),
@@ -505,38 +510,13 @@ impl Subject {
             "service" => id.parse().map(Subject::Service),
             "component" => id.parse().map(Subject::Component),
             "page" if id == "page" => Ok(Subject::Page),
+            "subscriber" => id.parse().map(Subject::Subscriber),
             "record" if id == "record" => Ok(Subject::Record),
             _ => Err(BadId {
                 text: type_name.chars().take(80).collect(),
                 expected: "a subject's type (incident, alert, silence, …)",
             }),
         }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SubjectForm<'a> {
-    #[serde(borrow)]
-    id: std::borrow::Cow<'a, str>,
-    #[serde(borrow, rename = "type")]
-    type_name: std::borrow::Cow<'a, str>,
-}
-
-impl Serialize for Subject {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        SubjectForm {
-            id: self.id().into(),
-            type_name: self.type_name().into(),
-        }
-        .serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Subject {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Subject, D::Error> {
-        let form = SubjectForm::deserialize(deserializer)?;
-        Subject::parse(&form.type_name, &form.id).map_err(serde::de::Error::custom)
     }
 }
 

@@ -125,6 +125,7 @@ mod quiet;
 mod request;
 mod review;
 mod session;
+mod subscriber;
 mod work;
 
 pub use chat::*;
@@ -135,6 +136,7 @@ pub use quiet::*;
 pub use request::*;
 pub use review::*;
 pub use session::*;
+pub use subscriber::*;
 pub use work::*;
 
 verbs! {
@@ -186,6 +188,12 @@ verbs! {
     CloseFollowup = "followup.close",
     TryTicket = "followup.try_ticket",
     LinkTicket = "followup.link_ticket",
+    ConfirmSubscriber = "subscriber.confirm",
+    ChangeSubscriber = "subscriber.change",
+    SendNotice = "notice.send",
+    ReportNotice = "notice.report",
+    RetryNotice = "notice.retry",
+    RemoveSubscriber = "subscriber.remove",
     SaveRunbook = "runbook.save",
     RemoveRunbook = "runbook.remove",
     SaveTemplate = "template.save",
@@ -273,6 +281,9 @@ impl Verb {
             Verb::CloseFollowup(verb) => verb.incident,
             Verb::TryTicket(verb) => verb.incident,
             Verb::LinkTicket(verb) => verb.incident,
+            Verb::SendNotice(verb) => verb.incident,
+            Verb::ReportNotice(verb) => verb.incident,
+            Verb::RetryNotice(verb) => verb.incident,
             _ => return None,
         })
     }

@@ -18,6 +18,7 @@ pub mod log;
 pub mod page;
 pub mod request;
 pub mod review;
+pub mod subscriber;
 pub mod upcast;
 pub mod work;
 
@@ -214,6 +215,12 @@ kinds! {
     ComponentRegistered: "component.registered/1" => page::ComponentRegistered,
     ComponentRemoved: "component.removed/1" => page::ComponentRemoved,
     PageMeasured: "page.measured/1" => page::PageMeasured,
+    SubscriberConfirmed: "subscriber.confirmed/1" => subscriber::SubscriberConfirmed,
+    SubscriberChanged: "subscriber.changed/1" => subscriber::SubscriberChanged,
+    SubscriberRemoved: "subscriber.removed/1" => subscriber::SubscriberRemoved,
+    NoticeSent: "notice.sent/1" => subscriber::NoticeSent,
+    NoticeDelivered: "notice.delivered/1" => subscriber::NoticeDelivered,
+    NoticeRetried: "notice.retried/1" => subscriber::NoticeRetried,
     LogOpened: "record.opened/1" => log::Opened,
     LogRecovered: "record.recovered/1" => log::Recovered,
     LogKeyRotated: "record.key_rotated/1" => log::KeyRotated,
@@ -227,6 +234,7 @@ impl Body {
             Body::IncidentNoted(noted) => noted.blobs.clone(),
             Body::IncidentFileAttached(file) => vec![file.blob()],
             Body::ReviewPublished(published) => vec![published.document.clone()],
+            Body::NoticeDelivered(delivered) => vec![delivered.outcomes.clone()],
             _ => Vec::new(),
         }
     }

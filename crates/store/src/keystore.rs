@@ -178,24 +178,35 @@ pub(crate) fn make_log_key(path: &Path, origin: &str) -> Result<SignerKey, Canno
 /// # Errors
 /// See [`CannotLoadKey`].
 pub fn digest_key(paths: &Paths) -> Result<DigestKey, CannotLoadKey> {
-    let path = paths.digest_key();
-    if let Some(mut text) = read_secret(&path)? {
-        let bytes = decode_secret(text.strip_suffix(b"\n").unwrap_or(&text));
-        clear(&mut text);
-        let mut bytes = bytes.ok_or_else(|| damaged(&path)("it is not 32 bytes in base64"))?;
-        let key = DigestKey::from_bytes(&bytes);
-        clear(&mut bytes);
-        return Ok(key);
-    }
-    let mut bytes = random()?;
-    let mut text = STANDARD.encode(bytes).into_bytes();
-    text.push(b'\n');
-    let kept = durable::replace(&path, &text, Keep::Durable);
-    clear(&mut text);
+    let mut bytes = ensured(&paths.digest_key())?;
     let key = DigestKey::from_bytes(&bytes);
     clear(&mut bytes);
-    kept?;
     Ok(key)
+}
+
+/// Loads the key of links that strangers get; makes it, durable, if there is none. Without it those
+/// that were sent lead nowhere, and webhooks have another secret.
+///
+/// # Errors
+/// See [`CannotLoadKey`].
+pub fn pass_key(paths: &Paths) -> Result<[u8; KEY_BYTES], CannotLoadKey> {
+    ensured(&paths.pass_key())
+}
+
+/// The secret in this file; made, durable, if there is none.
+fn ensured(path: &Path) -> Result<[u8; KEY_BYTES], CannotLoadKey> {
+    if let Some(mut text) = read_secret(path)? {
+        let bytes = decode_secret(text.strip_suffix(b"\n").unwrap_or(&text));
+        clear(&mut text);
+        return bytes.ok_or_else(|| damaged(path)("it is not 32 bytes in base64"));
+    }
+    let bytes = random()?;
+    let mut text = STANDARD.encode(bytes).into_bytes();
+    text.push(b'\n');
+    let kept = durable::replace(path, &text, Keep::Durable);
+    clear(&mut text);
+    kept?;
+    Ok(bytes)
 }
 
 fn decode_secret(text: &[u8]) -> Option<[u8; KEY_BYTES]> {

@@ -119,6 +119,16 @@ impl Paths {
         self.keys().join("digest.key")
     }
 
+    /// The key of links that strangers get.
+    pub fn pass_key(&self) -> PathBuf {
+        self.keys().join("pass.key")
+    }
+
+    /// Journals of what was delivered to subscribers. Not a part of the record, nor of its copies.
+    pub fn notices(&self) -> PathBuf {
+        self.root.join("notices")
+    }
+
     /// Keys of subjects.
     pub fn keystore(&self) -> PathBuf {
         self.root.join("keystore")

@@ -46,7 +46,7 @@ pub use backup::{
 pub use blob::{BLOB_BYTES_MAX, Blobs};
 pub use catalog::Stub;
 pub use durable::FileError;
-pub use keystore::{CannotLoadKey, Keystore, Presence, digest_key, log_key};
+pub use keystore::{CannotLoadKey, Keystore, Presence, digest_key, log_key, pass_key};
 pub use layout::Paths;
 pub use lock::{CannotLock, DataDir, Holder};
 pub use log::{Log, Options};

@@ -39,6 +39,7 @@ mod reply;
 mod route;
 mod sight;
 mod site;
+mod subscribers;
 mod table;
 
 pub use backstage::{
@@ -51,6 +52,7 @@ pub use limits::Limits;
 pub use listen::{CannotServe, Listener, bind_local, serve};
 pub use openapi::document as openapi_document;
 pub use site::Options;
+pub use subscribers::{Asker, Declined, Draft, Purpose, Subscriptions, Wish};
 
 /// What the table of routes says of one route, for tests and documents.
 #[derive(Clone, Debug, PartialEq, Eq)]

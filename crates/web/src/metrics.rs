@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use record::kinds::subscriber::Channel;
 
 use crate::backstage::{Audited, PageTarget};
 use crate::call::Call;
@@ -19,6 +20,7 @@ use crate::rates::Class;
 use crate::reply::{Answer, Keep, with_type};
 use crate::route::{Access, Gives, Route, Takes};
 use crate::site::Site;
+use crate::subscribers::Subscriptions;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -62,6 +64,17 @@ struct Place {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Of {
     invariant: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Delivered {
+    channel: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Over {
+    channel: &'static str,
 }
 
 type Count = Counter<u64, AtomicU64>;
@@ -270,6 +283,41 @@ fn register_targets(registry: &mut Registry, targets: &[PageTarget]) {
     registry.register("page_target_mended", help, mended.clone());
 }
 
+/// Who is told what the public is told, and what became of telling them.
+fn register_subscriptions(registry: &mut Registry, site: &Site, port: &dyn Subscriptions) {
+    let deliveries: Family<Delivered, Count> = Family::default();
+    for (channel, outcome, count) in port.deliveries() {
+        let labels = Delivered { channel, outcome };
+        deliveries.get_or_create(&labels).inc_by(count);
+    }
+    let help = "Deliveries to subscribers, by channel and what became of them";
+    registry.register("deliveries", help, deliveries);
+    let requests: Family<Became, Count> = Family::default();
+    for (outcome, count) in port.requests() {
+        requests.get_or_create(&Became { outcome }).inc_by(count);
+    }
+    let help = "Those who asked to be told what the public is told, by what became of it";
+    registry.register("subscription_requests", help, requests);
+    let (mail, webhook, running) = site.engine().view().read(|state| {
+        let known = &state.incidents.subscribers.known;
+        let mail = known.values().filter(|it| it.channel == Channel::Mail);
+        let mail = mail.count();
+        let running = state.incidents.notices.running().count();
+        (mail, known.len() - mail, running)
+    });
+    let subscribers: Family<Over, Gauge> = Family::default();
+    for (channel, count) in [("mail", mail), ("webhook", webhook)] {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        subscribers.get_or_create(&Over { channel }).set(count);
+    }
+    let help = "Subscribers to what the public is told, by channel";
+    registry.register("subscribers", help, subscribers);
+    let gauge = Gauge::<i64>::default();
+    gauge.set(i64::try_from(running).unwrap_or(i64::MAX));
+    let help = "Notices to subscribers that are on their way";
+    registry.register("notices_running", help, gauge);
+}
+
 /// How many requests wait, and how many follow-ups are overdue.
 fn still_to_do(site: &Site) -> (u64, u64) {
     let now = site.engine().now();
@@ -323,6 +371,9 @@ fn scrape(site: &Site) -> Result<String, std::fmt::Error> {
             "Free bytes on the record's disk",
             bytes,
         );
+    }
+    if let Some(subscriptions) = &site.options.subscriptions {
+        register_subscriptions(&mut registry, site, subscriptions.as_ref());
     }
     if let Some(audited) = site.backstage().audited() {
         register_audit(&mut registry, &audited);

@@ -6,6 +6,7 @@ mod commands;
 mod page;
 mod review;
 mod schemas;
+mod subscribers;
 mod work;
 
 use hyper::Method;
@@ -199,7 +200,7 @@ fn responses(route: &Route) -> Value {
 }
 
 /// What each status of a failure says, written once: nearly every operation has most of them.
-const PROBLEMS: [(u16, &str); 13] = [
+const PROBLEMS: [(u16, &str); 14] = [
     (400, "The request is malformed"),
     (401, "No valid token was sent"),
     (403, "The caller may not do this"),
@@ -209,6 +210,7 @@ const PROBLEMS: [(u16, &str); 13] = [
         409,
         "Not possible as things are, or the id came before with something else",
     ),
+    (410, "It was there once"),
     (413, "The body is too large"),
     (415, "The body must be JSON"),
     (422, "An argument is out of its range"),

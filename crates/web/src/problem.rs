@@ -22,6 +22,7 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 pub(crate) const MORE_REASONS: &[(&str, u16, &str)] = &[
     ("bad_request", 400, "The request is malformed"),
     ("method_not_allowed", 405, "This can't be done here"),
+    ("gone", 410, "It was there once"),
     ("too_slow", 408, "The request came too slowly"),
     ("too_large", 413, "The request is too large"),
     ("unsupported_media_type", 415, "The body is of another type"),
@@ -184,6 +185,11 @@ impl Problem {
             words.join(" ")
         );
         Problem::forbidden(detail).with(WWW_AUTHENTICATE, &challenge)
+    }
+
+    /// It was there once, and won't be again.
+    pub(crate) fn gone(detail: impl Into<String>) -> Problem {
+        Problem::of("gone", detail)
     }
 
     /// The path is there, the method is not.

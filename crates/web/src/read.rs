@@ -9,6 +9,7 @@ mod page;
 mod review;
 mod stats;
 mod status;
+mod subscribers;
 
 use hyper::Method;
 use record::kinds::access::Scope;
@@ -55,6 +56,7 @@ pub(crate) fn routes() -> Vec<Route> {
         stats::routes(),
         status::routes(),
         chat::routes(),
+        subscribers::routes(),
     ]
     .into_iter()
     .flatten()

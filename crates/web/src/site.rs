@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::problem::Problem;
 use crate::rates::Rates;
+use crate::subscribers::Subscriptions;
 
 /// Memory is counted in pieces of so many bytes.
 const PIECE_BYTES: usize = 1 << 10;
@@ -45,6 +46,8 @@ pub struct Options {
     pub started_at: Timestamp,
     /// Whether `/metrics` needs no token on the loopback interface.
     pub metrics_open: bool,
+    /// Those who are told what is said to the public; none: nobody can subscribe here.
+    pub subscriptions: Option<Arc<dyn Subscriptions>>,
     /// To whom an incident must be reported, and how soon: shown in reviews for executives.
     pub regulators: Vec<incident::document::Regulator>,
     /// The pages for people.

@@ -4,7 +4,9 @@
 use std::sync::LazyLock;
 
 use crate::route::Route;
-use crate::{alerts, blobs, commands, events, files, health, metrics, openapi, read, records};
+use crate::{
+    alerts, blobs, commands, events, files, health, metrics, openapi, read, records, subscribers,
+};
 
 /// The table.
 pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
@@ -16,6 +18,7 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
         files::routes(),
         alerts::routes(),
         records::routes(),
+        subscribers::routes(),
         health::routes(),
         metrics::routes(),
         openapi::routes(),

@@ -63,6 +63,10 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     ("Tell the public", &["component", "page"]),
     (
+        "Tell those outside",
+        &["subscribers", "subscriber", "notice", "notices"],
+    ),
+    (
         "Learn from it",
         &["review", "finding", "followup", "followups", "meeting"],
     ),

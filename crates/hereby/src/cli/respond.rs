@@ -282,6 +282,9 @@ pub(crate) struct UpdateArgs {
     pub(crate) status: Option<StatusArg>,
     #[command(flatten)]
     pub(crate) word: WordArgs,
+    /// Send it to those who subscribed to what the public is told
+    #[arg(long)]
+    pub(crate) notify: bool,
 }
 
 /// Move an incident's status; without arguments, show how hereby is

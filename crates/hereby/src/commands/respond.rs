@@ -5,6 +5,7 @@ use record::command::{
     Accept, Acknowledge, Assign, HandOver, Note, Relieve, Reopen, Resolve, SetSeverity, SetStatus,
     StampTime, Update, Waive,
 };
+use record::kinds::incident::Audience;
 
 use super::{Session, wire};
 use crate::cli::respond::{
@@ -166,6 +167,11 @@ impl Session<'_> {
 
     pub(super) async fn update(&self, args: UpdateArgs) -> Result<(), Failure> {
         let (incident, audience) = (args.incident, args.to.into());
+        if args.notify && audience != Audience::Public {
+            return Err(Failure::usage(
+                "subscribers are told what the public is told: --notify goes with --to public",
+            ));
+        }
         let text = self.prose(args.text.as_deref(), "update")?;
         let status = args.status.map(Into::into);
         let done = self
@@ -181,7 +187,14 @@ impl Session<'_> {
             &done,
             format!("Told {} about {incident}.", super::tell::audience(audience)),
         );
-        Ok(())
+        let update = done.receipts.first().map(|receipt| receipt.act);
+        match (audience, update) {
+            (Audience::Public, Some(update)) => {
+                self.after_public_update(incident, update, args.notify)
+                    .await
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn status(&self, args: StatusArgs) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ mod chat;
 mod page;
 mod request;
 mod review;
+mod subscriber;
 mod work;
 
 pub(super) use work::{impact, relation, verification};
@@ -37,6 +38,7 @@ pub(crate) fn told(act: &Act) -> Told {
         .or_else(|| request::told(act))
         .or_else(|| chat::told(act))
         .or_else(|| page::told(act))
+        .or_else(|| subscriber::told(act))
         .or_else(|| of_alert(act))
         .or_else(|| of_record(act));
     let mut told = told.unwrap_or_else(|| match &act.body {

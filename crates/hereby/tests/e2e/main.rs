@@ -29,6 +29,7 @@ mod review;
 mod service;
 mod stats;
 mod story;
+mod subscribers;
 mod tickets;
 mod upgrade;
 mod witness;

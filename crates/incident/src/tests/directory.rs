@@ -195,6 +195,12 @@ followup.change             -      -        x         x         x         -     
 followup.close              -      -        x         x         x         -        x
 followup.try_ticket         -      -        x         x         x         -        x
 followup.link_ticket        -      -        x         x         x         -        x
+subscriber.confirm          -      -        -         -         -         -        x
+subscriber.change           -      -        -         -         -         -        x
+notice.send                 -      -        -         x         x         -        x
+notice.report               -      -        -         -         -         -        x
+notice.retry                -      -        -         x         x         -        x
+subscriber.remove           -      -        -         -         -         -        x
 runbook.save                -      -        -         -         -         x        x
 runbook.remove              -      -        -         -         -         x        x
 template.save               -      -        -         -         -         x        x
@@ -383,6 +389,24 @@ const COMMANDS: &[(&str, &str)] = &[
         "followup.link_ticket",
         r#"{"followup":1,"incident":"INC-1","ticket":"OPS-1","tracker":"jira","url":"https://x"}"#,
     ),
+    (
+        "subscriber.confirm",
+        r#"{"address":"sam@example.org","channel":"mail","language":"en"}"#,
+    ),
+    (
+        "subscriber.change",
+        r#"{"language":"de","subscriber":"sub-1"}"#,
+    ),
+    (
+        "notice.send",
+        r#"{"incident":"INC-1","update":"00112233445566778899aabbccddeeff"}"#,
+    ),
+    (
+        "notice.report",
+        r#"{"done":1,"failed":0,"incident":"INC-1","notice":"ntc-1","outcomes":{"bytes":0,"sha256":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},"round":1,"unknown":0}"#,
+    ),
+    ("notice.retry", r#"{"incident":"INC-1","notice":"ntc-1"}"#),
+    ("subscriber.remove", r#"{"subscriber":"sub-1"}"#),
     (
         "runbook.save",
         r#"{"runbook":"x","steps":["y"],"title":"z"}"#,

@@ -71,7 +71,13 @@ pub fn back_up_keys(
     // Reads every file as a key: a damaged one is no backup.
     let names = keystore.list()?;
     let mut wanted = Vec::new();
-    for path in [log_key, paths.next_log_key(), paths.digest_key()] {
+    let own = [
+        log_key,
+        paths.next_log_key(),
+        paths.digest_key(),
+        paths.pass_key(),
+    ];
+    for path in own {
         wanted.extend(key_file(KEYS, &path)?);
     }
     for name in &names {

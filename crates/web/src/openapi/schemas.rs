@@ -32,6 +32,7 @@ pub(super) fn parts() -> Vec<Value> {
         super::page::schemas(),
         super::page::answers(),
         super::review::schemas(),
+        super::subscribers::schemas(),
         super::review::afterwards(),
         super::chat::schemas(),
     ]

@@ -149,6 +149,14 @@ fn what_needs_no_token_is_exactly_what_the_reference_says() {
     let expected = [
         "/record/checkpoint",
         "/record/tile/{level}/{*index}",
+        "/subscriptions",
+        "/subscriptions",
+        "/subscriptions/confirm/{pass}",
+        "/subscriptions/confirm/{pass}",
+        "/subscriptions/manage/{pass}",
+        "/subscriptions/manage/{pass}",
+        "/subscriptions/unsubscribe/{pass}",
+        "/subscriptions/unsubscribe/{pass}",
         "/healthz",
         "/readyz",
         "/api/v1/openapi.json",
@@ -157,5 +165,5 @@ fn what_needs_no_token_is_exactly_what_the_reference_says() {
     let admin = ROUTES.iter().filter(
         |route| matches!(route.access, Access::Scopes(scopes) if scopes.contains(&Scope::Admin)),
     );
-    assert_eq!(admin.count(), 21);
+    assert_eq!(admin.count(), 25);
 }

@@ -19,6 +19,7 @@ mod secure;
 mod sessions;
 mod sight;
 mod stats;
+mod subscribers;
 mod table;
 mod tokens;
 mod wire;

@@ -14,6 +14,7 @@ fn filled(path: &str) -> String {
         .replace("{act}", "1")
         .replace("{sha256}", &"0".repeat(64))
         .replace("{name}", "backup")
+        .replace("{pass}", "good")
         .replace("{level}", "0")
         .replace("{index}", "000.p/2")
 }
@@ -189,6 +190,8 @@ fn later_arguments(world: &World, name: &str) -> Value {
                 "url": "https://tracker.example.org/OPS-1",
             })
         }
+        "subscriber.confirm" | "subscriber.change" | "subscriber.remove" | "notice.send"
+        | "notice.report" | "notice.retry" => subscriber_arguments(world, name),
         "runbook.save" => json!({"runbook": "restart", "title": "x", "steps": ["Stop", "Start"]}),
         "runbook.remove" => json!({"runbook": "restart"}),
         "template.save" => json!({"template": "outage", "severity": 2}),
@@ -207,6 +210,36 @@ fn later_arguments(world: &World, name: &str) -> Value {
             json!({"request": "req-3"})
         }
         _ => json!({"incident": "INC-1"}),
+    }
+}
+
+/// Two subscribers, of whom one is told and of the other nobody knows.
+fn subscriber_arguments(world: &World, name: &str) -> Value {
+    let wish = |address: &str| json!({"address": address, "channel": "mail", "language": "en"});
+    match name {
+        "subscriber.confirm" => wish("sam@example.org"),
+        "subscriber.change" => {
+            json!({"subscriber": "sub-1", "components": ["checkout"], "language": "de"})
+        }
+        "notice.send" => {
+            let kim = Ask::command("subscriber.confirm", "walk/kim@", &wish("kim@example.org"));
+            world.local(&kim.header("Hereby-Why", "walked"));
+            let acts = world.local(&Ask::get("/api/v1/incidents/INC-1/timeline?limit=1000"));
+            let acts = acts.json()["items"].take();
+            let mut said = acts.as_array().unwrap().iter().map(|placed| &placed["act"]);
+            let said = said.find(|act| act["kind"] == "incident.updated/1");
+            json!({"incident": "INC-1", "update": said.unwrap()["id"]})
+        }
+        "notice.report" => {
+            let stored = world.local(&Ask::new("PUT", "/api/v1/blobs").body("[]"));
+            json!({
+                "incident": "INC-1", "notice": "ntc-1", "round": 1,
+                "done": 1, "failed": 0, "unknown": 1,
+                "outcomes": {"bytes": 2, "sha256": stored.json()["sha256"]},
+            })
+        }
+        "notice.retry" => json!({"incident": "INC-1", "notice": "ntc-1"}),
+        _ => json!({"subscriber": "sub-1"}),
     }
 }
 
@@ -269,6 +302,11 @@ fn good(world: &World, route: &RouteLine, alert: &str, robot: &str) -> Reply {
         }
         "/api/v2/alerts" => world.local(&Ask::post(&path, &alert_body())),
         "/v2/enqueue" => world.local(&Ask::post(&path, &event(robot))),
+        "/subscriptions" if route.method == "POST" => {
+            let wish = json!({"channel": "mail", "address": "sam@example.org"});
+            world.local(&Ask::post(&path, &wish))
+        }
+        path if path.starts_with("/subscriptions/") => world.local(&Ask::new(&route.method, path)),
         "/api/v1/heartbeats/backup" => {
             let args = arguments(world, "heartbeat.expect", alert);
             let id = format!("beat/{}", world.memory.size());

@@ -26,12 +26,14 @@ use tokio::sync::oneshot;
 use web::{AlertFormats, Backstage as _, Delivery, Event, Limits, Listener, Options, Unreadable};
 
 use crate::memory::{Memory, MemoryLog, MemoryPublisher, MovedClock, ORIGIN, signer};
+use crate::subscribers::Desk;
 use crate::wire::{Ask, Reply};
 
 pub(crate) struct World {
     pub(crate) memory: Arc<Memory>,
     pub(crate) clock: Arc<MovedClock>,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) plain: SocketAddr,
     pub(crate) tls: Option<SocketAddr>,
     dir: TempDir,
@@ -189,6 +191,7 @@ fn options(engine: &Arc<Engine>, memory: &Arc<Memory>, clock: &Arc<MovedClock>) 
         version: "0.0.0-test",
         started_at: clock.now(),
         metrics_open: false,
+        subscriptions: None,
         regulators: Vec::new(),
         console: web::Console::default(),
     }
@@ -209,7 +212,9 @@ impl World {
         let (memory, clock) = (Arc::new(Memory::default()), Arc::new(MovedClock::default()));
         let engine = Arc::new(engine(&memory, &clock, setup.growth));
         let dir = tempfile::tempdir().unwrap();
+        let desk = Arc::new(Desk::new(engine.clone()));
         let options = Options {
+            subscriptions: Some(desk.clone()),
             limits: setup.limits,
             formats: setup.formats,
             metrics_open: setup.metrics_open,
@@ -253,6 +258,7 @@ impl World {
             memory,
             clock,
             engine,
+            desk,
             plain,
             tls,
             dir,

@@ -1,0 +1,16 @@
+status-investigating = Wir sehen es uns an
+status-identified = Wir wissen, woran es liegt
+status-monitoring = Wir beobachten, ob es hält
+status-resolved = Es ist vorbei
+subject = { $site }: { $status }
+about = Betrifft: { $components }
+footer = Sie bekommen diese Nachricht, weil Sie { $site } abonniert haben.
+manage = Ihr Abonnement: { $link }
+leave = Abmelden: { $link }
+manage-link = Abonnement ändern
+leave-link = Abmelden
+confirm-subject = { $site }: bitte bestätigen
+confirm-lead = Jemand, hoffentlich Sie, hat { $site } für diese Adresse abonniert.
+confirm-do = Zum Bestätigen öffnen Sie diesen Link und drücken den Knopf. Er gilt einen Tag lang:
+confirm-link = Bestätigen
+confirm-ignore = Wenn Sie das nicht waren, tun Sie nichts: Es wird nichts gespeichert, und Sie hören nichts mehr.

@@ -1,0 +1,16 @@
+status-investigating = We are looking into it
+status-identified = We know what it is
+status-monitoring = We are watching whether it holds
+status-resolved = It is over
+subject = { $site }: { $status }
+about = About: { $components }
+footer = You get this because you subscribed to { $site }.
+manage = What you are told: { $link }
+leave = Unsubscribe: { $link }
+manage-link = Change what you are told
+leave-link = Unsubscribe
+confirm-subject = { $site }: please confirm
+confirm-lead = Somebody, hopefully you, asked for { $site } to write to this address.
+confirm-do = To confirm, open this link and press the button. It works for a day:
+confirm-link = Confirm
+confirm-ignore = If it was not you, do nothing: nothing is kept and you will hear nothing more.
