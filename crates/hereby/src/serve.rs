@@ -219,12 +219,7 @@ fn serve_until_told(
         if options.console.url.is_empty() {
             options.console.url = format!("http://{http}");
         }
-        let anchor = station.anchor.clone();
-        std::thread::Builder::new()
-            .name("anchor".to_owned())
-            .spawn(move || keep_anchor(&anchor))
-            .and_then(|_| audit::start(station, found, runtime.handle().clone()))
-            .map_err(|error| Failure::new(Exit::Internal, "no thread").because(error))?;
+        keep_watch(runtime, station, found)?;
         if run.talks {
             let address = served.as_ref().map(|served| served.address);
             welcome(run, station, data_dir, (http, &tls, address), out);
@@ -266,6 +261,21 @@ fn serve_until_told(
         }
         outcome
     })
+}
+
+/// The threads that keep the anchor, and that audit.
+fn keep_watch(
+    runtime: &Runtime,
+    station: &Station,
+    found: Arc<audit::Found>,
+) -> Result<(), Failure> {
+    let anchor = station.anchor.clone();
+    std::thread::Builder::new()
+        .name("anchor".to_owned())
+        .spawn(move || keep_anchor(&anchor))
+        .and_then(|_| audit::start(station, found, runtime.handle().clone()))
+        .map(drop)
+        .map_err(|error| Failure::new(Exit::Internal, "no thread").because(error))
 }
 
 /// Begins making the status page: `up` always, and serves it as well; `serve` once readers are told
