@@ -173,8 +173,11 @@ impl Page {
                 true
             }
             (Subject::Component(name), Body::ComponentRemoved(_)) => {
-                self.components_revision = self.revision + 1;
-                self.components.remove(name).is_some()
+                let was_there = self.components.remove(name).is_some();
+                if was_there {
+                    self.components_revision = self.revision + 1;
+                }
+                was_there
             }
             (Subject::Maintenance(name), Body::MaintenanceScheduled(scheduled)) => {
                 self.announce(name, act, scheduled)

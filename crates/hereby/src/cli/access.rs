@@ -111,7 +111,7 @@ pub(crate) struct SessionsArgs {
 /// What is done with sessions.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SessionsVerb {
-    /// End sessions, from the next request on; pages that are open go dark at once
+    /// End sessions at once; pages that are open go dark
     #[command(group = clap::ArgGroup::new("which").required(true).args(["session", "person"]))]
     End {
         /// Which: ses-0123456789abcdef
