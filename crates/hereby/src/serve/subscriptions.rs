@@ -224,9 +224,16 @@ impl Subscriptions {
         mail.into_iter().chain(hooks).collect()
     }
 
-    /// What one can choose to be told of: nothing is public here by its name yet.
+    /// What one can choose to be told of: what stands on the status page, in its order.
     fn choices(&self) -> Vec<Name> {
-        Vec::new()
+        let mut placed: Vec<(u32, Name)> = self.engine.view().read(|state| {
+            let components = state.incidents.page.components.iter();
+            components
+                .map(|(name, placed)| (placed.position, name.clone()))
+                .collect()
+        });
+        placed.sort_unstable();
+        placed.into_iter().map(|(_, name)| name).collect()
     }
 
     fn offered(&self, components: &BTreeSet<Name>) -> Result<(), Declined> {

@@ -116,7 +116,6 @@ field-token = Token
 field-tracker = Tracker
 field-update-every-ms = Welche Zielgruppe wie oft eine Meldung bekommt
 field-address = Adresse
-field-channel = Per E-Mail oder Webhook
 field-components = Worum es geht
 field-language = Sprache
 field-subscriber = Abonnent

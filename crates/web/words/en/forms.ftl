@@ -116,7 +116,6 @@ field-token = Token
 field-tracker = Tracker
 field-update-every-ms = Who hears something how often
 field-address = Address
-field-channel = By mail or webhook
 field-components = What it is about
 field-language = Language
 field-subscriber = Subscriber

@@ -2,7 +2,7 @@
 //!
 //! What was said to the public is shown as it was said; only what stands around it is translated.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use base::{ActId, IncidentId, Name, Timestamp};
@@ -91,8 +91,25 @@ pub(super) struct Said {
     pub(super) status: Status,
     pub(super) update: ActId,
     pub(super) at: Timestamp,
+    /// What it is called in public.
+    pub(super) headline: Option<String>,
     pub(super) text: String,
+    /// Headline and text in other languages, by their tags.
+    pub(super) translations: BTreeMap<String, (Option<String>, String)>,
     pub(super) components: BTreeSet<Name>,
+}
+
+impl Said {
+    /// Headline and text as somebody wrote them in this language; else as they were said.
+    fn in_language(&self, language: Language) -> (Option<&str>, &str) {
+        match self.translations.get(language.as_str()) {
+            Some((headline, text)) => {
+                let headline = headline.as_deref().or(self.headline.as_deref());
+                (headline, text)
+            }
+            None => (self.headline.as_deref(), &self.text),
+        }
+    }
 }
 
 /// A mail's parts in one language.
@@ -119,25 +136,25 @@ pub(super) fn written(
         Status::Monitoring => "status-monitoring",
         Status::Resolved => "status-resolved",
     });
+    let (headline, said_text) = said.in_language(language);
     let site = Value::from(house.title.clone());
-    let subject = words.say_with(
-        "subject",
-        &[("site", site), ("status", Value::from(status.to_string()))],
-    );
+    let about = headline.unwrap_or(&status).to_owned();
+    let subject = words.say_with("subject", &[("site", site), ("status", about.into())]);
     let names: Vec<&str> = said.components.iter().map(Name::as_str).collect();
     let about = (!names.is_empty()).then(|| say("about", "components", &names.join(", ")));
     let footer = say("footer", "site", &house.title);
-    let above = [Some(status.to_string()), about, Some(said.at.to_string())];
+    let headline = headline.map(str::to_owned);
+    let status = status.to_string();
+    let above = [headline, Some(status), about, Some(said.at.to_string())];
     let above: Vec<String> = above.into_iter().flatten().collect();
     let text = format!(
         "{}\n\n{}\n\n-- \n{footer}\n{}\n{}\n",
         above.join("\n"),
-        said.text,
+        said_text,
         say("manage", "link", manage),
         say("leave", "link", leave)
     );
-    let paragraphs: String = said
-        .text
+    let paragraphs: String = said_text
         .split("\n\n")
         .map(|paragraph| format!("<p>{}</p>\n", escaped(paragraph).replace('\n', "<br>\n")))
         .collect();
@@ -217,6 +234,7 @@ pub(super) fn event(house: &House, id: &str, said: &Said, links: Option<(&str, &
         "data": {
             "incident": said.incident,
             "status": said.status,
+            "name": said.headline,
             "update": {"id": said.update, "body": said.text, "created_at": said.at},
             "components": said.components,
             "manage_url": links.map(|(manage, _)| manage),
@@ -323,7 +341,9 @@ mod tests {
             status: Status::Monitoring,
             update: ActId::from_bytes([1; 16]),
             at: Timestamp::from_ms(0),
+            headline: None,
             text: "<script>alert(1)</script>\nIt holds.\n\nMore later.".to_owned(),
+            translations: BTreeMap::new(),
             components: ["checkout".parse().unwrap()].into(),
         };
         for (language, word) in [(Language::English, "watching"), (Language::German, "hält")] {
@@ -338,6 +358,39 @@ mod tests {
             assert!(!written.html.contains("<script"), "{}", written.html);
             assert!(written.html.contains("Sample &amp; Sons"));
             assert!(written.text.contains(": M\n") && written.text.contains(": L\n"));
+        }
+    }
+
+    #[test]
+    fn who_has_it_in_their_language_reads_it_in_their_language() {
+        let house = House {
+            title: "Sample".to_owned(),
+            url: "https://status.example.org".to_owned(),
+            key: PassKey::from_bytes([7; 32]),
+            from: None,
+        };
+        let german = (
+            Some("Zahlungen gestört".to_owned()),
+            "Es klemmt.".to_owned(),
+        );
+        let said = Said {
+            incident: IncidentId::from_number(7),
+            status: Status::Investigating,
+            update: ActId::from_bytes([1; 16]),
+            at: Timestamp::from_ms(0),
+            headline: Some("Payments fail".to_owned()),
+            text: "It is stuck.".to_owned(),
+            translations: [("de".to_owned(), german)].into(),
+            components: BTreeSet::new(),
+        };
+        for (language, headline, text) in [
+            (Language::English, "Payments fail", "It is stuck."),
+            (Language::German, "Zahlungen gestört", "Es klemmt."),
+        ] {
+            let written = written(&house, &said, language, ("M", "L"));
+            assert_eq!(written.subject, format!("Sample: {headline}"));
+            assert!(written.text.contains(text), "{}", written.text);
+            assert!(written.html.contains(text), "{}", written.html);
         }
     }
 

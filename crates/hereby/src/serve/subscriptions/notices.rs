@@ -248,10 +248,14 @@ impl Subscriptions {
     ) -> Result<(), Held> {
         let said = {
             let (subscriptions, notice) = (self.clone(), notice.clone());
-            let reading = move || subscriptions.said(notice.update, notice.components);
+            let components = notice.components.clone();
+            let reading = move || subscriptions.said(notice.update);
             let read = tokio::task::spawn_blocking(reading).await;
-            read.map_err(|error| Held::Words(error.to_string()))?
-                .map_err(Held::Refused)?
+            let read = read.map_err(|error| Held::Words(error.to_string()))?;
+            Said {
+                components,
+                ..read.map_err(Held::Refused)?
+            }
         };
         let journal = {
             let (subscriptions, name, notice) = (self.clone(), name.clone(), notice.clone());
@@ -393,7 +397,7 @@ impl Subscriptions {
     }
 
     /// What an act said to the public.
-    fn said(&self, update: ActId, components: BTreeSet<Name>) -> Result<Said, Refusal> {
+    fn said(&self, update: ActId) -> Result<Said, Refusal> {
         let missing = || {
             Refusal::new(
                 Reason::NotFound,
@@ -430,13 +434,27 @@ impl Subscriptions {
         })?;
         let view = self.engine.view();
         let status = view.read(|state| state.incidents.summary(*incident).map(|it| it.status));
+        let word = updated.page.as_ref();
+        let headline = word.and_then(|word| word.headline.as_ref());
+        let translations = word.map(|word| &word.translations).into_iter().flatten();
         Ok(Said {
             incident: *incident,
-            status: status.ok_or_else(missing)?,
+            // What the public is told of it, where it was told.
+            status: match word {
+                Some(word) => word.status,
+                None => status.ok_or_else(missing)?,
+            },
             update,
             at: act.at,
+            headline: headline.map(ToString::to_string),
             text: text.to_string(),
-            components,
+            translations: translations
+                .map(|(tag, it)| {
+                    let headline = it.headline.as_ref().map(ToString::to_string);
+                    (tag.to_string(), (headline, it.text.to_string()))
+                })
+                .collect(),
+            components: components_of(&act),
         })
     }
 
@@ -468,18 +486,15 @@ impl Subscriptions {
 
     /// What a notice would say, and to how many.
     pub(super) fn previewed(&self, draft: &Draft) -> Result<Json, Refusal> {
-        let (update, own) = match draft.update {
-            Some(update) => (update, BTreeSet::new()),
-            None => {
-                let act = self.last_update(draft.incident)?;
-                (act.id, components_of(&act))
-            }
+        let update = match draft.update {
+            Some(update) => update,
+            None => self.last_update(draft.incident)?.id,
         };
-        let components = match draft.components.is_empty() {
-            true => own,
-            false => draft.components.clone(),
-        };
-        let said = self.said(update, components.clone())?;
+        let mut said = self.said(update)?;
+        if !draft.components.is_empty() {
+            said.components = draft.components.clone();
+        }
+        let components = said.components.clone();
         if said.incident != draft.incident {
             return Err(Refusal::new(
                 Reason::NotFound,
@@ -544,7 +559,14 @@ fn is_public(act: &Act) -> bool {
     )
 }
 
-/// What an update says that it is about.
-fn components_of(_act: &Act) -> BTreeSet<Name> {
-    BTreeSet::new()
+/// The components whose state an update says; none: it is about everything.
+fn components_of(act: &Act) -> BTreeSet<Name> {
+    match &act.body {
+        Body::IncidentUpdated(updated) => {
+            let word = updated.page.as_ref();
+            word.map(|word| word.components.keys().cloned().collect())
+                .unwrap_or_default()
+        }
+        _ => BTreeSet::new(),
+    }
 }
