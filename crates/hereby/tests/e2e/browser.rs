@@ -1,6 +1,7 @@
 //! A real browser: Debian's Chromium, driven by its chromedriver, one for each test.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, Place, Server, http};
+use crate::harness::{PATIENCE, Place, Server};
 
 /// What a browser is like.
 #[derive(Clone, Copy)]
@@ -47,9 +48,13 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // The driver ends the browser; killed first, it would leave that behind.
         let (port, session) = &self.session;
-        let path = format!("/session/{session}");
-        let address = format!("127.0.0.1:{port}");
-        let _ = http(&address, "DELETE", &path, None, &[], "");
+        let ask = format!("DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", *port)) {
+            // It keeps the connection open, so the first line is all that is waited for.
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+            let _ = stream.write_all(ask.as_bytes());
+            let _ = stream.read(&mut [0; 64]);
+        }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
