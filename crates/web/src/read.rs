@@ -21,9 +21,11 @@ use crate::route::{Access, Form, Gives, Handler, Parameter, Route, Takes};
 
 pub(crate) use acts::{entries_at, entries_from, proof_text, wanted_act};
 pub(crate) use incidents::newest_incidents;
+pub(crate) use page::{component, target};
 pub(crate) use review::{composed, policy_of_a_page};
 pub(crate) use stats::{asked, computed, computed_for};
 pub(crate) use status::present_vkey;
+pub(crate) use subscribers::notice_shown;
 
 const LIMIT: Parameter = optional("limit", Form::Limit, "How many items at most");
 const AFTER: Parameter = optional("after", Form::Index, "The index behind which to begin");

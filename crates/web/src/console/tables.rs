@@ -13,10 +13,10 @@ use super::visit::Visit;
 use super::words::{Moment, duration, moment, word, words};
 use super::{Page, page};
 use crate::problem::Problem;
-use crate::render;
 use crate::reply::Answer;
 use crate::sight::Sight;
 use crate::site::Site;
+use crate::{read, render};
 
 /// Rows on a page; what is left out is said.
 const ROWS_MAX: usize = 500;
@@ -272,6 +272,65 @@ const LISTINGS: &[Listing] = &[
         },
     },
     Listing {
+        path: "/components",
+        section: "public",
+        columns: &[
+            ("component", Name),
+            ("titles", Pairs),
+            ("status", Word),
+            ("group", Text),
+            ("services", List),
+        ],
+        makes: Some("component.register"),
+        verbs: &[("component.remove", "component")],
+        rows: |site, state, _| {
+            let all = state.page.components.iter();
+            let now = site.engine().now();
+            all.map(|(name, it)| read::component(&state.page, name, it, now))
+                .collect()
+        },
+    },
+    Listing {
+        path: "/targets",
+        section: "public",
+        columns: &[
+            ("target", Name),
+            ("kind", Text),
+            ("behind", Flag),
+            ("sequence", Text),
+            ("seen_at", Time),
+            ("trouble", Text),
+        ],
+        makes: None,
+        verbs: &[],
+        rows: |site, _, _| {
+            let all = site.backstage().page_targets();
+            all.iter().map(read::target).collect()
+        },
+    },
+    Listing {
+        path: "/notices",
+        section: "public",
+        columns: &[
+            ("notice", Name),
+            ("incident", Incident),
+            ("at", Time),
+            ("by", Actor),
+            ("done", Text),
+            ("failed", Text),
+            ("unknown", Text),
+            ("open", Text),
+        ],
+        makes: None,
+        verbs: &[],
+        rows: |site, state, sight| {
+            let all = state.incidents.notices.known.iter().rev();
+            let seen = all.filter(|(_, it)| sight.sees(state, it.incident));
+            let shown = seen.map(|(number, it)| read::notice_shown(site, *number, it));
+            shown.take(ROWS_MAX + 1).collect()
+        },
+    },
+    Listing {
         path: "/tokens",
         section: "settings",
         columns: &[
@@ -510,4 +569,28 @@ fn cell(t: &Words, form: Form, value: &Json, now: Timestamp) -> Cell {
         }
     }
     cell
+}
+
+#[cfg(test)]
+mod tests {
+    //! Every table and every column has its words.
+
+    use language::Language;
+
+    use super::LISTINGS;
+
+    #[test]
+    fn every_table_and_every_column_has_its_words() {
+        let t = crate::console::words::words(Language::English);
+        for listing in LISTINGS {
+            let key = listing.path.trim_start_matches('/');
+            for ending in ["", "-about", "-empty"] {
+                assert!(t.has(&format!("list-{key}{ending}")), "{key}{ending}");
+            }
+            for (name, _) in listing.columns {
+                let key = format!("column-{}", name.replace('_', "-"));
+                assert!(t.has(&key), "{key}");
+            }
+        }
+    }
 }

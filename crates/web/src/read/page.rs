@@ -52,7 +52,8 @@ async fn components(call: Call) -> Answer {
     })
 }
 
-fn component(page: &Public, name: &Name, it: &Component, now: base::Timestamp) -> Value {
+/// A component, and how it is said to be.
+pub(crate) fn component(page: &Public, name: &Name, it: &Component, now: base::Timestamp) -> Value {
     json!({
         "component": name,
         "titles": it.titles,
@@ -79,7 +80,8 @@ async fn targets(call: Call) -> Answer {
     })
 }
 
-fn target(it: &PageTarget) -> Value {
+/// A place that the page is published to.
+pub(crate) fn target(it: &PageTarget) -> Value {
     json!({
         "target": it.name,
         "kind": it.kind,

@@ -206,7 +206,8 @@ async fn notices(call: Call) -> Answer {
     numbered(found.collect(), limit)
 }
 
-fn notice_shown(site: &Site, number: u32, notice: &Notice) -> Value {
+/// What subscribers were told, and what became of it so far.
+pub(crate) fn notice_shown(site: &Site, number: u32, notice: &Notice) -> Value {
     let name = format!("ntc-{number}");
     let port = site.options.subscriptions.as_deref();
     let progress = notice.is_running().then(|| {
