@@ -61,10 +61,16 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         "Direct alerts",
         &["attach", "silence", "silences", "maintenance", "heartbeat"],
     ),
-    ("Tell the public", &["component", "page"]),
     (
         "Tell those outside",
-        &["subscribers", "subscriber", "notice", "notices"],
+        &[
+            "component",
+            "page",
+            "subscribers",
+            "subscriber",
+            "notice",
+            "notices",
+        ],
     ),
     (
         "Learn from it",
