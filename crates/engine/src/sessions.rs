@@ -33,6 +33,8 @@ pub const BEYOND_SESSIONS: &[(&str, &str)] = &[
     ("incident.waive", "hereby waive"),
     ("request.approve", "hereby approve"),
     ("request.override", "hereby override"),
+    ("chat.link_room", "hereby send chat.link_room"),
+    ("subscriber.confirm", "hereby subscriber add"),
     ("record.rotate_key", "hereby send record.rotate_key"),
 ];
 
