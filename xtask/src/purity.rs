@@ -31,6 +31,14 @@ const IMPURE_PACKAGES: &[&str] = &[
     "ureq",
 ];
 
+/// What a package links only because Cargo builds it once for the whole workspace, with the features
+/// that anybody asks for: the package, what it links then, and who asks.
+const FEATURES_OF_OTHERS: &[(&str, &str, &str)] = &[(
+    "crypto-common",
+    "getrandom",
+    "openidconnect's signatures, for keys that hereby never makes so",
+)];
+
 /// Paths that begin so are the operating system.
 const IMPURE_STARTS: &[&[&str]] = &[
     &["std", "env"],
@@ -74,7 +82,11 @@ fn impure_packages(workspace: &Workspace, member: &Member, tree: &Tree) -> Vec<F
     let linked = workspace.linked(&member.name);
     let impure = linked
         .iter()
-        .filter(|(package, _)| IMPURE_PACKAGES.contains(&name(package)));
+        .filter(|(package, _)| IMPURE_PACKAGES.contains(&name(package)))
+        .filter(|(package, through)| {
+            let mut others = FEATURES_OF_OTHERS.iter();
+            !others.any(|(by, links, _)| *by == name(through) && *links == name(package))
+        });
     impure
         .map(|(package, through)| {
             let line = tree.line_starting(&manifest, name(package));

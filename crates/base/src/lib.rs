@@ -5,6 +5,7 @@
 
 mod actor;
 mod id;
+mod mail;
 mod text;
 mod time;
 
@@ -13,6 +14,7 @@ pub use id::{
     ActId, AlertId, BadId, CommandDigest, CommandId, IncidentId, KeyRef, LoginId, Name, PersonName,
     ServiceName, SessionId, Severity, TeamName, Tenant, TokenId,
 };
+pub use mail::{BadMailAddress, MailAddress};
 pub use text::{BadText, Line, Prose, Text};
 pub use time::{BadTimestamp, Timestamp};
 

@@ -19,11 +19,12 @@ use crate::cli::parse;
 use crate::exit::Failure;
 
 mod chat;
+mod oidc;
 mod page;
-
-pub(crate) use page::StatusPage;
 mod subscriptions;
 
+pub(crate) use oidc::Oidc;
+pub(crate) use page::StatusPage;
 pub(crate) use subscriptions::{Encryption, Mail, Send, Subscriptions};
 
 /// The most acts that one alert leads to: it fires, declares an incident, is attached to it, ends.
@@ -53,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) metrics: Metrics,
     /// The pages for people.
     pub(crate) console: ConsolePages,
+    /// Who says who people are, beside links; none: links alone.
+    pub(crate) oidc: Option<Oidc>,
     /// Where what happens in incidents is said beside here.
     pub(crate) chat: Vec<chat::ChatChannel>,
     /// To whom incidents must be reported, and how soon.
@@ -412,6 +415,7 @@ impl Config {
         }
         self.channels()?;
         self.status.check()?;
+        self.oidc.as_ref().map_or(Ok(()), Oidc::check)?;
         self.mail.as_ref().map_or(Ok(()), Mail::check)?;
         let subscriptions = self.subscriptions.as_ref();
         subscriptions.map_or(Ok(()), Subscriptions::check)?;

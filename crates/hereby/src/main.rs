@@ -16,6 +16,7 @@ mod page;
 mod place;
 mod rehearse;
 mod say;
+mod secret_file;
 mod serve;
 mod station;
 mod witness;

@@ -30,6 +30,7 @@ use crate::station::{Opening, Station, SystemClock, short};
 
 mod backstage;
 mod formats;
+mod identity;
 mod notify;
 mod push;
 mod subscriptions;
@@ -153,7 +154,12 @@ fn web_options(
     witnesses: &Arc<Witnesses>,
     found: &Arc<audit::Found>,
     beside: Beside,
+    http: SocketAddr,
 ) -> Result<web::Options, Failure> {
+    let mut console = run.config.console().map_err(Failure::usage)?;
+    if console.url.is_empty() {
+        console.url = format!("http://{http}");
+    }
     Ok(web::Options {
         engine: station.engine.clone(),
         backstage: Arc::new(Storage {
@@ -178,7 +184,8 @@ fn web_options(
         metrics_open: run.config.metrics.open,
         subscriptions: beside.subscriptions.map(|it| Arc::new(Port(it)) as _),
         regulators: run.config.regulators().map_err(Failure::usage)?,
-        console: run.config.console().map_err(Failure::usage)?,
+        identity: identity::provider(&run.config, &console.url)?,
+        console,
     })
 }
 
@@ -215,10 +222,7 @@ fn serve_until_told(
             page,
             subscriptions: subscriptions.clone(),
         };
-        let mut options = web_options(run, station, &witnesses, &found, beside)?;
-        if options.console.url.is_empty() {
-            options.console.url = format!("http://{http}");
-        }
+        let options = web_options(run, station, &witnesses, &found, beside, http)?;
         keep_watch(runtime, station, found)?;
         if run.talks {
             let address = served.as_ref().map(|served| served.address);

@@ -13,7 +13,8 @@ use std::str::FromStr;
 
 use base::{Line, Prose, Timestamp};
 
-use crate::{Link, MailAddress};
+use crate::Link;
+use base::MailAddress;
 
 mod object;
 

@@ -15,15 +15,15 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde::Deserialize;
 
-use crate::exchange::{Answer, Server, Trouble, Unread};
+use exchange::{Answer, Server, Trouble, Unread};
 
 pub mod cloudevents;
 pub mod matrix;
 pub mod slack;
 
-pub use crate::base_url::{BadBaseUrl, BaseUrl};
-pub use crate::exchange::Patience;
-pub use crate::secret::{BadSecret, Secret};
+pub use exchange::Patience;
+pub use exchange::{BadBaseUrl, BaseUrl};
+pub use exchange::{BadSecret, Secret};
 
 /// How much of a server's own words is kept, in bytes.
 const SAID_BYTES_MAX: usize = 300;

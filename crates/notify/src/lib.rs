@@ -10,20 +10,15 @@
 //! goes out is decided elsewhere: this crate reads no record, keeps no state, writes no log, and
 //! reads no secret from a file; its caller does.
 
-mod base_url;
 pub mod calendar;
 pub mod chat;
-mod exchange;
 mod link;
-mod mail;
 pub mod outside;
 pub mod pass;
 pub mod post;
-mod secret;
 pub mod tracker;
 
 pub use link::{BadLink, Link};
-pub use mail::{BadMailAddress, MailAddress};
 
 #[cfg(test)]
 mod tests;

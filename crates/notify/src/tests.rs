@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::{Link, MailAddress};
+use crate::Link;
+use base::MailAddress;
 
 #[test]
 fn links_are_absolute_and_visible_and_hold_no_password() {

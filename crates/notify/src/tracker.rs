@@ -26,16 +26,16 @@ use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use crate::Link;
-use crate::exchange::{Answer, Ask, Server, Trouble, Unread};
+use exchange::{Answer, Ask, Server, Trouble, Unread};
 
 mod github;
 mod jira;
 mod marker;
 mod refusal;
 
-pub use crate::base_url::{BadBaseUrl, BaseUrl};
-pub use crate::exchange::Patience;
-pub use crate::secret::{Auth, BadSecret, Secret};
+pub use exchange::Patience;
+pub use exchange::{Auth, BadSecret, Secret};
+pub use exchange::{BadBaseUrl, BaseUrl};
 pub use github::{BadRepository, Repository};
 pub use jira::{BadProjectKey, ProjectKey};
 pub use marker::{BadMarker, MARKER_BYTES_MAX, Marker};

@@ -14,6 +14,7 @@ mod frame;
 mod incidents;
 mod live;
 mod numbers;
+mod provider;
 mod review;
 mod room;
 mod send;
@@ -121,6 +122,7 @@ pub(crate) fn pages() -> Vec<Page> {
         settings::pages(),
         send::pages(),
         sign_in::pages(),
+        provider::pages(),
         live::pages(),
         assets::pages(),
     ]

@@ -22,6 +22,7 @@ mod dispatch;
 mod events;
 mod files;
 mod health;
+mod identity;
 mod limits;
 mod listen;
 mod metrics;
@@ -48,6 +49,7 @@ pub use backstage::{
 };
 pub use chat::{ChatChannel, ChatRoom, Notes, Outcomes};
 pub use console::Console;
+pub use identity::{Departure, IdentityProvider, NotVouched, Returned, Vouched};
 pub use limits::Limits;
 pub use listen::{CannotServe, Listener, bind_local, serve};
 pub use openapi::document as openapi_document;

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::backstage::{AlertFormats, Backstage};
 use crate::console::Console;
+use crate::identity::IdentityProvider;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::presence::Presence;
@@ -52,6 +53,8 @@ pub struct Options {
     pub regulators: Vec<incident::document::Regulator>,
     /// The pages for people.
     pub console: Console,
+    /// Who says who people are, beside links; none: links alone.
+    pub identity: Option<Arc<dyn IdentityProvider>>,
 }
 
 pub(crate) struct Site {

@@ -1,6 +1,6 @@
 //! A channel as it is configured, and as it is reached.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base::Name;
@@ -12,9 +12,7 @@ use rustls::ClientConfig;
 
 use crate::client::trusted;
 use crate::exit::Failure;
-
-/// The longest file with a secret that is read, in bytes.
-const SECRET_FILE_BYTES_MAX: u64 = 8_192;
+use crate::secret_file;
 
 /// How long the homeserver is asked to wait for something to be said.
 pub(super) const LISTEN: Duration = Duration::from_secs(30);
@@ -101,9 +99,10 @@ impl Channel {
 
 fn line(settings: &Settings, tls: &ClientConfig) -> Result<Line, Failure> {
     let patience = Patience::default();
+    let what = format!("the secret of chat {}", settings.name);
     Ok(match &settings.place {
         Place::Matrix { url, token_file } => {
-            let token: Secret = secret(settings, token_file)?;
+            let token: Secret = secret_file::read(token_file, &what)?;
             let patience = Patience {
                 // It answers after that long where nothing is said.
                 answer: patience.answer + LISTEN,
@@ -113,44 +112,13 @@ fn line(settings: &Settings, tls: &ClientConfig) -> Result<Line, Failure> {
             Line::Matrix(Box::new(homeserver))
         }
         Place::Slack { secret_file } => {
-            let address: BaseUrl = secret(settings, secret_file)?;
+            let address: BaseUrl = secret_file::read(secret_file, &what)?;
             Line::Slack(Box::new(Webhook::new(address, tls, patience)))
         }
         Place::Webhook { url, secret_file } => {
-            let secret: SigningSecret = secret(settings, secret_file)?;
+            let secret: SigningSecret = secret_file::read(secret_file, &what)?;
             let receiver = Receiver::new(url.clone(), secret, tls, patience);
             Line::Events(Box::new(receiver))
         }
     })
-}
-
-/// A secret from its file, which others must not be able to read. What is wrong with it is said
-/// without repeating it.
-fn secret<T: std::str::FromStr<Err: std::fmt::Display>>(
-    settings: &Settings,
-    path: &Path,
-) -> Result<T, Failure> {
-    use std::io::Read as _;
-    use std::os::unix::fs::PermissionsExt as _;
-    let cannot = || {
-        Failure::usage(format!(
-            "chat {}: cannot use the secret in {}",
-            settings.name,
-            path.display()
-        ))
-    };
-    let file = std::fs::File::open(path).map_err(|error| cannot().because(error))?;
-    let mode = file.metadata().map_err(|error| cannot().because(error))?;
-    if mode.permissions().mode() & 0o077 != 0 {
-        return Err(cannot()
-            .because("others can read it")
-            .hint(format!("chmod 600 {}", path.display())));
-    }
-    let mut text = String::new();
-    file.take(SECRET_FILE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(|error| cannot().because(error))?;
-    text.trim()
-        .parse()
-        .map_err(|error: T::Err| cannot().because(error))
 }

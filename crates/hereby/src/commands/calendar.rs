@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use base::MailAddress;
 use base::{IncidentId, Line as Words, PersonName, Timestamp};
-use notify::MailAddress;
 use notify::calendar::{Invitation, Meeting, Method, Party, Uid, render};
 use record::sealed::Sealable;
 use serde::Deserialize;

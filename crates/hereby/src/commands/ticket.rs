@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use base::MailAddress;
 use base::{ActId, IncidentId, Line as Words, Name, Timestamp};
-use notify::MailAddress;
 use notify::tracker::{
-    Auth, BaseUrl, Marker, Outcome, ProjectKey, Reason, Refusal, Repository, Secret, System,
-    TicketDraft, Tracker, open,
+    Auth, BaseUrl, Marker, Outcome, ProjectKey, Reason, Refusal, Repository, System, TicketDraft,
+    Tracker, open,
 };
 use record::command::{LinkTicket, TryTicket};
 use record::sealed::Sealable;
@@ -22,8 +22,9 @@ use super::{Session, wire};
 use crate::client::trusted;
 use crate::exit::{Exit, Failure};
 use crate::place;
+use crate::secret_file;
 
-/// The longest file of trackers that is read, and the longest token.
+/// The longest file of trackers that is read.
 const FILE_BYTES_MAX: u64 = 65_536;
 
 /// `trackers.toml`: where tickets go, one table for each tracker.
@@ -271,7 +272,7 @@ fn tracker(name: &Name, file: Option<PathBuf>, ca_file: Option<&Path>) -> Result
                 Some(base) => url(base)?,
                 None => BaseUrl::github(),
             };
-            let auth = Auth::Bearer(secret(&beside(token_file))?);
+            let auth = Auth::Bearer(secret_file::read(&beside(token_file), "the token")?);
             (System::GitHub { repository }, base, auth)
         }
         Place::Jira {
@@ -289,7 +290,7 @@ fn tracker(name: &Name, file: Option<PathBuf>, ca_file: Option<&Path>) -> Result
                 issue_type: issue_type.clone().unwrap_or_else(task),
                 site: site.as_deref().map(url).transpose()?,
             };
-            let token = secret(&beside(token_file))?;
+            let token = secret_file::read(&beside(token_file), "the token")?;
             let auth = match user {
                 Some(user) => {
                     let user: MailAddress = user.parse().map_err(|error| bad(&error))?;
@@ -301,25 +302,6 @@ fn tracker(name: &Name, file: Option<PathBuf>, ca_file: Option<&Path>) -> Result
         }
     };
     Tracker::new(system, base, auth, &*trusted(ca_file)?).map_err(|error| bad(&error))
-}
-
-/// A token from its file, which others must not be able to read.
-fn secret(path: &Path) -> Result<Secret, Failure> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let cannot = || Failure::usage(format!("cannot use the token in {}", path.display()));
-    let mode = std::fs::metadata(path)
-        .map_err(|error| cannot().because(error))?
-        .permissions()
-        .mode();
-    if mode & 0o077 != 0 {
-        return Err(cannot()
-            .because("others can read it")
-            .hint(format!("chmod 600 {}", path.display())));
-    }
-    read_bounded(path)?
-        .trim()
-        .parse()
-        .map_err(|error| cannot().because(error))
 }
 
 fn read_bounded(path: &Path) -> Result<String, Failure> {

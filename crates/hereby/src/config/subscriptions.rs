@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use base::Line;
-use notify::{Link, MailAddress};
+use base::MailAddress;
+use notify::Link;
 use serde::Deserialize;
 
 /// Where mail is handed in.

@@ -5,17 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base::MailAddress;
 use base::{CommandId, Line, Name, Timestamp};
 use engine::ports::Clock as _;
 use engine::{Engine, Outcome, Request, Transport};
 use futures_util::future::BoxFuture;
 use incident::{COMPONENTS_OF_ONE_MAX, Reason, Refusal, subscriber_name, subscriber_number};
 use language::Language;
-use notify::MailAddress;
 use notify::outside::{HookUrl, Outside, SystemResolver};
 use notify::pass::PassKey;
 use notify::post::{Encryption, MailServer, Pace, Policy, Tally};
@@ -31,6 +30,7 @@ use web::{Asker, Declined, Draft, Purpose, Wish};
 use crate::client::trusted;
 use crate::config::{self, Config};
 use crate::exit::{Exit, Failure};
+use crate::secret_file;
 use crate::station::{Station, SystemClock};
 
 mod book;
@@ -58,9 +58,6 @@ const ASKING_AT_ONCE_MAX: usize = 8;
 /// How long a webhook's server may take to take a connection, and to answer.
 const HOOK_CONNECT_MAX: Duration = Duration::from_secs(10);
 const HOOK_ANSWER_MAX: Duration = Duration::from_secs(15);
-
-/// A password is one short line.
-const PASSWORD_BYTES_MAX: u64 = 1_024;
 
 /// How long a mail server may take to let us in.
 const MAIL_CONNECT_MAX: Duration = Duration::from_secs(30);
@@ -402,7 +399,9 @@ fn hook_policy(settings: &config::Subscriptions, mail: Option<&config::Mail>) ->
 
 fn mail_server(mail: &config::Mail) -> Result<MailServer, Failure> {
     let from = mail.from.parse::<MailAddress>().map_err(Failure::usage)?;
-    let password = mail.password_file.as_deref().map(password).transpose()?;
+    let password = mail.password_file.as_deref();
+    let password = password.map(|path| secret_file::line(path, "the password"));
+    let password = password.transpose()?;
     Ok(MailServer {
         host: mail.server.clone(),
         port: mail.port,
@@ -417,24 +416,6 @@ fn mail_server(mail: &config::Mail) -> Result<MailServer, Failure> {
         connect_max: MAIL_CONNECT_MAX,
         answer_max: Duration::from_secs(u64::from(mail.answer_s)),
     })
-}
-
-/// A password from its file, which others must not be able to read.
-fn password(path: &Path) -> Result<String, Failure> {
-    use std::io::Read as _;
-    use std::os::unix::fs::PermissionsExt as _;
-    let cannot = || Failure::usage(format!("cannot use the password in {}", path.display()));
-    let file = std::fs::File::open(path).map_err(|error| cannot().because(error))?;
-    let mode = file.metadata().map_err(|error| cannot().because(error))?;
-    if mode.permissions().mode() & 0o077 != 0 {
-        return Err(cannot()
-            .because("others can read it")
-            .hint(format!("chmod 600 {}", path.display())));
-    }
-    let mut text = String::new();
-    let read = file.take(PASSWORD_BYTES_MAX).read_to_string(&mut text);
-    read.map_err(|error| cannot().because(error))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// The same, shared: what the server asks.

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{ANSWER_BYTES_MAX, BaseUrl, Patience, Undone, taken};
-use crate::exchange::{Ask, Server};
+use exchange::{Ask, Server};
 
 /// The media type of one event in JSON (CloudEvents JSON format 1.0.2, section 3).
 pub const MEDIA_TYPE: &str = "application/cloudevents+json; charset=utf-8";

@@ -20,8 +20,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{ANSWER_BYTES_MAX, BaseUrl, Fate, Patience, Secret, Undone, cut, taken};
-use crate::exchange::{Ask, Server};
-use crate::secret::Auth;
+use exchange::Auth;
+use exchange::{Ask, Server};
 
 mod read;
 

@@ -12,7 +12,7 @@ use rustls::ClientConfig;
 use serde_json::json;
 
 use super::{ANSWER_BYTES_MAX, BaseUrl, Patience, Undone, cut, taken};
-use crate::exchange::{Ask, Server};
+use exchange::{Ask, Server};
 
 /// The longest text, in bytes. Slack cuts messages at 40,000 characters.
 const TEXT_BYTES_MAX: usize = 30_000;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::cloudevents::{self, SigningSecret};
 use super::matrix::{self, Event, Id, Marked, Notice};
 use super::{BaseUrl, Fate, Patience, Undone, cut, slack};
-use crate::exchange::{Answer, Server};
+use exchange::{Answer, Server};
 
 const HOSTILE: &str =
     "<!channel> <@U024BE7LH> & </b> @room @here [x](https://evil.example/) ![y](z)";
@@ -27,7 +27,7 @@ fn server() -> Server {
         base: "https://hooks.example.org/services/T0/B0/secretpath"
             .parse::<BaseUrl>()
             .unwrap(),
-        auth: Some(crate::secret::Auth::Bearer("tok_SAMPLE".parse().unwrap())),
+        auth: Some(exchange::Auth::Bearer("tok_SAMPLE".parse().unwrap())),
         tls: Arc::new(tls),
         patience: Patience::default(),
     }

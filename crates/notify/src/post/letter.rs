@@ -8,7 +8,8 @@ use base::Timestamp;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 
-use crate::{Link, MailAddress};
+use crate::Link;
+use base::MailAddress;
 
 /// What is written to somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::letter::Message;
-use crate::MailAddress;
+use base::MailAddress;
 
 /// The longest line and the most lines of an answer before TLS begins.
 const PLAIN_BYTES_MAX: u64 = 16 * 1024;

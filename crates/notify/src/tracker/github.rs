@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::{ANSWER_BYTES_MAX, LABEL, Marker, Refusal, Ticket, TicketDraft, Tracker};
 use crate::Link;
-use crate::exchange::{Ask, Server};
+use exchange::{Ask, Server};
 
 /// GitHub ends a request itself after 10 s; the rest is for a database's copies to catch up.
 pub(super) const SETTLE: Duration = Duration::from_secs(30);

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{ANSWER_BYTES_MAX, BaseUrl, LABEL, Marker, Refusal, Ticket, TicketDraft, Tracker};
-use crate::exchange::{Ask, Server};
+use exchange::{Ask, Server};
 
 /// The search index follows within seconds; a request that was given up ends within a minute.
 pub(super) const SETTLE: Duration = Duration::from_secs(120);

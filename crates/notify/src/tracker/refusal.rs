@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{System, Tracker};
-use crate::exchange::Answer;
+use exchange::Answer;
 
 /// How much of a server's own words is kept, in bytes.
 const SAID_BYTES_MAX: usize = 400;

@@ -7,6 +7,9 @@ use hyper::header::{COOKIE, HeaderValue};
 /// The session's. Browsers treat loopback addresses as secure, so it works there without TLS.
 pub(super) const SESSION: &str = "__Host-hereby";
 
+/// What a browser must come back from an identity provider with.
+pub(super) const FLIGHT: &str = "__Host-hereby-away";
+
 /// Which language somebody chose.
 pub(super) const LANGUAGE: &str = "hereby-language";
 
@@ -40,6 +43,21 @@ pub(super) fn session(secret: &str) -> Option<HeaderValue> {
 /// Takes the session's away.
 pub(super) fn no_session() -> HeaderValue {
     HeaderValue::from_static("__Host-hereby=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0")
+}
+
+/// Sets what a browser must come back with. `Lax`: it is sent when the provider leads it back.
+pub(super) fn flight(sealed: &str) -> Option<HeaderValue> {
+    let line = format!("{FLIGHT}={sealed}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600");
+    let mut value = HeaderValue::try_from(line).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Takes that away.
+pub(super) fn no_flight() -> HeaderValue {
+    HeaderValue::from_static(
+        "__Host-hereby-away=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
+    )
 }
 
 /// Keeps what somebody chose; `value` is a word of ours.

@@ -2,7 +2,7 @@
 //! that it is never sent in a URL. Without JavaScript it is pasted.
 
 use askama::Template;
-use base::{CommandId, LoginId, SessionId};
+use base::{CommandId, Line, LoginId, SessionId};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use engine::{Outcome, Request, Transport};
@@ -42,6 +42,8 @@ pub(super) fn pages() -> Vec<Page> {
 struct SignIn {
     frame: Frame,
     next: String,
+    /// What the identity provider is called, and where the way to it begins.
+    provider: Option<(String, String)>,
     wrong: Option<String>,
 }
 
@@ -85,14 +87,21 @@ async fn sign_in(visit: Visit) -> Answer {
     shown(&visit, next, None)
 }
 
-fn shown(visit: &Visit, next: String, wrong: Option<&str>) -> Answer {
+/// The page to sign in on.
+pub(super) fn shown(visit: &Visit, next: String, wrong: Option<&str>) -> Answer {
     let t = visit.words();
     let status = match wrong {
         None => StatusCode::OK,
         Some(_) => StatusCode::FORBIDDEN,
     };
+    let provider = visit.site.options.identity.as_deref().map(|provider| {
+        let way = format!("/sign-in/provider?next={}", escaped(&next));
+        let said = [("name", provider.name().into())];
+        (t.say_with("sign-in-provider", &said), way)
+    });
     let page = SignIn {
         frame: Frame::new(visit, "", t.say("sign-in")),
+        provider,
         next,
         wrong: wrong.map(|key| t.say(key).into_owned()),
     };
@@ -138,6 +147,8 @@ async fn begin(visit: Visit) -> Answer {
 pub(super) enum Who {
     /// A link that was made for them.
     Link(LoginId),
+    /// An identity provider: its issuer.
+    Provider(Line),
 }
 
 /// Begins a session, and answers what its cookie holds.
@@ -159,6 +170,7 @@ pub(super) async fn begun(
     let life_ms = i64::try_from(console.session_ms).unwrap_or(i64::MAX);
     let (login, issuer) = match who {
         Who::Link(login) => (Some(login), None),
+        Who::Provider(issuer) => (None, Some(issuer)),
     };
     let verb = BeginSession {
         expires_at: site.engine().now().plus_ms(life_ms),
@@ -194,7 +206,7 @@ async fn own_deed(site: &Site, id: &str, verb: impl Into<Verb>) -> Result<(), Pr
     }
 }
 
-fn signed_in(next: &str, secret: &str) -> Answer {
+pub(super) fn signed_in(next: &str, secret: &str) -> Answer {
     let mut response = frame::see_other(next)?;
     if let Some(cookie) = cookie::session(secret) {
         response.headers_mut().insert(SET_COOKIE, cookie);

@@ -194,6 +194,7 @@ fn options(engine: &Arc<Engine>, memory: &Arc<Memory>, clock: &Arc<MovedClock>) 
         subscriptions: None,
         regulators: Vec::new(),
         console: web::Console::default(),
+        identity: None,
     }
 }
 

@@ -59,6 +59,12 @@ sign-in-code = Code oder der ganze Link
 sign-in-hint = Mit JavaScript meldet der Link von selbst an. Ohne JavaScript: hier einfügen.
 sign-in-no-code = Das ist kein Code. Er beginnt mit hbl_ und steht im Link hinter dem #.
 sign-in-used = Dieser Link ist verbraucht oder abgelaufen. Es braucht einen neuen.
+sign-in-provider = Mit { $name } anmelden
+sign-in-link = Oder mit einem Link
+sign-in-provider-silent = Der Identitätsanbieter antwortet nicht. Ein Link geht ohne ihn: Fragen Sie jemanden auf der Maschine, auf der hereby läuft.
+sign-in-provider-refused = Der Identitätsanbieter hat Sie nicht eingelassen. Nichts ist geschehen.
+sign-in-provider-wrong = Was vom Identitätsanbieter zurückkam, gehört zu keiner Anmeldung dieses Browsers oder kam zu spät. Bitte von vorn.
+sign-in-provider-nameless = Der Identitätsanbieter kennt Sie, aber hereby hat niemanden dieses Namens. Ein Admin fügt Sie hinzu: hereby person add.
 
 ## What went wrong
 problem-not-found = Das gibt es nicht

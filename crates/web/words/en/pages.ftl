@@ -59,6 +59,12 @@ sign-in-code = Code, or the whole link
 sign-in-hint = With JavaScript the link signs you in by itself. Without it, paste it here.
 sign-in-no-code = This is no code. It begins with hbl_ and stands behind the # of the link.
 sign-in-used = This link was used, or has expired. Ask for another one.
+sign-in-provider = Sign in with { $name }
+sign-in-link = Or with a link
+sign-in-provider-silent = The identity provider does not answer. A link works without it: ask somebody on the machine that hereby runs on.
+sign-in-provider-refused = The identity provider did not let you in. Nothing was done.
+sign-in-provider-wrong = What came back from the identity provider belongs to no sign-in of this browser, or came too late. Begin again.
+sign-in-provider-nameless = The identity provider knows you, but hereby has nobody of that name. An admin adds you: hereby person add.
 
 ## What went wrong
 problem-not-found = There is no such thing

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::MailAddress;
 use engine::ports::Clock as _;
-use notify::MailAddress;
 use notify::outside::{Answered, HookUrl, Signed};
 use notify::post::{Message, Said};
 use serde_json::{Value as Json, json};

@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
+use base::MailAddress;
 use base::{ActId, IncidentId, Name, Timestamp};
 use language::{Language, Value, Words};
+use notify::Link;
 use notify::outside::{HookSecret, HookUrl, Signed};
 use notify::pass::PassKey;
 use notify::post::{Letter, Letters, Message, Parcel};
-use notify::{Link, MailAddress};
 use record::kinds::incident::Status;
 use record::kinds::subscriber::Channel;
 use serde::{Deserialize, Serialize};

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
 
-use crate::MailAddress;
+use base::MailAddress;
 
 /// The longest token, in bytes. Those that are signed documents have a thousand or two.
 const SECRET_BYTES_MAX: usize = 4_096;
@@ -22,6 +22,13 @@ pub struct Secret(Box<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a token is one word of 1 to 4096 visible ASCII characters")]
 pub struct BadSecret;
+
+impl Secret {
+    /// The token itself, for whoever sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
 
 /// How to show who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +45,8 @@ pub enum Auth {
 }
 
 impl Auth {
-    pub(crate) fn header(&self) -> HeaderValue {
+    /// The header, which no log shows.
+    pub fn header(&self) -> HeaderValue {
         let text = match self {
             Auth::Bearer(token) => format!("Bearer {}", token.0),
             Auth::Basic { user, token } => format!("Basic {}", basic(user, token)),
@@ -50,7 +58,7 @@ impl Auth {
     }
 
     /// What must not be in any text that goes to people, in every form it is sent in.
-    pub(crate) fn unspeakable(&self) -> Vec<String> {
+    pub fn unspeakable(&self) -> Vec<String> {
         match self {
             Auth::Bearer(token) => vec![token.0.to_string()],
             Auth::Basic { user, token } => vec![basic(user, token), token.0.to_string()],

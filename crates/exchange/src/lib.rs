@@ -1,8 +1,12 @@
-//! One request and its answer, within limits.
+//! One request to somebody else's server and its answer, within limits; where that server is
+//! ([`BaseUrl`]), and how to show who asks ([`Auth`]).
 //!
 //! A connection for each request, HTTP/1.1, no proxies, no cookies, no redirects followed, nothing
-//! tried again. What an answer means is decided elsewhere; this file knows one thing that nobody
+//! tried again. What an answer means is decided elsewhere; this crate knows one thing that nobody
 //! can know later: whether the request may have arrived.
+
+mod base_url;
+mod secret;
 
 use std::fmt;
 use std::io;
@@ -13,7 +17,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -23,8 +27,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use crate::base_url::BaseUrl;
-use crate::secret::Auth;
+pub use base_url::{BadBaseUrl, BaseUrl};
+pub use secret::{Auth, BadSecret, Secret};
 
 /// The longest head of an answer, in bytes. GitHub's has about two thousand.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -52,42 +56,50 @@ impl Default for Patience {
 }
 
 /// A server, and how to ask it.
-pub(crate) struct Server {
-    pub(crate) base: BaseUrl,
-    pub(crate) auth: Option<Auth>,
-    pub(crate) tls: Arc<ClientConfig>,
-    pub(crate) patience: Patience,
+pub struct Server {
+    /// Where it is.
+    pub base: BaseUrl,
+    /// How to show who asks.
+    pub auth: Option<Auth>,
+    /// Which certificates are trusted.
+    pub tls: Arc<ClientConfig>,
+    /// How long things may take.
+    pub patience: Patience,
 }
 
 /// A request.
 #[derive(Default)]
-pub(crate) struct Ask {
-    pub(crate) method: Method,
+pub struct Ask {
+    /// What is asked.
+    pub method: Method,
     /// Absolute path and query, percent-encoded.
-    pub(crate) path: String,
-    pub(crate) headers: &'static [(&'static str, &'static str)],
+    pub path: String,
+    /// Headers of every such request.
+    pub headers: &'static [(&'static str, &'static str)],
     /// Further headers, made for this request.
-    pub(crate) more: Vec<(&'static str, String)>,
+    pub more: Vec<(&'static str, String)>,
     /// JSON, of whatever media type.
-    pub(crate) body: Option<Vec<u8>>,
+    pub body: Option<Vec<u8>>,
     /// The body's media type; empty: `application/json`.
-    pub(crate) media_type: &'static str,
+    pub media_type: &'static str,
     /// The longest answer that is read, in bytes.
-    pub(crate) answer_bytes_max: usize,
+    pub answer_bytes_max: usize,
 }
 
 /// An answer whose head was read.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
+pub struct Answer {
+    /// How it went, by the server's own word.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
     /// Or why the rest of it was not read.
-    pub(crate) body: Result<Bytes, Unread>,
+    pub body: Result<Bytes, Unread>,
 }
 
 /// Why an answer was not read to its end.
 #[derive(Debug)]
-pub(crate) enum Unread {
+pub enum Unread {
     /// It is longer than this many bytes.
     TooLong(usize),
     /// It broke off, or took too long.
@@ -105,7 +117,7 @@ impl fmt::Display for Unread {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub enum Trouble {
     /// Nothing of the request was sent.
     Unsent(String),
     /// The request may have arrived.
@@ -114,17 +126,41 @@ pub(crate) enum Trouble {
 
 impl Server {
     /// What must not be in any text that goes to people.
-    pub(crate) fn unspeakable(&self) -> Vec<String> {
+    pub fn unspeakable(&self) -> Vec<String> {
         let auth = self.auth.as_ref();
         auth.map(Auth::unspeakable).unwrap_or_default()
     }
 
     /// Sends a request, once.
-    pub(crate) async fn ask(&self, ask: Ask) -> Result<Answer, Trouble> {
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub async fn ask(&self, ask: Ask) -> Result<Answer, Trouble> {
         let bytes_max = ask.answer_bytes_max;
         let request = self
             .request(ask)
             .map_err(|error| Trouble::Unsent(error.to_string()))?;
+        self.send(request, bytes_max).await
+    }
+
+    /// Sends a request that somebody else made, once; its URI is an absolute path with its query.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        answer_bytes_max: usize,
+    ) -> Result<Answer, Trouble> {
+        let bytes_max = answer_bytes_max;
+        let cannot = |error: &dyn fmt::Display| Trouble::Unsent(error.to_string());
+        let host = HeaderValue::try_from(self.base.authority()).map_err(|error| cannot(&error))?;
+        let headers = request.headers_mut();
+        headers.insert(header::HOST, host);
+        headers.insert(
+            header::USER_AGENT,
+            HeaderValue::from_static(concat!("hereby/", env!("CARGO_PKG_VERSION"))),
+        );
         let stream = self.connect().await.map_err(Trouble::Unsent)?;
         let deadline = Instant::now() + self.patience.answer;
         let slow = || {
@@ -163,11 +199,6 @@ impl Server {
         let mut request = Request::builder()
             .method(ask.method)
             .uri(ask.path)
-            .header(header::HOST, self.base.authority())
-            .header(
-                header::USER_AGENT,
-                concat!("hereby/", env!("CARGO_PKG_VERSION")),
-            )
             // A ticket opened a moment ago is what is looked for.
             .header(header::CACHE_CONTROL, "no-cache");
         if let Some(auth) = &self.auth {

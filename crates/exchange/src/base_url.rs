@@ -54,22 +54,23 @@ impl BaseUrl {
         &self.host
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// The port, the scheme's own where none is written.
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// The name that the host's certificate must have; none without TLS.
-    pub(crate) fn tls_name(&self) -> Option<&ServerName<'static>> {
+    pub fn tls_name(&self) -> Option<&ServerName<'static>> {
         self.tls.as_ref()
     }
 
     /// The path of something below this URL; `rest` begins with a slash.
-    pub(crate) fn path_of(&self, rest: &str) -> String {
+    pub fn path_of(&self, rest: &str) -> String {
         format!("{}{rest}", self.path)
     }
 
     /// The path of this URL itself.
-    pub(crate) fn whole_path(&self) -> String {
+    pub fn whole_path(&self) -> String {
         match &*self.path {
             "" => "/".to_owned(),
             path => path.to_owned(),
@@ -77,7 +78,7 @@ impl BaseUrl {
     }
 
     /// What goes into the `Host` header: the port is left out when it is the scheme's own.
-    pub(crate) fn authority(&self) -> String {
+    pub fn authority(&self) -> String {
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)
         } else {
@@ -92,7 +93,7 @@ impl BaseUrl {
     }
 
     /// Path and query of a URL that the server itself gave, if it leads to this same server.
-    pub(crate) fn path_here(&self, url: &str) -> Option<String> {
+    pub fn path_here(&self, url: &str) -> Option<String> {
         let uri: Uri = url.parse().ok()?;
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let (usual, authority) = (if self.tls.is_some() { 443 } else { 80 }, uri.authority()?);
