@@ -175,6 +175,7 @@ fn made(
     }
     let part = timeline::page(&indexes, before);
     let acts = acts_at(site, part.indexes, sight.open)?;
+    let (timeline, older) = timeline::told_all(t, &acts, part.older, now);
     let me = visit.person().map(ToString::to_string).unwrap_or_default();
     let row = row(site, t, &read.summary, sight.open, now)?;
     let summary = &read.summary;
@@ -198,8 +199,8 @@ fn made(
         impact: impact(t, summary),
         badge: badge::badge(site, t, indexes.last().copied().unwrap_or(0), now),
         dependencies: dependencies(t, &acts),
-        timeline: timeline::told_all(t, &acts, now),
-        older: part.older,
+        timeline,
+        older,
         in_past: before.is_some(),
         redacted: summary.redacted,
         known_people: read.people,

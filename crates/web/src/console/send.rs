@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use base::{CommandId, Prose};
+use base::{CommandId, IncidentId, Prose};
 use engine::{Outcome, Receipt, Request, Transport};
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
@@ -109,7 +109,7 @@ fn shown(
     let page = FormPage {
         says: t.say(&format!("{key}-says")).into_owned(),
         id: id.unwrap_or_else(|| format!("console/{}", visit.nonce)),
-        back: own_path(sent.get("back")).to_owned(),
+        back: back(sent),
         why: sent.get("why").cloned().unwrap_or_default(),
         elsewhere: engine::beyond_sessions(verb),
         grave: GRAVE.contains(&verb),
@@ -205,6 +205,16 @@ pub(super) async fn happens(visit: &Visit, id: &str, verb: Verb) -> Result<Vec<R
     }
 }
 
+/// Where a form leads back to: where it was come from, else the incident that it is about.
+fn back(sent: &BTreeMap<String, String>) -> String {
+    let incident = sent.get("a.incident");
+    let incident: Option<IncidentId> = incident.and_then(|id| id.parse().ok());
+    match (sent.get("back"), incident) {
+        (None, Some(id)) => format!("/incidents/{id}"),
+        (path, _) => own_path(path).to_owned(),
+    }
+}
+
 /// Back to where the form was, or to what came of it.
 pub(super) fn done(visit: &Visit, receipts: &[Receipt]) -> Answer {
     let Some(receipt) = receipts.last() else {
@@ -229,7 +239,7 @@ pub(super) fn done(visit: &Visit, receipts: &[Receipt]) -> Answer {
 #[template(path = "attach.html")]
 struct AttachPage {
     frame: Frame,
-    incident: base::IncidentId,
+    incident: IncidentId,
     id: String,
     source: String,
 }

@@ -254,30 +254,36 @@ fn a_page_of_an_incident_is_small_however_long_it_is() {
             &json!({"incident": "INC-1", "text": text}),
         );
     }
+    for n in 0..25 {
+        let task = json!({"incident": "INC-1", "text": format!("task {n} of a long night")});
+        world.done("incident.open_task", &format!("t/{n}"), &task);
+    }
+    for n in 300..310 {
+        let text = format!("note {n}: {}", "long ".repeat(200));
+        let note = json!({"incident": "INC-1", "text": text});
+        world.done("incident.note", &format!("n/{n}"), &note);
+    }
     let cookie = signed_in(&world, "sam", 13);
     let text = page(&world, "/incidents/INC-1", Some(&cookie))
         .expect(200)
         .text();
-    let mut all = text.len();
-    for part in text.split('"').filter(|it| it.starts_with("/assets/")) {
-        all += page(&world, part, None).expect(200).body.len();
+    let assets = text.split('"').filter(|it| it.starts_with("/assets/"));
+    let assets: std::collections::BTreeSet<&str> = assets.collect();
+    let assets = assets.into_iter().map(|it| page(&world, it, None));
+    let all = text.len() + assets.map(|it| it.expect(200).body.len()).sum::<usize>();
+    assert!(all <= 50_000, "{all} bytes with everything");
+    assert!(text.contains("note 309"), "the newest is there");
+    assert!(!text.contains("note 300"), "long ones leave room for fewer");
+
+    // Page by page nothing is left out.
+    let (mut shown, mut at) = (text.clone(), text);
+    while let Some((_, rest)) = at.split_once("href=\"?before=") {
+        let (older, _) = rest.split_once('"').unwrap();
+        let path = format!("/incidents/INC-1?before={older}");
+        at = page(&world, &path, Some(&cookie)).expect(200).text();
+        shown.push_str(&at);
     }
-    assert!(all <= 50 << 10, "{all} bytes with everything");
-    assert!(text.contains("note 299"), "the newest is there");
-    let older = text
-        .split("?before=")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap();
-    let before = page(
-        &world,
-        &format!("/incidents/INC-1?before={older}"),
-        Some(&cookie),
-    );
-    assert!(
-        before.expect(200).text().contains("note 274"),
-        "older ones are a page away"
-    );
+    for n in 0..310 {
+        assert!(shown.contains(&format!("note {n}:")), "note {n}");
+    }
 }

@@ -13,6 +13,10 @@ use crate::site::Site;
 /// Acts on a page.
 const PAGE: usize = 25;
 
+/// Characters of text on a page: long texts leave room for fewer acts, but for some always.
+const TEXT_MAX: usize = 5_000;
+const ACTS_MIN: usize = 8;
+
 /// The most acts of one incident whose places are looked up; more are on the record, in the explorer.
 pub(super) const INDEXES_MAX: usize = 200_000;
 
@@ -56,8 +60,22 @@ pub(crate) fn acts_at(
         .collect()
 }
 
-/// The acts in words, newest first.
-pub(super) fn told_all(t: &Words, acts: &[(u64, Act)], now: Timestamp) -> Vec<Told> {
-    let acts = acts.iter().rev();
-    acts.map(|(index, act)| told(t, *index, act, now)).collect()
+/// The acts in words, newest first, as many as a page holds; and before which index older ones are.
+pub(super) fn told_all(
+    t: &Words,
+    acts: &[(u64, Act)],
+    older: Option<u64>,
+    now: Timestamp,
+) -> (Vec<Told>, Option<u64>) {
+    let (mut all, mut text) = (Vec::with_capacity(acts.len()), 0);
+    for (index, act) in acts.iter().rev() {
+        let told = told(t, *index, act, now);
+        text += told.text.chars().count() + told.why.chars().count();
+        if text > TEXT_MAX && all.len() >= ACTS_MIN {
+            let oldest = all.last().map(|told: &Told| told.index);
+            return (all, oldest);
+        }
+        all.push(told);
+    }
+    (all, older)
 }
