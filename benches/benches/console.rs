@@ -8,6 +8,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use benches::browser::Browser;
 use benches::rig::{Failed, failed};
 use benches::scratch::scratch;
 use benches::server::{self, Connection, Server};
@@ -18,6 +19,9 @@ const ACTS: usize = 10_000;
 
 /// Pages asked for in a round.
 const PAGES: usize = 300;
+
+/// Pages that Chromium paints in a round.
+const PAINTS: usize = 21;
 
 /// Acts that are waited for on another screen in a round.
 const SEEN: usize = 100;
@@ -35,11 +39,15 @@ fn main() -> Result<(), Failed> {
     let server = Server::start(&program, &data)?;
     let cookie = sign_in(&program, &data, &server, "sample")?;
     fill(&mut server.local()?)?;
-    let (mut times, mut seen) = (Vec::new(), Vec::new());
+    let browser = Browser::signed_in(&link(&program, &data, "sample")?)?;
+    let page = format!("http://{}/incidents/INC-1", server.address());
+    let (mut times, mut seen, mut painted) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds() {
         times.push(pages(&server, &cookie)?);
         seen.push(other_screen(&server, &cookie, round)?);
+        painted.push(first_paint(&browser, &page)?);
     }
+    drop(browser);
     let bytes = weight(&server, &cookie)?;
     say(&format!(
         "an incident of {ACTS} acts, with a session, over loopback"
@@ -55,6 +63,12 @@ fn main() -> Result<(), Failed> {
         "ms",
         &times,
         Goal::AtMost(50.0),
+    );
+    report(
+        "console: the page's first paint in Chromium (median of 21)",
+        "ms",
+        &painted,
+        Goal::AtMost(300.0),
     );
     report(
         "console: p99 from an act to the page on another screen",
@@ -77,14 +91,28 @@ fn main() -> Result<(), Failed> {
     server.stop()
 }
 
-/// Signs in as a browser does; the cookie.
-fn sign_in(program: &Path, data: &Path, server: &Server, person: &str) -> Result<String, Failed> {
+/// The middle of the times until something of the page is painted.
+fn first_paint(browser: &Browser, page: &str) -> Result<f64, Failed> {
+    let mut took = Vec::with_capacity(PAINTS);
+    for _ in 0..PAINTS {
+        took.push(Duration::from_secs_f64(browser.first_paint_ms(page)? / 1e3));
+    }
+    Ok(quantile(&mut took, 0.5).as_secs_f64() * 1e3)
+}
+
+/// A link to sign in with.
+fn link(program: &Path, data: &Path, person: &str) -> Result<String, Failed> {
     let output = Command::new(program)
         .args(["login", "--for", person, "--data-dir"])
         .arg(data)
         .output()
         .map_err(failed("run hereby"))?;
-    let link = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Signs in as a browser does; the cookie.
+fn sign_in(program: &Path, data: &Path, server: &Server, person: &str) -> Result<String, Failed> {
+    let link = link(program, data, person)?;
     let code = link.trim().rsplit('#').next().unwrap_or_default();
     let body = format!("code={code}");
     let mut stream = TcpStream::connect(server.address()).map_err(failed("connect"))?;

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+pub mod browser;
 pub mod generated;
 pub mod load;
 pub mod postgres;
