@@ -89,6 +89,16 @@ pub enum Room {
 }
 
 impl Room {
+    /// How far it is, in a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Room::Asked { .. } => "asked",
+            Room::Linked { .. } => "linked",
+            Room::Closed { .. } => "closed",
+            Room::Unlinked => "unlinked",
+        }
+    }
+
     /// What the channel calls it, once it is there and until it is gone.
     pub fn room(&self) -> Option<&Line> {
         match self {

@@ -3,7 +3,9 @@
 
 mod work;
 
-use base::{ActId, Name, PersonName, ServiceName, SessionId, TeamName, Timestamp, TokenId};
+use base::{
+    ActId, IncidentId, Name, PersonName, ServiceName, SessionId, TeamName, Timestamp, TokenId,
+};
 use engine::{Key, Session, Token};
 use incident::{Alert, Heartbeat, Incident, Maintenance, Person, Service, Silence, Summary, Team};
 use record::act::{Act, Subject};
@@ -104,6 +106,16 @@ pub(crate) fn incident(site: &Site, incident: &Incident, open: bool) -> Result<V
         fields.insert("review".to_owned(), work::review(&incident.review));
     }
     Ok(value)
+}
+
+/// The rooms of an incident in channels.
+pub(crate) fn rooms(state: &incident::State, id: IncidentId) -> Vec<Value> {
+    let rooms = state.rooms.0.get(&id).into_iter().flatten();
+    rooms
+        .map(|(channel, room)| {
+            json!({"channel": channel, "state": room.word(), "room": room.room()})
+        })
+        .collect()
 }
 
 /// An alert.

@@ -77,6 +77,17 @@ pub(super) struct Incident {
     /// How it relates to others.
     #[serde(default)]
     pub(super) relations: Vec<Related>,
+    /// Its rooms in channels.
+    #[serde(default)]
+    pub(super) rooms: Vec<Room>,
+}
+
+/// An incident's room in a channel.
+#[derive(Debug, Deserialize)]
+pub(super) struct Room {
+    pub(super) channel: String,
+    pub(super) state: String,
+    pub(super) room: Option<String>,
 }
 
 /// How an incident relates to another one.

@@ -38,6 +38,7 @@ mod challenge;
 mod letters;
 mod limits;
 mod notices;
+mod onward;
 
 use book::Book;
 use letters::House;

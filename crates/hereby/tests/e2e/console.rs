@@ -4,7 +4,6 @@
 //!
 //! `HEREBY_PICTURES=DIR` keeps a picture of every page (`./dev pictures`).
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fantoccini::Locator;
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::browser::{Browser, Like, drive};
 use crate::harness::{Place, Server, http};
+use crate::looks::Looks;
 
 /// A place with people, a service and an incident that has a bit of everything.
 fn furnished() -> (Place, Server) {
@@ -144,78 +144,20 @@ const PAGES: &[(&str, &str)] = &[
     ("nothing", "/incidents/INC-999"),
 ];
 
-fn axe() -> String {
-    let path = std::env::var_os("HEREBY_AXE").map_or_else(
-        || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../axe/axe.min.js"),
-        PathBuf::from,
-    );
-    std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}: ./dev test fetches axe-core", path.display()))
-}
-
-/// What axe-core finds on the page that is open.
-async fn violations(browser: &Browser, axe: &str) -> Vec<String> {
-    browser.run(axe).await.unwrap();
-    let script = "const done = arguments[arguments.length - 1];
-        axe.run(document, {iframes: false}).then(
-          (found) => done(found.violations.map((it) => it.id + ': ' + it.help + ': ' +
-            it.nodes.slice(0, 3).map((node) => node.html.slice(0, 200) + ' ' + (node.any[0]?.message ?? '')).join(' | '))),
-          (error) => done(['axe failed: ' + error]))";
-    let found = browser.client.execute_async(script, vec![]).await.unwrap();
-    let found = found.as_array().cloned().unwrap_or_default();
-    found
-        .iter()
-        .map(|it| it.as_str().unwrap_or_default().to_owned())
-        .collect()
-}
-
 #[test]
 fn axe_finds_nothing_on_any_page_light_or_dark_wide_or_narrow() {
     let (place, server) = furnished();
-    let axe = axe();
-    let pictures = std::env::var_os("HEREBY_PICTURES").map(PathBuf::from);
+    let mut looks = Looks::new();
     drive(async {
         let browser = Browser::open(Like::default()).await;
-        let mut wrong: Vec<String> = Vec::new();
-        let mut look = async |name: &str, browser: &Browser| {
-            for (dark, width) in [(false, 1280), (true, 1280), (false, 320), (true, 320)] {
-                browser
-                    .is_like(Like {
-                        dark,
-                        width,
-                        ..Like::default()
-                    })
-                    .await;
-                let theme = if dark { "dark" } else { "light" };
-                for it in violations(browser, &axe).await {
-                    wrong.push(format!("{name} {theme} {width}: {it}"));
-                }
-                let wide = browser
-                    .run("return document.documentElement.scrollWidth")
-                    .await;
-                if wide.unwrap().as_u64().unwrap_or(0) > u64::from(width) {
-                    wrong.push(format!("{name} {theme} {width}: the page scrolls sideways"));
-                }
-                let text = browser.text().await;
-                if text.contains("{$") {
-                    wrong.push(format!("{name}: a message lacks a value: {text}"));
-                }
-                if let Some(dir) = &pictures {
-                    std::fs::create_dir_all(dir).unwrap();
-                    browser
-                        .picture(&dir.join(format!("{name}-{theme}-{width}.png")))
-                        .await;
-                }
-            }
-        };
         browser.goes(&server, "/sign-in").await;
-        look("sign-in", &browser).await;
+        looks.at("sign-in", &browser).await;
         browser.sign_in(&place, &server, "sam").await;
         for (name, path) in PAGES {
             browser.goes(&server, path).await;
-            look(name, &browser).await;
+            looks.at(name, &browser).await;
         }
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        looks.are_right();
     });
 }
 

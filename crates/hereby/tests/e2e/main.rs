@@ -24,6 +24,7 @@ mod forge;
 mod go_verifier;
 mod harness;
 mod kill;
+mod looks;
 mod oidc;
 mod page;
 mod review;

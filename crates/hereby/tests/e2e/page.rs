@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use super::browser::{Browser, Like, drive};
 use super::harness::{HEREBY, PATIENCE, Place, eventually, http};
+use super::looks::Looks;
 
 const HEADLINE: &str = "Some payments fail";
 const SECRET: &str = "root shell on db-7";
@@ -30,6 +32,90 @@ fn holds(directory: &Path, path: &str, text: &str) -> bool {
 
 fn vkey(place: &Place) -> String {
     place.ok(&["page", "key"]).trim().to_owned()
+}
+
+#[test]
+fn axe_finds_nothing_on_the_public_page() {
+    let (place, one, _) = place();
+    let server = place.serve();
+    tell(&place);
+    place.ok(&["component", "add", "search", "Search"]);
+    place.ok(&["declare", "search is slow", "--severity", "3"]);
+    for text in ["Searches take long.", "They are fast again."] {
+        place.ok(&[
+            "update",
+            "INC-2",
+            "--to",
+            "public",
+            "--headline",
+            "Search is slow",
+            "--impact",
+            "minor",
+            "--component",
+            "search=operational",
+            text,
+        ]);
+    }
+    place.ok(&["resolve", "INC-2", "They are fast again."]);
+    place.ok(&["service", "add", "db"]);
+    place.ok(&[
+        "maintenance",
+        "schedule",
+        "db",
+        "swap the disk",
+        "--from",
+        "in 2d",
+        "--for",
+        "1h",
+        "--headline",
+        "We exchange a disk",
+        "--text",
+        "You can search and not index.",
+        "--component",
+        "search",
+    ]);
+    eventually("all of it is there", || {
+        holds(&one, "index.html", HEADLINE) && holds(&one, "index.html", "We exchange a disk")
+    });
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let mut site = Command::new(HEREBY)
+        .args(["page", "serve", "--listen", &address, "--dir"])
+        .arg(&one)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("it is served", || {
+        http(&address, "GET", "/", None, &[], "").is_ok_and(|it| it.0 == 200)
+    });
+    let mut pages = vec![
+        ("public".to_owned(), "/".to_owned()),
+        ("public-de".into(), "/de/".into()),
+    ];
+    let all = std::fs::read_to_string(one.join("files.txt")).unwrap();
+    for path in all.lines().map(|line| line.split("  ").nth(1).unwrap()) {
+        if path.ends_with(".html") && !path.starts_with("de/") && path != "index.html" {
+            let name = path.trim_end_matches(".html").replace('/', "-");
+            pages.push((format!("public-{name}"), format!("/{path}")));
+        }
+    }
+    assert!(pages.len() >= 5, "{pages:?}");
+    let mut looks = Looks::new();
+    drive(async {
+        let browser = Browser::open(Like::default()).await;
+        for (name, path) in &pages {
+            let url = format!("http://{address}{path}");
+            browser.client.goto(&url).await.unwrap();
+            looks.at(name, &browser).await;
+        }
+    });
+    site.kill().unwrap();
+    site.wait().unwrap();
+    server.stop();
+    looks.are_right();
 }
 
 /// The only incident page in a directory.

@@ -160,11 +160,15 @@ fn header(head: &str, name: &str) -> String {
 }
 
 fn configure(place: &Place, receiver: &Receiver, allow_private: bool) {
+    configure_with(place, receiver, allow_private, "ask");
+}
+
+fn configure_with(place: &Place, receiver: &Receiver, allow_private: bool, send: &str) {
     let ca = place.dir.path().join("hooks.pem");
     std::fs::write(&ca, &receiver.pem).unwrap();
     place.configure(&format!(
         "[subscriptions]\nurl = \"https://status.example.org\"\ntitle = \"Sample status\"\n\
-         allow_private = {allow_private}\nca_file = {ca:?}\n\
+         allow_private = {allow_private}\nca_file = {ca:?}\nsend = {send:?}\n\
          [mail]\nserver = \"127.0.0.1\"\nport = 9\nencryption = \"none\"\n\
          from = \"status@example.org\"\nretry_s = 1\ntries_max = 2\ngive_up_s = 2\n"
     ));
@@ -330,4 +334,37 @@ fn a_webhook_that_leads_inside_is_refused_and_counted() {
     let shown = place.json(&["notice", "show", "ntc-1"]);
     assert_eq!(shown["reasons"], json!({"failed: private_address": 1}));
     assert!(receiver.came.lock().unwrap().is_empty());
+}
+
+#[test]
+fn what_nobody_could_send_when_it_was_said_is_sent_once_by_the_next_start() {
+    let (place, receiver) = (Place::new(), Receiver::new());
+    configure_with(&place, &receiver, true, "always");
+    let server = place.serve();
+    let url = receiver.url("/takes");
+    place.ok(&["subscriber", "add", &url, "--confirmed", "-m", "ours"]);
+    place.ok(&["declare", "db1 does not answer", "--severity", "2"]);
+    place.ok(&["update", "1", "Payments fail.", "--to", "public"]);
+    assert_eq!(delivered(&place, "ntc-1")["done"], 1);
+    assert_eq!(server.stop(), 0);
+
+    // As if it had died between an update and its sending: there is nobody who would send it.
+    place.configure("");
+    let server = place.serve();
+    place.ok(&["update", "1", "We know why.", "--to", "public"]);
+    assert_eq!(server.stop(), 0);
+
+    configure_with(&place, &receiver, true, "always");
+    let server = place.serve();
+    assert_eq!(delivered(&place, "ntc-2")["done"], 1);
+    assert_eq!(server.stop(), 0);
+    // Looked through again from the beginning, nothing is sent a second time.
+    std::fs::write(place.data().join("notices/.upto"), "0\n").unwrap();
+    let server = place.serve();
+    place.ok(&["update", "1", "It is mended.", "--to", "public"]);
+    assert_eq!(delivered(&place, "ntc-3")["done"], 1);
+    let notices = place.json(&["notices"]);
+    assert_eq!(notices["items"].as_array().unwrap().len(), 3, "{notices}");
+    assert_eq!(server.stop(), 0);
+    assert_eq!(receiver.events().len(), 3);
 }

@@ -9,7 +9,7 @@ mod timeline;
 mod work;
 
 use askama::Template;
-use base::{IncidentId, Timestamp};
+use base::{IncidentId, Name, Timestamp};
 use incident::{Alert, Followup, Incident, Summary};
 use language::Words;
 use record::act::{Act, Subject};
@@ -19,6 +19,7 @@ use serde_json::Value as Json;
 
 use super::frame::{self, Choice, Frame};
 use super::incidents::{Row, row};
+use super::sign_in::in_query;
 use super::told::Told;
 use super::visit::Visit;
 use super::words::{Moment, duration, moment, word, words};
@@ -101,12 +102,22 @@ struct Room {
     in_past: bool,
     badge: badge::Badge,
     redacted: bool,
+    rooms: Vec<RoomElsewhere>,
     known_people: Vec<String>,
     dependencies: Vec<String>,
 }
 
+/// Its room in a channel.
+struct RoomElsewhere {
+    channel: String,
+    says: String,
+    /// Where a browser finds it.
+    link: Option<String>,
+}
+
 /// What is read of an incident before its page is written.
 struct Read {
+    rooms: Vec<(Name, incident::Room)>,
     whole: Option<Incident>,
     summary: Summary,
     alerts: Vec<Alert>,
@@ -143,7 +154,11 @@ fn read(site: &Site, id: IncidentId) -> Result<Read, Problem> {
         alerts.sort_by_key(|alert| std::cmp::Reverse((alert.is_firing(), alert.fired_at)));
         let followups = state.followups.get(&id).into_iter().flatten();
         let people = state.directory.people.keys().take(PEOPLE_MAX);
+        let rooms = state.rooms.0.get(&id).into_iter().flatten();
         Some(Read {
+            rooms: rooms
+                .map(|(channel, room)| (channel.clone(), room.clone()))
+                .collect(),
             whole: state.incidents.get(&id).cloned(),
             summary,
             alerts,
@@ -203,10 +218,29 @@ fn made(
         older,
         in_past: before.is_some(),
         redacted: summary.redacted,
+        rooms: rooms(t, &read.rooms),
         known_people: read.people,
         row,
         me,
     })
+}
+
+fn rooms(t: &Words, rooms: &[(Name, incident::Room)]) -> Vec<RoomElsewhere> {
+    let shown = rooms.iter().map(|(channel, room)| {
+        let name = room.room().map(ToString::to_string);
+        RoomElsewhere {
+            channel: channel.to_string(),
+            says: match (&name, room) {
+                (Some(name), incident::Room::Linked { .. }) => name.clone(),
+                _ => t.say(&format!("chat-{}", room.word())).into_owned(),
+            },
+            // A Matrix room's permanent link (Matrix specification, appendices, matrix.to).
+            link: name
+                .filter(|name| name.starts_with('!'))
+                .map(|name| format!("https://matrix.to/#/{}", in_query(&name))),
+        }
+    });
+    shown.collect()
 }
 
 fn steps(t: &Words, present: Status) -> Vec<Choice> {

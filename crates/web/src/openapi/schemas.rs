@@ -210,6 +210,15 @@ fn record() -> Value {
     })
 }
 
+/// An incident's room in a channel.
+fn room() -> Value {
+    object(json!({
+        "channel": reference("Name"),
+        "state": {"enum": ["asked", "linked", "closed", "unlinked"]},
+        "room": {"type": ["string", "null"]},
+    }))
+}
+
 fn incidents() -> Value {
     let summary = json!({
         "id": reference("IncidentId"),
@@ -270,6 +279,7 @@ fn incidents() -> Value {
                     "next_reminder": maybe("Timestamp"),
                     "reminders": reference("Index"),
                     "told_at": {"type": "object", "additionalProperties": reference("Timestamp")},
+                    "rooms": {"type": "array", "items": room()},
                     "work": reference("Work"),
                     "review": reference("Review"),
                 }},

@@ -144,7 +144,7 @@ async fn one_incident(call: Call) -> Answer {
     let sight = call.caller.sight();
     sight.must_see(&call.site, id)?;
     let shown = call.site.blocking(move |site| {
-        let (whole, summary, alerts) = site.engine().view().read(|state| {
+        let (whole, summary, alerts, rooms) = site.engine().view().read(|state| {
             let state = &state.incidents;
             let mut alerts: Vec<Alert> = state
                 .alerts
@@ -157,13 +157,17 @@ async fn one_incident(call: Call) -> Answer {
                 state.incidents.get(&id).cloned(),
                 state.summary(id).cloned(),
                 alerts,
+                render::rooms(state, id),
             )
         });
-        let incident = match (whole, summary) {
+        let mut incident = match (whole, summary) {
             (Some(whole), _) => render::incident(site, &whole, sight.open)?,
             (None, Some(summary)) => render::summary(site, &summary, sight.open)?,
             (None, None) => return Err(no_incident(id)),
         };
+        if let Value::Object(fields) = &mut incident {
+            fields.insert("rooms".to_owned(), json!(rooms));
+        }
         let alerts: Vec<Value> = alerts.iter().map(render::alert).collect();
         Ok(json!({"incident": incident, "alerts": alerts}))
     });

@@ -153,6 +153,15 @@ pub(super) fn properties(incident: &wire::Incident) -> Vec<Property> {
         let words = format!("{} {}", tell::relation(related.relation), related.to);
         ("is", words, Style::Plain)
     }));
+    all.extend(incident.rooms.iter().map(|it| {
+        let words = match (&*it.state, &it.room) {
+            ("linked", Some(room)) => format!("{}: {room}", it.channel),
+            ("asked", _) => format!("{}: a room is being made", it.channel),
+            ("closed", _) => format!("{}: the room ends", it.channel),
+            _ => format!("{}: there is no room any more", it.channel),
+        };
+        ("chat", words, Style::Plain)
+    }));
     if incident.redacted {
         let erased = "what was sealed in it, for good".to_owned();
         all.push(("erased", erased, Style::Bad));

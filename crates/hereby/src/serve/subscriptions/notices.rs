@@ -15,7 +15,7 @@ use incident::{Notice, Reason, Refusal, concerned};
 use language::Language;
 use notify::post::{Channel as Way, Counts, Entry, Journal, Ledger, Plan, Telling, deliver, read};
 use record::act::{Act, Subject};
-use record::command::{ReportNotice, SendNotice};
+use record::command::ReportNotice;
 use record::kinds::Body;
 use record::kinds::incident::{Audience, BlobRef};
 use record::kinds::subscriber::Channel;
@@ -25,7 +25,6 @@ use web::Draft;
 
 use super::Subscriptions;
 use super::letters::{Round, Said, event, written};
-use crate::config;
 use crate::station::SystemClock;
 
 /// How long after a failure a notice is looked at again.
@@ -122,7 +121,13 @@ impl Subscriptions {
         };
         let mut stop = self.notices.stop.clone();
         let mut heads = self.engine.view().heads();
-        let mut seen = self.engine.entries().size();
+        let mut onward = match self.onward() {
+            Ok(onward) => onward,
+            Err(error) => {
+                tracing::error!(%error, "it can't be kept how far updates were sent");
+                return;
+            }
+        };
         // With the directory went what it knew: of these nobody can say how far they were.
         let mut lost: BTreeSet<Name> = match fresh {
             true => self.due().into_iter().map(|(name, _)| name).collect(),
@@ -130,8 +135,8 @@ impl Subscriptions {
         };
         let mut going = tokio::task::JoinSet::new();
         while !*stop.borrow() {
-            if self.config.send == config::Send::Always {
-                seen = self.send_new_updates(seen).await;
+            if let Some(onward) = &mut onward {
+                self.send_new_updates(onward).await;
             }
             for (name, notice) in self.due() {
                 if self.notices.begins(&name) {
@@ -175,6 +180,11 @@ impl Subscriptions {
         Ok(false)
     }
 
+    /// Where journals are.
+    pub(super) fn notices_path(&self) -> PathBuf {
+        self.notices.directory.clone()
+    }
+
     fn due(&self) -> Vec<(Name, Notice)> {
         self.engine.view().read(|state| {
             let running = state.incidents.notices.running();
@@ -182,47 +192,6 @@ impl Subscriptions {
                 .map(|(name, notice)| (name, notice.clone()))
                 .collect()
         })
-    }
-
-    /// Sends each public update behind `seen`; answers up to where it looked.
-    async fn send_new_updates(&self, seen: u64) -> u64 {
-        let entries = self.engine.entries().clone();
-        let found = tokio::task::spawn_blocking(move || {
-            let (mut upto, mut updates) = (seen, Vec::new());
-            let scanned = entries.scan(seen, &mut |index, entry| {
-                upto = index + 1;
-                let text = std::str::from_utf8(entry).unwrap_or_default();
-                if text.contains("\"kind\":\"incident.updated/") {
-                    updates.extend(Act::decode(entry).ok().filter(is_public));
-                }
-                true
-            });
-            if let Err(error) = scanned {
-                tracing::error!(%error, "what was said to the public can't be read");
-            }
-            (upto, updates)
-        });
-        let Ok((upto, updates)) = found.await else {
-            return seen;
-        };
-        // Readers see what was written a moment later.
-        self.engine.view().caught_up(upto).await;
-        for act in updates {
-            let Subject::Incident(incident) = act.subject else {
-                continue;
-            };
-            let verb = SendNotice {
-                components: components_of(&act),
-                incident,
-                update: act.id,
-            };
-            let id = format!("hereby:notice:send:{}", act.id);
-            match self.submit(&id, verb).await {
-                Ok(_) => {}
-                Err(refusal) => tracing::info!(%refusal, "an update was not sent to subscribers"),
-            }
-        }
-        upto
     }
 
     /// Brings one notice to its end, or says why it rests.
@@ -552,7 +521,7 @@ fn add(journal: &Journal, line: Entry) -> Result<(), Held> {
     Ok(())
 }
 
-fn is_public(act: &Act) -> bool {
+pub(super) fn is_public(act: &Act) -> bool {
     matches!(
         &act.body,
         Body::IncidentUpdated(updated) if updated.audience == Audience::Public
@@ -560,7 +529,7 @@ fn is_public(act: &Act) -> bool {
 }
 
 /// The components whose state an update says; none: it is about everything.
-fn components_of(act: &Act) -> BTreeSet<Name> {
+pub(super) fn components_of(act: &Act) -> BTreeSet<Name> {
     match &act.body {
         Body::IncidentUpdated(updated) => {
             let word = updated.page.as_ref();
