@@ -16,10 +16,14 @@ const SECRET: &str = "root shell on db-7";
 
 /// A place whose page is published to two directories.
 fn place() -> (Place, PathBuf, PathBuf) {
+    place_at("http://status.example.org")
+}
+
+fn place_at(url: &str) -> (Place, PathBuf, PathBuf) {
     let place = Place::new();
     let (one, two) = (place.dir.path().join("one"), place.dir.path().join("two"));
     place.configure(&format!(
-        "[status]\nname = \"Sample Shop\"\nurl = \"http://status.example.org\"\n\
+        "[status]\nname = \"Sample Shop\"\nurl = {url:?}\n\
          [[status.target]]\nname = \"one\"\ndirectory = {one:?}\n\
          [[status.target]]\nname = \"two\"\ndirectory = {two:?}\n"
     ));
@@ -36,7 +40,10 @@ fn vkey(place: &Place) -> String {
 
 #[test]
 fn axe_finds_nothing_on_the_public_page() {
-    let (place, one, _) = place();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let (place, one, _) = place_at(&format!("http://{address}"));
     let server = place.serve();
     tell(&place);
     place.ok(&["component", "add", "search", "Search"]);
@@ -57,7 +64,7 @@ fn axe_finds_nothing_on_the_public_page() {
         ]);
     }
     place.ok(&["resolve", "INC-2", "They are fast again."]);
-    place.ok(&["service", "add", "db"]);
+    place.ok(&["service", "add", "db", "--tier", "2"]);
     place.ok(&[
         "maintenance",
         "schedule",
@@ -77,9 +84,6 @@ fn axe_finds_nothing_on_the_public_page() {
     eventually("all of it is there", || {
         holds(&one, "index.html", HEADLINE) && holds(&one, "index.html", "We exchange a disk")
     });
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
     let mut site = Command::new(HEREBY)
         .args(["page", "serve", "--listen", &address, "--dir"])
         .arg(&one)
