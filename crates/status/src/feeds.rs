@@ -117,11 +117,11 @@ fn of_incident(making: Making<'_>, it: &PublicIncident) -> Entry {
     let mut html = String::new();
     for word in it.words.iter().rev() {
         let status = making.say(&format!("status-{}", crate::html::status_word(word.status)));
-        told(&mut html, word.at, &status, &making.text(word));
+        told(&mut html, word.at, &status, &making.text(word).text);
     }
     Entry {
         href: format!("{}incidents/{}.html", root(making), it.id),
-        title: making.headline(it),
+        title: making.headline(it).text,
         published_at: it.created_at,
         updated_at: it.updated_at,
         html,
@@ -134,11 +134,11 @@ fn of_maintenance(making: Making<'_>, it: &PublicMaintenance) -> Entry {
     let mut html = String::new();
     for step in steps.iter().rev() {
         let phase = making.say(&format!("phase-{}", step.phase.as_str()));
-        told(&mut html, step.at, &phase, &step.text);
+        told(&mut html, step.at, &phase, &step.text.text);
     }
     Entry {
         href: format!("{}maintenance/{}.html", root(making), it.id),
-        title: making.say_of("feed-maintenance", "headline", headline.as_str()),
+        title: making.say_of("feed-maintenance", "headline", &headline.text),
         published_at: it.announced_at,
         updated_at: steps.last().map_or(it.announced_at, |step| step.at),
         html,

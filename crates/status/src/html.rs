@@ -9,7 +9,7 @@ mod told;
 use std::collections::BTreeMap;
 
 use askama::Template;
-use base::{Line, Name, Prose, Timestamp};
+use base::{Name, Timestamp};
 use language::{Language, Value, Words};
 use record::kinds::incident::Status;
 use record::kinds::page::ComponentStatus;
@@ -175,46 +175,62 @@ impl<'a> Making<'a> {
         rendered(&Missing { shell })
     }
 
-    /// Something in this language; in the page's first one where nobody said it in this one.
-    pub(crate) fn in_own<'t, T>(&self, first: &'t T, others: &'t BTreeMap<Name, T>) -> &'t T {
-        match self.is_first() {
-            true => first,
-            false => tagged(others, self.words.language()).unwrap_or(first),
-        }
-    }
-
     fn is_first(&self) -> bool {
         self.options.languages.first() == Some(&self.words.language())
     }
 
-    /// What an incident is called.
-    pub(crate) fn headline(&self, incident: &PublicIncident) -> String {
-        let own = match self.is_first() {
-            true => None,
-            false => tagged(&incident.headlines.others, self.words.language()),
-        };
-        let headline = own.or(incident.headlines.first.as_ref());
-        headline.map_or_else(|| self.say("unnamed-incident"), ToString::to_string)
-    }
-
-    /// What planned work is called, and what is said of it.
-    pub(crate) fn plan<'m>(&self, it: &'m PublicMaintenance) -> (&'m Line, &'m Prose) {
-        let own = match self.is_first() {
-            true => None,
-            false => tagged(&it.translations, self.words.language()),
-        };
-        match own {
-            Some(own) => (own.headline.as_ref().unwrap_or(&it.headline), &own.text),
-            None => (&it.headline, &it.text),
+    /// Something in this language, else in the page's first one.
+    fn in_own<T: ToString>(&self, own: Option<&T>, first: &T) -> Written {
+        let own = own.filter(|_| !self.is_first());
+        Written {
+            text: own.unwrap_or(first).to_string(),
+            lang: match (
+                self.is_first() || own.is_some(),
+                self.options.languages.first(),
+            ) {
+                (false, Some(first)) => first.as_str(),
+                _ => "",
+            },
         }
     }
 
+    /// What hereby says itself.
+    pub(crate) fn said(&self, key: &str) -> Written {
+        Written {
+            text: self.say(key),
+            lang: "",
+        }
+    }
+
+    /// What an incident is called.
+    pub(crate) fn headline(&self, incident: &PublicIncident) -> Written {
+        let own = tagged(&incident.headlines.others, self.words.language());
+        match (&incident.headlines.first, own) {
+            (Some(first), own) => self.in_own(own, first),
+            (None, Some(own)) => self.in_own(Some(own), own),
+            (None, None) => self.said("unnamed-incident"),
+        }
+    }
+
+    /// What planned work is called, and what is said of it.
+    pub(crate) fn plan(&self, it: &PublicMaintenance) -> (Written, Written) {
+        let own = tagged(&it.translations, self.words.language());
+        let headline = own.and_then(|own| own.headline.as_ref());
+        (
+            self.in_own(headline, &it.headline),
+            self.in_own(own.map(|own| &own.text), &it.text),
+        )
+    }
+
     /// What a word says.
-    pub(crate) fn text(&self, word: &Word) -> String {
+    pub(crate) fn text(&self, word: &Word) -> Written {
         match &word.text {
-            Some(text) => self.in_own(text, &word.translations).to_string(),
-            None if word.status == Status::Resolved => self.say("said-resolved"),
-            None => self.say("said-reopened"),
+            Some(text) => {
+                let own = tagged(&word.translations, self.words.language());
+                self.in_own(own, text)
+            }
+            None if word.status == Status::Resolved => self.said("said-resolved"),
+            None => self.said("said-reopened"),
         }
     }
 
@@ -249,17 +265,31 @@ fn tagged<T>(by_tag: &BTreeMap<Name, T>, language: Language) -> Option<&T> {
         .map(|(_, it)| it)
 }
 
+/// What somebody wrote, and its language where it is not the page's: readers' voices need to know.
+pub(crate) struct Written {
+    pub(crate) text: String,
+    /// Empty: the page's.
+    pub(crate) lang: &'static str,
+}
+
+impl Written {
+    /// Its paragraphs, and the lines of each.
+    fn paragraphs(&self) -> Vec<Vec<String>> {
+        paragraphs(&self.text)
+    }
+}
+
 /// Something in a list: an incident, or planned work.
 pub(crate) struct Item {
     href: String,
-    headline: String,
+    headline: Written,
     when: String,
     impact: &'static str,
     impact_words: String,
     status: &'static str,
     status_words: String,
     affects: String,
-    text: Vec<Vec<String>>,
+    text: Option<Written>,
 }
 
 /// Paragraphs, and the lines of each.

@@ -156,7 +156,7 @@ impl Shape<'_> {
         let words = it.words.iter().rev().map(|word| self.word(it, word));
         json!({
             "id": it.id,
-            "name": self.making.headline(it),
+            "name": self.making.headline(it).text,
             "status": status_word(it.status),
             "created_at": it.created_at,
             "updated_at": it.updated_at,
@@ -184,7 +184,7 @@ impl Shape<'_> {
         json!({
             "id": word.act.to_string(),
             "status": status_word(word.status),
-            "body": self.making.text(word),
+            "body": self.making.text(word).text,
             "incident_id": it.id,
             "created_at": word.at,
             "updated_at": word.at,
@@ -220,7 +220,7 @@ impl Shape<'_> {
             json!({
                 "id": format!("{}-{}", it.id, step.phase.as_str()),
                 "status": step.phase.as_str(),
-                "body": step.text,
+                "body": step.text.text,
                 "incident_id": it.id,
                 "created_at": step.at,
                 "updated_at": step.at,
@@ -230,7 +230,7 @@ impl Shape<'_> {
         });
         json!({
             "id": it.id,
-            "name": headline.to_string(),
+            "name": headline.text,
             "status": phase.as_str(),
             "created_at": it.announced_at,
             "updated_at": updated_at,

@@ -4,14 +4,14 @@ use askama::Template;
 use base::{Name, Timestamp};
 use record::kinds::incident::Status;
 
-use super::{Item, Making, Place, Shell, minute, paragraphs, rendered};
+use super::{Item, Making, Place, Shell, Written, minute, rendered};
 use crate::page::{Phase, PublicIncident, PublicMaintenance, Word};
 
 #[derive(Template)]
 #[template(path = "incident.html")]
 struct Told<'a> {
     shell: Shell<'a>,
-    headline: String,
+    headline: Written,
     impact: &'static str,
     impact_words: String,
     status: &'static str,
@@ -27,7 +27,7 @@ struct Said {
     at: Timestamp,
     at_text: String,
     status_words: String,
-    text: Vec<Vec<String>>,
+    text: Written,
     changed: Vec<(String, String)>,
 }
 
@@ -70,7 +70,7 @@ pub(super) fn incident_item(making: Making<'_>, it: &PublicIncident, up: &str) -
         status: status_word(it.status),
         status_words: making.say(&format!("status-{}", status_word(it.status))),
         affects: making.titles(it.components.keys()),
-        text: last.map_or_else(Vec::new, |word| paragraphs(&making.text(word))),
+        text: last.map(|word| making.text(word)),
     }
 }
 
@@ -80,14 +80,14 @@ pub(super) fn maintenance_item(making: Making<'_>, it: &PublicMaintenance, up: &
     let phase = it.phase(making.now).as_str();
     Item {
         href: format!("{up}maintenance/{}.html", it.id),
-        headline: headline.to_string(),
+        headline,
         when: planned_when(making, it),
         impact: "maintenance",
         impact_words: String::new(),
         status: phase,
         status_words: making.say(&format!("phase-{phase}")),
         affects: making.titles(it.components.iter()),
-        text: paragraphs(text.as_str()),
+        text: Some(text),
     }
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn incident(making: Making<'_>, it: &PublicIncident, valid_until: Tim
         at: word.at,
         at_text: minute(word.at),
         status_words: making.say(&format!("status-{}", status_word(word.status))),
-        text: paragraphs(&making.text(word)),
+        text: making.text(word),
         changed: changed(making, word),
     };
     let left_out = match it.left_out {
@@ -128,7 +128,7 @@ pub(crate) fn incident(making: Making<'_>, it: &PublicIncident, valid_until: Tim
     rendered(&Told {
         shell: making.shell(Place {
             path: &format!("incidents/{}.html", it.id),
-            title: headline.clone(),
+            title: headline.text.clone(),
             here: "",
             live: it.is_open(),
             valid_until,
@@ -168,19 +168,19 @@ pub(crate) fn maintenance(
             at: step.at,
             at_text: minute(step.at),
             status_words: making.say(&format!("phase-{}", step.phase.as_str())),
-            text: paragraphs(&step.text),
+            text: step.text,
             changed: Vec::new(),
         })
         .collect();
     rendered(&Told {
         shell: making.shell(Place {
             path: &format!("maintenance/{}.html", it.id),
-            title: headline.to_string(),
+            title: headline.text.clone(),
             here: "",
             live: phase != Phase::Completed,
             valid_until,
         }),
-        headline: headline.to_string(),
+        headline,
         impact: "maintenance",
         impact_words: making.say("planned"),
         status: phase.as_str(),
@@ -196,7 +196,7 @@ pub(crate) fn maintenance(
 pub(crate) struct Step {
     pub(crate) phase: Phase,
     pub(crate) at: Timestamp,
-    pub(crate) text: String,
+    pub(crate) text: Written,
 }
 
 /// What has become of planned work so far, in order.
@@ -205,14 +205,14 @@ pub(crate) fn steps(making: Making<'_>, it: &PublicMaintenance) -> Vec<Step> {
     let mut all = vec![Step {
         phase: Phase::Scheduled,
         at: it.announced_at,
-        text: text.to_string(),
+        text,
     }];
     let began = it.starts_at.max(it.announced_at);
     if !it.was_called_off() && began <= making.now {
         all.push(Step {
             phase: Phase::InProgress,
             at: began,
-            text: making.say("said-started"),
+            text: making.said("said-started"),
         });
     }
     if it.phase(making.now) == Phase::Completed {
@@ -223,7 +223,7 @@ pub(crate) fn steps(making: Making<'_>, it: &PublicMaintenance) -> Vec<Step> {
         all.push(Step {
             phase: Phase::Completed,
             at: it.over_at(),
-            text: making.say(key),
+            text: making.said(key),
         });
     }
     all

@@ -51,6 +51,10 @@ fn an_incident_stands_on_the_page_from_its_first_public_word_on_and_under_no_tit
         .unwrap();
     assert!(own.contains("<h1 dir=\"auto\">Incident</h1>"), "{own}");
     assert!(after[&format!("de/{path}")].contains("<h1 dir=\"auto\">Störung</h1>"));
+    // What nobody said in German is marked as English there, and hereby's own words are not.
+    let german = &after[&format!("de/{path}")];
+    assert!(german.contains("<p dir=\"auto\" lang=\"en\">We are looking.</p>"));
+    assert!(!german.contains("lang=\"en\">Störung") && !own.contains("<p dir=\"auto\" lang="));
     // That the cause is known was said to nobody outside.
     assert!(own.contains("Investigating") && !own.contains("Identified"));
     for (path, text) in &after {

@@ -44,7 +44,13 @@ fn every_word_that_is_asked_for_is_there() {
     let english = words(Language::English);
     let mut asked = 0;
     for text in TEMPLATES {
-        for begin in ["say(\"", "say_of(\"", "say_count(\"", "say_with(\""] {
+        for begin in [
+            "say(\"",
+            "said(\"",
+            "say_of(\"",
+            "say_count(\"",
+            "say_with(\"",
+        ] {
             for part in text.split(begin).skip(1) {
                 let key = part.split('"').next().unwrap();
                 assert!(english.has(key), "{key}");
