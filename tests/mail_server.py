@@ -1,18 +1,20 @@
 """A mail server that keeps what it has accepted, by Message-ID, before it says so.
 
-mail_server.py PORT FILE. Whom a mail goes to says what becomes of it: later-… is put off the first
+mail_server.py PORT FILE [MODE CERTIFICATE KEY PASSWORD]. MODE is `plain` (nothing is encrypted, and
+nobody asked who they are), `starttls` or `tls`: then the user is `hereby` with that password. Whom a mail goes to says what becomes of it: later-… is put off the first
 time (451), refused-… is refused (550), silent-… is accepted and the connection cut before the
 answer. Each accepted mail is a line of JSON in FILE.
 """
 
 import json
+import ssl
 import sys
 import threading
 from email import policy
 from email.parser import BytesHeaderParser, BytesParser
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 
 class Keeper:
@@ -37,6 +39,8 @@ class Keeper:
         body = mail.get_body(("plain",)) if parse is BytesParser else None
         kept = {
             "to": to,
+            "as": session.auth_data.login.decode() if session.authenticated else None,
+            "encrypted": session.ssl is not None or MODE == "tls",
             "id": mail["Message-ID"],
             "unsubscribe": mail["List-Unsubscribe"],
             "one_click": mail["List-Unsubscribe-Post"],
@@ -50,12 +54,33 @@ class Keeper:
         return "250 taken"
 
 
+def knows(server, session, envelope, mechanism, data):
+    known = data.login == b"hereby" and data.password == PASSWORD.encode()
+    return AuthResult(success=known, handled=False, auth_data=data)
+
+
 class Patient(Controller):
     def factory(self):
-        return SMTP(self.handler, command_call_limit=100_000)
+        how = {"command_call_limit": 100_000}
+        if MODE == "starttls":
+            how |= {"tls_context": CONTEXT, "require_starttls": True}
+        if MODE in ("starttls", "tls"):
+            # In TLS from the first byte the library does not know that it is.
+            how |= {"authenticator": knows, "auth_required": True, "auth_require_tls": MODE != "tls"}
+        return SMTP(self.handler, **how)
 
 
-server = Patient(Keeper(sys.argv[2]), hostname="127.0.0.1", port=int(sys.argv[1]))
+MODE, PASSWORD, CONTEXT = "plain", "", None
+if len(sys.argv) > 3:
+    MODE, certificate, key, PASSWORD = sys.argv[3:7]
+    CONTEXT = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    CONTEXT.load_cert_chain(certificate, key)
+server = Patient(
+    Keeper(sys.argv[2]),
+    hostname="127.0.0.1",
+    port=int(sys.argv[1]),
+    ssl_context=CONTEXT if MODE == "tls" else None,
+)
 server.start()
 print("ready", flush=True)
 threading.Event().wait()

@@ -12,7 +12,10 @@ mod scale;
 use std::fmt::{self, Write as _};
 
 use base::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use incident::stats::{INTERVAL_N_MIN, Numbers, Outcome, Phase, PhaseNumbers, Question};
+use record::hash::sha256;
 
 use scale::{Scale, rounded};
 
@@ -51,6 +54,12 @@ text{fill:#000000}.paper{fill:none}.dim{fill:#404040}.grid{stroke:#c0c0c0}.axis{
 .dot{fill:#0550ae;fill-opacity:.6}.ecdf{stroke:#0550ae}.open,.km{stroke:#953800}
 .band{fill:#6639ba;fill-opacity:.15}.median{stroke:#6639ba}}
 ";
+
+/// What a browser may do with it: its own style, known by its digest, and nothing else.
+pub(crate) fn policy() -> String {
+    let digest = STANDARD.encode(sha256(&[STYLE.as_bytes()]).as_bytes());
+    format!("default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; sandbox")
+}
 
 /// Draws it.
 pub(crate) fn svg(picture: &Picture<'_>) -> String {

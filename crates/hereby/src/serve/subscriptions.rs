@@ -30,6 +30,7 @@ use web::{Asker, Declined, Draft, Purpose, Wish};
 use crate::client::trusted;
 use crate::config::{self, Config};
 use crate::exit::{Exit, Failure};
+use crate::log::Repeated;
 use crate::secret_file;
 use crate::station::{Station, SystemClock};
 
@@ -403,7 +404,14 @@ fn mail_server(mail: &config::Mail) -> Result<MailServer, Failure> {
     let password = mail.password_file.as_deref();
     let password = password.map(|path| secret_file::line(path, "the password"));
     let password = password.transpose()?;
+    let (repeated, place) = (
+        Repeated::default(),
+        format!("{}:{}", mail.server, mail.port),
+    );
+    let trouble =
+        move |why: &str| repeated.say(&format_args!("no mail goes out by {place}: {why}"));
     Ok(MailServer {
+        trouble: Arc::new(trouble),
         host: mail.server.clone(),
         port: mail.port,
         encryption: match mail.encryption {

@@ -61,6 +61,8 @@ pub struct MailServer {
     pub connect_max: Duration,
     /// An answer takes at most so long.
     pub answer_max: Duration,
+    /// Is told why there is no conversation, each time.
+    pub trouble: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl fmt::Debug for MailServer {
@@ -116,14 +118,15 @@ impl MailServer {
                 from,
             })
         };
-        match timeout(self.connect_max, connecting).await {
+        let outcome = match timeout(self.connect_max, connecting).await {
             Ok(outcome) => outcome,
             Err(_) => Err(format!(
                 "{} did not let us in within {} s",
                 self.host,
                 self.connect_max.as_secs_f32()
             )),
-        }
+        };
+        outcome.inspect_err(|why| (self.trouble)(why))
     }
 
     async fn stream(&self) -> Result<Box<dyn AsyncTokioStream>, String> {

@@ -9,6 +9,8 @@ use super::frame::{self, Choice, Frame};
 use super::visit::Visit;
 use super::words::{duration, word, words};
 use super::{Page, page};
+use crate::picture;
+use crate::problem::Problem;
 use crate::read::{asked, computed, computed_for};
 use crate::render;
 use crate::reply::{Answer, Keep, SVG, with_type};
@@ -100,10 +102,8 @@ async fn picture(visit: Visit) -> Answer {
         .site
         .calculating(move |site| computed_for(site, &question, &sight));
     let mut response = with_type(svg.await?, SVG, Keep::Never);
-    // The picture has its own style, and needs nothing else.
-    let policy = hyper::header::HeaderValue::from_static(
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
-    );
+    let policy = hyper::header::HeaderValue::try_from(picture::policy())
+        .map_err(|error| Problem::internal("the picture can't be shown", &error))?;
     response
         .headers_mut()
         .insert(hyper::header::CONTENT_SECURITY_POLICY, policy);
