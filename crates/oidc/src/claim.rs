@@ -15,7 +15,7 @@ pub struct Claim {
     name: String,
     /// With `email`: the domain that the address must be of, in lower case.
     domain: Option<String>,
-    /// Values that stand for somebody of another name.
+    /// If there are any: the only values that stand for somebody, and for whom.
     people: BTreeMap<String, PersonName>,
 }
 
@@ -36,8 +36,9 @@ pub enum BadClaim {
 }
 
 impl Claim {
-    /// A claim. Values in `people` stand for these persons; any other is a person's name itself, and
-    /// of an address what stands before its `@`.
+    /// A claim. With `people` only the values in it stand for somebody: else an account with the name
+    /// of a person here would be that person. Without, the value is a person's name itself, and of an
+    /// address what stands before its `@`.
     ///
     /// # Errors
     /// See [`BadClaim`].
@@ -81,12 +82,15 @@ impl Claim {
         if is_email && claims.get("email_verified") != Some(&Value::Bool(true)) {
             return Err("it has not verified that address (email_verified)".to_owned());
         }
-        if let Some(person) = self.people.get(value) {
-            return Ok(person.clone());
+        if !self.people.is_empty() {
+            let person = self.people.get(value).cloned();
+            return person.ok_or_else(|| {
+                format!("its value of the claim {name} is not in [oidc.people]: it is nobody here")
+            });
         }
         let text = match (is_email, &self.domain) {
             (false, _) => value.to_owned(),
-            (true, None) => return Err("the address is not among those in oidc.people".to_owned()),
+            (true, None) => return Err("oidc.email_domain is missing".to_owned()),
             (true, Some(domain)) => match value.rsplit_once('@') {
                 Some((local, of)) if of.eq_ignore_ascii_case(domain) => local.to_ascii_lowercase(),
                 _ => return Err(format!("the address is not of {domain}")),

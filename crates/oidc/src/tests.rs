@@ -24,25 +24,35 @@ fn person(claim: &Claim, claims: Value) -> Result<String, String> {
 }
 
 #[test]
-fn a_claim_is_a_name_or_stands_for_one() {
-    let people = BTreeMap::from([("248289761001".to_owned(), "sam".parse().unwrap())]);
-    let subject = Claim::new("sub", None, people).unwrap();
-    assert_eq!(
-        person(&subject, json!({"sub": "248289761001"})),
-        Ok("sam".to_owned())
-    );
-    assert_eq!(
-        person(&subject, json!({"sub": "kim"})),
-        Ok("kim".to_owned())
-    );
-    for bad in [
-        json!({}),
-        json!({"sub": 7}),
-        json!({"sub": "Two Words"}),
-        json!({"sub": ""}),
-    ] {
-        assert!(person(&subject, bad.clone()).is_err(), "{bad}");
+fn a_claim_is_a_name_where_no_table_says_whose_it_is() {
+    let claim = Claim::new("preferred_username", None, BTreeMap::new()).unwrap();
+    let said = |value: Value| person(&claim, json!({"preferred_username": value}));
+    assert_eq!(said(json!("kim")), Ok("kim".to_owned()));
+    for bad in [json!(null), json!(7), json!("Two Words"), json!("")] {
+        assert!(said(bad.clone()).is_err(), "{bad}");
     }
+    assert!(person(&claim, json!({})).is_err());
+}
+
+#[test]
+fn with_a_table_whoever_is_not_in_it_is_nobody() {
+    let people = BTreeMap::from([("samuel.doe".to_owned(), "sam".parse().unwrap())]);
+    let claim = Claim::new("preferred_username", None, people).unwrap();
+    let said = |value: &str| person(&claim, json!({"preferred_username": value}));
+    assert_eq!(said("samuel.doe"), Ok("sam".to_owned()));
+    // Another account at the provider that has the name of a person here.
+    for other in ["sam", "kim", "Samuel.Doe", ""] {
+        let why = said(other).unwrap_err();
+        assert!(why.contains("[oidc.people]"), "{other}: {why}");
+    }
+    let people = BTreeMap::from([("samuel.doe@example.org".to_owned(), "sam".parse().unwrap())]);
+    let claim = Claim::new("email", Some("example.org"), people).unwrap();
+    let said = |email: &str| person(&claim, json!({"email": email, "email_verified": true}));
+    assert_eq!(said("samuel.doe@example.org"), Ok("sam".to_owned()));
+    assert!(
+        said("sam@example.org").is_err(),
+        "its domain alone is not enough"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use base::{Line, PersonName};
 use oidc::{Claim, Issuer};
 use serde::Deserialize;
 
-/// The most values that stand for somebody of another name.
+/// The most values that stand for somebody.
 const PEOPLE_MAX: usize = 10_000;
 
 /// The most that a provider is asked for.
@@ -29,7 +29,7 @@ pub(crate) struct Oidc {
     /// With the claim `email`: the domain whose addresses are names here.
     #[serde(default)]
     pub(crate) email_domain: Option<String>,
-    /// Values of the claim that stand for somebody of another name.
+    /// Whom a value of the claim stands for. Where there are any, no other value is anybody.
     #[serde(default)]
     pub(crate) people: BTreeMap<String, PersonName>,
     /// What it is asked for beside `openid`.
