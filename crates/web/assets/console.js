@@ -13,7 +13,9 @@ document.documentElement.dataset.scripts = "run";
 const refresh = async () => {
   const response = await fetch(location.href, { headers: { "hereby-live": "1" } });
   if (response.redirected && new URL(response.url).pathname === "/sign-in") {
-    location.reload();
+    // What somebody is writing stays; sent once they are signed in again, it counts.
+    if (!isBusy(body)) location.reload();
+    state("out");
     return;
   }
   if (!response.ok) throw new Error(response.statusText);
@@ -24,14 +26,23 @@ const refresh = async () => {
     if (!other || other.outerHTML === region.outerHTML) continue;
     if (isBusy(region)) continue;
     const open = [...region.querySelectorAll("details[open][id]")].map((it) => it.id);
-    const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
-    region.replaceWith(document.importNode(other, true));
+    const active = document.activeElement;
+    const focused = region.contains(active) && active !== region ? named(active) : "";
+    const fresh = document.importNode(other, true);
+    region.replaceWith(fresh);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-    if (focused) document.getElementById(focused)?.focus();
+    const places = focused ? fresh.querySelectorAll("a,button,summary,input,select,textarea") : [];
+    [...places].find((it) => named(it) === focused)?.focus({ preventScroll: true });
   }
+  const token = next.querySelector("input[name=csrf]")?.value;
+  if (token) for (const it of document.querySelectorAll("input[name=csrf]")) it.value = token;
   document.title = next.title;
+  state("good");
   tick();
 };
+
+// What an element is known by when its region was written anew.
+const named = (it) => it.id || it.href || it.closest("form")?.action + it.textContent;
 
 // Whether somebody has begun to fill in a form here.
 const isBusy = (region) =>
@@ -45,6 +56,7 @@ const isBusy = (region) =>
   );
 
 let source = null;
+let heard = 0;
 let wanted = false;
 let running = false;
 
@@ -57,7 +69,6 @@ const update = async () => {
     wanted = false;
     try {
       await refresh();
-      state("good");
     } catch {
       state("lost");
     }
@@ -66,7 +77,7 @@ const update = async () => {
   running = false;
 };
 
-// Whether the page is known to be current stands in its foot.
+// Whether the page is known to be current: in its foot, and over everything when it is not.
 const state = (word) => {
   body.dataset.state = word;
   const status = document.getElementById("live-state");
@@ -76,8 +87,12 @@ const state = (word) => {
 const listen = () => {
   if (!body.dataset.stream || source) return;
   source = new EventSource(body.dataset.stream);
-  source.onopen = () => state("good");
+  heard = Date.now();
+  const beat = () => (heard = Date.now());
+  source.onopen = () => (beat(), state("good"));
+  source.addEventListener("beat", beat);
   source.onmessage = (event) => {
+    beat();
     // A stream that is opened again begins where this one was.
     body.dataset.stream = body.dataset.stream.replace(/seen=\d+/, "seen=" + event.data);
     update();
@@ -111,7 +126,7 @@ const units = [
   ["day", Infinity],
 ];
 const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, {
-  numeric: "auto",
+  numeric: "always",
   style: "short",
 });
 
@@ -119,8 +134,8 @@ const tick = () => {
   for (const it of document.querySelectorAll("time[data-ago]")) {
     let value = (Date.parse(it.dateTime) - Date.now()) / 1000;
     for (const [unit, size] of units) {
-      if (Math.abs(value) < size) {
-        it.textContent = relative.format(Math.trunc(value), unit);
+      if (Math.abs(Math.round(value)) < size) {
+        it.textContent = relative.format(Math.round(value), unit);
         break;
       }
       value /= size;
@@ -146,6 +161,17 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => delete event.target.dataset.sent, 3000);
 });
 
+// A server that hangs closes nothing: what was not heard for three beats is lost.
+const watch = () => {
+  if (source && Date.now() - heard > 45000) {
+    state("lost");
+    source.close();
+    source = null;
+    listen();
+    update();
+  }
+};
+
 listen();
 tick();
-setInterval(tick, 10000);
+setInterval(() => (tick(), watch()), 10000);

@@ -3,12 +3,12 @@
 
 use askama::Template;
 use base::ActId;
-use record::act::Act;
+use record::act::{Act, Subject};
 use record::hash;
 use serde_json::Value as Json;
 
 use super::frame::{self, Frame};
-use super::told::{Told, told};
+use super::told::{Told, by_days, told};
 use super::visit::Visit;
 use super::words::words;
 use super::{Page, page};
@@ -68,6 +68,7 @@ async fn explorer(visit: Visit) -> Answer {
             let act = render::decoded(site, &entry, sight.open)?;
             acts.push(told(t, index, &act, now));
         }
+        by_days(&mut acts);
         let mut frame = Frame::new(&visit, "record", t.say("record"));
         if before.is_none() {
             frame = frame.following(None, head.size);
@@ -104,6 +105,8 @@ struct ActPage {
     previous: Option<u64>,
     next: Option<u64>,
     incident: Option<String>,
+    /// Whose act it is, where it is one of an incident.
+    incident_id: String,
 }
 
 /// The act is on the record, as this checkpoint says.
@@ -147,6 +150,10 @@ async fn one(visit: Visit) -> Answer {
             previous: index.checked_sub(1),
             next: (index + 1 < size).then_some(index + 1),
             incident: told.subject_path.clone(),
+            incident_id: match &act.subject {
+                Subject::Incident(id) => id.to_string(),
+                _ => String::new(),
+            },
             told,
         })
     });

@@ -10,6 +10,9 @@ pub(super) const SESSION: &str = "__Host-hereby";
 /// What a browser must come back from an identity provider with.
 pub(super) const FLIGHT: &str = "__Host-hereby-away";
 
+/// The page that somebody asked for before they signed in.
+pub(super) const WANTED: &str = "__Host-hereby-wanted";
+
 /// Which language somebody chose.
 pub(super) const LANGUAGE: &str = "hereby-language";
 
@@ -38,6 +41,19 @@ pub(super) fn session(secret: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(line).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// Keeps which page was asked for, for as long as a link works.
+pub(super) fn wanted(path: &str) -> Option<HeaderValue> {
+    let line = format!("{WANTED}={path}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600");
+    HeaderValue::try_from(line).ok()
+}
+
+/// Takes that away.
+pub(super) fn no_wanted() -> HeaderValue {
+    HeaderValue::from_static(
+        "__Host-hereby-wanted=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
+    )
 }
 
 /// Takes the session's away.

@@ -154,6 +154,10 @@ fn kind(schema: &Value, schemas: &Value) -> Kind {
             _ => Kind::Several(Box::new(kind(&schema["items"], schemas))),
         };
     }
+    let values = &schema["additionalProperties"];
+    if schema["type"] == "object" && values.is_object() {
+        return Kind::Pairs(Box::new(kind(values, schemas)));
+    }
     match referred(schema) {
         "Prose" => Kind::Prose,
         "Severity" => Kind::Severity,
@@ -271,7 +275,13 @@ fn hint(t: &Words, argument: &Argument) -> String {
         Kind::Several(_) => "hint-several",
         Kind::Rows(members) if members.contains(&"address") => "hint-places",
         Kind::Rows(_) => "hint-dependencies",
-        Kind::Pairs(_) => "hint-pairs",
+        Kind::Pairs(of) => match of.as_ref() {
+            Kind::Words(words) => {
+                let words = words.join(", ");
+                return t.say_with("hint-pairs-of", &[("words", words.into())]);
+            }
+            _ => "hint-pairs",
+        },
         Kind::Duration => "hint-duration",
         Kind::Time => "hint-time",
         Kind::Json => "hint-json",

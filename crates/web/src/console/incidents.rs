@@ -1,5 +1,7 @@
 //! The first page: what is open, and how to declare; and the list of all incidents.
 
+use std::cmp::Reverse;
+
 use askama::Template;
 use base::{IncidentId, Timestamp};
 use incident::Summary;
@@ -90,6 +92,18 @@ async fn list(visit: Visit, all: bool) -> Answer {
         let more = found.len() > PAGE;
         found.truncate(PAGE);
         let next = found.last().filter(|_| more).map(|last| last.id);
+        if !all {
+            // What is worst, and what nobody has taken on, stands first; drills last.
+            found.sort_by_key(|it| {
+                let taken = it.acknowledged.is_some();
+                (
+                    it.drill,
+                    severity(it.severity),
+                    taken,
+                    Reverse(it.declared_at),
+                )
+            });
+        }
         let rows: Result<Vec<Row>, Problem> = found
             .iter()
             .map(|summary| row(site, t, summary, sight.open, now))

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use base::IncidentId;
 use bytes::Bytes;
-use engine::View;
+use engine::{Transport, View};
 use futures_util::stream;
 use hyper::Response;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
@@ -25,6 +25,9 @@ use crate::site::{Site, stopped};
 
 /// A page that lost its stream asks again after so many milliseconds.
 const GREETING: &str = "retry: 2000\n\n";
+
+/// Nothing happened, and the stream is there: a script hears events and no comments.
+const BEAT: &str = "event: beat\ndata:\n\n";
 
 /// Acts that come within this time are told together.
 const GATHER: Duration = Duration::from_millis(30);
@@ -86,6 +89,9 @@ impl Listener {
         heartbeat.tick().await;
         loop {
             self.caller.still(site.engine()).ok()?;
+            if self.is_idle() {
+                return None;
+            }
             let head = heads.borrow_and_update().size;
             let there = self.there(site.engine().view());
             if there > self.seen {
@@ -97,10 +103,23 @@ impl Listener {
                     changed.ok()?;
                     tokio::time::sleep(GATHER).await;
                 }
-                _ = heartbeat.tick() => return Some(Bytes::from_static(b":\n\n")),
+                _ = heartbeat.tick() => return Some(Bytes::from_static(BEAT.as_bytes())),
                 () = stopped(&mut stopping) => return None,
             }
         }
+    }
+
+    /// Whether whoever looks at the page has not used it for too long: following is no use of it.
+    fn is_idle(&self) -> bool {
+        let Some(Transport::Session(id)) = &self.caller.transport else {
+            return false;
+        };
+        let now = self.site.engine().now();
+        let session = self.site.engine().view().read(|state| {
+            let session = state.access.valid_session(id, now);
+            session.cloned().ok()
+        });
+        session.is_none_or(|session| self.site.presence.is_idle(id, &session, now))
     }
 
     /// How many acts there are now of what the page shows.

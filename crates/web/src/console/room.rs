@@ -8,6 +8,8 @@ mod badge;
 mod timeline;
 mod work;
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use base::{IncidentId, Name, Timestamp};
 use incident::{Alert, Followup, Incident, Summary};
@@ -59,6 +61,9 @@ struct Word {
     audience: String,
     label: String,
     told: Option<Moment>,
+    /// The act that said it, and the beginning of what it said.
+    act: String,
+    said: String,
     due: Option<Moment>,
     every: String,
     overdue: bool,
@@ -191,6 +196,7 @@ fn made(
     let part = timeline::page(&indexes, before);
     let acts = acts_at(site, part.indexes, sight.open)?;
     let (timeline, older) = timeline::told_all(t, &acts, part.older, now);
+    let said = timeline::said_last(site, &indexes, sight.open)?;
     let me = visit.person().map(ToString::to_string).unwrap_or_default();
     let row = row(site, t, &read.summary, sight.open, now)?;
     let summary = &read.summary;
@@ -201,7 +207,7 @@ fn made(
         holders: holders(t, &read, &me),
         people: summary.people.iter().map(ToString::to_string).collect(),
         joined: summary.involved().iter().any(|it| it.as_str() == me),
-        spoken: spoken(t, read.whole.as_ref(), now),
+        spoken: spoken(t, read.whole.as_ref(), &said, now),
         stamps: stamps(t, summary, now),
         alerts_more: read.alerts.len().saturating_sub(ALERTS_MAX),
         alerts: alerts(t, &read.alerts, now),
@@ -287,13 +293,21 @@ fn holders(t: &Words, read: &Read, me: &str) -> Vec<Holder> {
 }
 
 /// What each audience was told, and when it hears more.
-fn spoken(t: &Words, whole: Option<&Incident>, now: Timestamp) -> Vec<Word> {
+fn spoken(
+    t: &Words,
+    whole: Option<&Incident>,
+    said: &BTreeMap<Audience, (String, String)>,
+    now: Timestamp,
+) -> Vec<Word> {
     [Audience::Insiders, Audience::Public]
         .into_iter()
         .map(|audience| {
             let clock = whole.and_then(|it| it.work.clocks.get(&audience));
             let told = whole.and_then(|it| it.told_at.get(&audience));
+            let (act, said) = said.get(&audience).cloned().unwrap_or_default();
             Word {
+                act,
+                said,
                 audience: render::word(&audience),
                 label: word(t, &render::word(&audience)),
                 told: told.map(|at| moment(t, *at, now)),
@@ -342,7 +356,10 @@ fn impact(t: &Words, summary: &Summary) -> Vec<(String, String)> {
     let rows = fields.filter(|(name, _)| *name != "currency");
     let rows = rows.map(|(name, value)| {
         let label = t
-            .say(&format!("field-{}", name.replace('_', "-")))
+            .say(&match name.as_str() {
+                "cost_minor" => "cost".to_owned(),
+                name => format!("field-{}", name.replace('_', "-")),
+            })
             .into_owned();
         let text = match (name.as_str(), value) {
             ("cost_minor", Json::Number(minor)) => {

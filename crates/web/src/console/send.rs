@@ -60,6 +60,8 @@ struct FormPage {
 const GRAVE: &[&str] = &[
     "incident.resolve",
     "incident.update",
+    "notice.send",
+    "subscriber.remove",
     "review.publish",
     "person.remove",
     "team.remove",
@@ -124,6 +126,12 @@ fn shown(
 async fn send(visit: Visit) -> Answer {
     let verb = verb_of(&visit)?;
     let t = words(visit.language);
+    if visit.form.contains_key("open") {
+        // What was written elsewhere is taken along to this form.
+        let mut sent = visit.form.clone();
+        sent.extend(visit.query.clone());
+        return shown(&visit, verb, &sent, StatusCode::OK, None, None);
+    }
     let again = |status, tone, text: String, id| {
         let banner = Banner {
             tone,

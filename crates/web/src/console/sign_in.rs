@@ -23,6 +23,9 @@ use crate::site::Site;
 /// What the secret of a link begins with.
 const LOGIN_PREFIX: &str = "hbl_";
 
+/// A longer address is not kept.
+const WANTED_BYTES_MAX: usize = 512;
+
 /// What the secret of a session begins with.
 pub(super) const SESSION_PREFIX: &str = "hbs_";
 
@@ -52,6 +55,29 @@ pub(super) fn path_back_to(here: &str) -> String {
     match here {
         "/" => "/sign-in".to_owned(),
         here => format!("/sign-in?next={}", escaped(here)),
+    }
+}
+
+/// Sends somebody who is signed out to sign in, and keeps what they asked for: a link that was made
+/// on a command line does not know it.
+pub(super) fn first(here: &str) -> Answer {
+    let mut response = frame::see_other(&path_back_to(here))?;
+    let short = here.len() <= WANTED_BYTES_MAX;
+    if let Some(wanted) = short.then(|| cookie::wanted(&escaped(here))).flatten() {
+        response.headers_mut().append(SET_COOKIE, wanted);
+    }
+    Ok(response)
+}
+
+/// Where somebody goes once they are signed in: what the page says, else what was asked for first.
+fn wanted(visit: &Visit, said: Option<&String>) -> String {
+    match own_path(said) {
+        "/" => {
+            let kept = cookie::read(&visit.headers, cookie::WANTED);
+            let kept = kept.and_then(|kept| query::decode(kept, false));
+            own_path(kept.as_ref()).to_owned()
+        }
+        said => said.to_owned(),
     }
 }
 
@@ -109,7 +135,7 @@ pub(super) fn shown(visit: &Visit, next: String, wrong: Option<&str>) -> Answer 
 }
 
 async fn begin(visit: Visit) -> Answer {
-    let next = own_path(visit.form.get("next")).to_owned();
+    let next = wanted(&visit, visit.form.get("next"));
     let text = visit
         .form
         .get("code")
@@ -209,7 +235,10 @@ async fn own_deed(site: &Site, id: &str, verb: impl Into<Verb>) -> Result<(), Pr
 pub(super) fn signed_in(next: &str, secret: &str) -> Answer {
     let mut response = frame::see_other(next)?;
     if let Some(cookie) = cookie::session(secret) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
+        response.headers_mut().append(SET_COOKIE, cookie);
+        response
+            .headers_mut()
+            .append(SET_COOKIE, cookie::no_wanted());
     }
     Ok(response)
 }

@@ -134,7 +134,7 @@ const LISTINGS: &[Listing] = &[
             ("title", Name),
             ("state", Word),
             ("source", Text),
-            ("fired_at", Time),
+            ("starts_at", Time),
             ("ended_at", Time),
             ("incident", Incident),
             ("labels", Pairs),

@@ -37,6 +37,19 @@ pub(super) struct Told {
     /// What it happened to, and its page if it has one.
     pub(super) subject: String,
     pub(super) subject_path: Option<String>,
+    /// It is the first of its day in a list.
+    pub(super) opens_day: bool,
+    /// The act that this one corrects.
+    pub(super) corrects: Option<String>,
+}
+
+/// Marks the first act of each day in a list.
+pub(super) fn by_days(all: &mut [Told]) {
+    let mut day = String::new();
+    for told in all {
+        told.opens_day = told.at.day != day;
+        day.clone_from(&told.at.day);
+    }
 }
 
 /// An act in words.
@@ -67,6 +80,11 @@ pub(super) fn told(t: &Words, index: u64, act: &Act, now: Timestamp) -> Told {
         proof_says: proof_says(t, proof, &act.evidence.proof),
         subject: subject(t, &act.subject),
         subject_path: subject_path(&act.subject),
+        opens_day: false,
+        corrects: match name {
+            "incident.corrected" => body.get("act").and_then(Json::as_str).map(str::to_owned),
+            _ => None,
+        },
     }
 }
 

@@ -92,7 +92,9 @@ pub(super) async fn answer(
         .iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let signed_in = signed_in(&site, &head.headers);
+    // A page that follows by itself is not used by that.
+    let by_itself = page.path == "/live" || head.headers.contains_key("hereby-live");
+    let signed_in = signed_in(&site, &head.headers, !by_itself);
     let caller = match &signed_in {
         Some(who) => Caller::by_session(who.id.clone(), who.person.clone()),
         None => Caller::nobody(&peer),
@@ -122,7 +124,7 @@ pub(super) async fn answer(
     };
     if visit.signed_in.is_none() && !page.open {
         return match page.takes {
-            Takes::Nothing => frame::see_other(&super::sign_in::path_back_to(&visit.here)),
+            Takes::Nothing => super::sign_in::first(&visit.here),
             _ => Ok(frame::problem(&visit, signed_out())),
         };
     }
@@ -308,7 +310,7 @@ fn is_same_site(headers: &HeaderMap, peer: &Peer) -> bool {
 }
 
 /// Who has this cookie, if the session holds.
-fn signed_in(site: &Site, headers: &HeaderMap) -> Option<SignedIn> {
+fn signed_in(site: &Site, headers: &HeaderMap, used: bool) -> Option<SignedIn> {
     let text = cookie::read(headers, cookie::SESSION)?;
     let secret = secret(super::sign_in::SESSION_PREFIX, text)?;
     let hash = hash::sha256(&[&secret]);
@@ -323,7 +325,9 @@ fn signed_in(site: &Site, headers: &HeaderMap) -> Option<SignedIn> {
     if site.presence.is_idle(&id, &session, now) {
         return None;
     }
-    site.presence.used(&id, now);
+    if used {
+        site.presence.used(&id, now);
+    }
     let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
     let csrf = URL_SAFE_NO_PAD.encode(hmac::sign(&key, b"hereby/form/1").as_ref());
     Some(SignedIn {

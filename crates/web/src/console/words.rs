@@ -39,6 +39,8 @@ pub(super) struct Moment {
     pub(super) iso: String,
     /// `2026-11-21 07:30:05 UTC`.
     pub(super) text: String,
+    /// `2026-11-21`.
+    pub(super) day: String,
     /// `07:30`.
     pub(super) clock: String,
     /// `5 min ago`, or `in 5 min`.
@@ -57,6 +59,7 @@ pub(super) fn moment(t: &Words, at: Timestamp, now: Timestamp) -> Moment {
     };
     Moment {
         text: format!("{day} {time} UTC"),
+        day: day.to_owned(),
         clock: part(&iso, 11, 16).to_owned(),
         iso,
         ago,

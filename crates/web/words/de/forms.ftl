@@ -15,6 +15,7 @@ hint-several = Je Zeile eines.
 hint-places = Je Zeile eines: mail, matrix, phone oder slack, dann die Adresse.
 hint-dependencies = Je Zeile eines: certificate, clock, dns, identity, route, service oder vendor; der Name; open, closed oder degraded bei Ausfall.
 hint-pairs = Je Zeile eines: label=wert.
+hint-pairs-of = Je Zeile eines: name=zustand; checkout=partial_outage. Zustände: { $words }.
 hint-duration = 90s, 15m, 12h oder 30d.
 hint-time = UTC.
 hint-json = Als JSON.

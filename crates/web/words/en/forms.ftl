@@ -15,6 +15,7 @@ hint-several = One on each line.
 hint-places = One on each line: mail, matrix, phone or slack, then the address.
 hint-dependencies = One on each line: certificate, clock, dns, identity, route, service or vendor; its name; open, closed or degraded when it fails.
 hint-pairs = One on each line: label=value.
+hint-pairs-of = One on each line: name=state; checkout=partial_outage. States: { $words }.
 hint-duration = 90s, 15m, 12h or 30d.
 hint-time = UTC.
 hint-json = As JSON.

@@ -1,10 +1,14 @@
 //! The acts of an incident, newest first, a page at a time.
 
+use std::collections::BTreeMap;
+
 use base::Timestamp;
 use language::Words;
 use record::act::Act;
+use record::kinds::Body;
+use record::kinds::incident::Audience;
 
-use crate::console::told::{Told, told};
+use crate::console::told::{Told, by_days, told};
 use crate::problem::Problem;
 use crate::read::entries_at;
 use crate::render;
@@ -16,6 +20,10 @@ const PAGE: usize = 25;
 /// Characters of text on a page: long texts leave room for fewer acts, but for some always.
 const TEXT_MAX: usize = 5_000;
 const ACTS_MIN: usize = 8;
+
+/// Acts that are looked through for what was said last, and how much of it is shown.
+const SAID_WITHIN: usize = 300;
+const SAID_CHARS: usize = 200;
 
 /// The most acts of one incident whose places are looked up; more are on the record, in the explorer.
 pub(super) const INDEXES_MAX: usize = 200_000;
@@ -60,6 +68,40 @@ pub(crate) fn acts_at(
         .collect()
 }
 
+/// What was said last to each audience, and the act that did, if that is among the newest acts.
+///
+/// # Errors
+/// When one can't be read.
+pub(super) fn said_last(
+    site: &Site,
+    indexes: &[u64],
+    open: bool,
+) -> Result<BTreeMap<Audience, (String, String)>, Problem> {
+    let mut said = BTreeMap::new();
+    let newest = indexes.get(indexes.len().saturating_sub(SAID_WITHIN)..);
+    let (found, _) = entries_at(site.engine().entries().as_ref(), newest.unwrap_or_default())?;
+    for (_, entry) in found.iter().rev() {
+        let text = std::str::from_utf8(entry).unwrap_or_default();
+        if said.len() == 2 || !text.contains("\"kind\":\"incident.updated/") {
+            continue;
+        }
+        let act = render::decoded(site, entry, open)?;
+        if let Body::IncidentUpdated(updated) = act.body {
+            let text = updated.text.readable().map(ToString::to_string);
+            let text = text.unwrap_or_default();
+            let short: String = text.chars().take(SAID_CHARS).collect();
+            let short = if short.len() < text.len() {
+                format!("{short}…")
+            } else {
+                short
+            };
+            said.entry(updated.audience)
+                .or_insert((act.id.to_string(), short));
+        }
+    }
+    Ok(said)
+}
+
 /// The acts in words, newest first, as many as a page holds; and before which index older ones are.
 pub(super) fn told_all(
     t: &Words,
@@ -73,9 +115,11 @@ pub(super) fn told_all(
         text += told.text.chars().count() + told.why.chars().count();
         if text > TEXT_MAX && all.len() >= ACTS_MIN {
             let oldest = all.last().map(|told: &Told| told.index);
+            by_days(&mut all);
             return (all, oldest);
         }
         all.push(told);
     }
+    by_days(&mut all);
     (all, older)
 }
