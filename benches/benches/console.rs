@@ -17,6 +17,9 @@ use benches::{Goal, quantile, report, rounds, say};
 /// Acts of the incident whose page is asked for.
 const ACTS: usize = 10_000;
 
+/// Connections that fill it.
+const WRITERS: usize = 16;
+
 /// Pages asked for in a round.
 const PAGES: usize = 300;
 
@@ -39,6 +42,7 @@ fn main() -> Result<(), Failed> {
     let server = Server::start(&program, &data)?;
     let cookie = sign_in(&program, &data, &server, "sample")?;
     fill(&mut server.local()?)?;
+    fill_up(&server)?;
     let browser = Browser::signed_in(&link(&program, &data, "sample")?)?;
     let page = format!("http://{}/incidents/INC-1", server.address());
     let (mut times, mut seen, mut painted) = (Vec::new(), Vec::new(), Vec::new());
@@ -166,17 +170,40 @@ fn fill(connection: &mut Connection) -> Result<(), Failed> {
             &body,
         )?;
     }
-    for note in 0..ACTS.saturating_sub(31) {
-        let text =
-            format!("note {note}: the queue of orders grows, and the new client times out again");
-        let body = format!(r#"{{"incident":"INC-1","text":"{text}"}}"#);
-        // A caller on the local socket may send 500 a second; whoever is refused waits.
-        let id = format!("note/{note}");
-        while command(connection, "incident.note", &id, &body).is_err() {
-            sleep(Duration::from_millis(50));
-        }
-    }
     Ok(())
+}
+
+/// The rest of it, by several at once: what is written together is synced together.
+fn fill_up(server: &Server) -> Result<(), Failed> {
+    let notes = ACTS.saturating_sub(31);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..WRITERS)
+            .map(|worker| {
+                scope.spawn(move || {
+                    let mut connection = server.local()?;
+                    for note in (worker..notes).step_by(WRITERS) {
+                        let text = format!(
+                            "note {note}: the queue of orders grows, and the new client times out again"
+                        );
+                        let body = format!(r#"{{"incident":"INC-1","text":"{text}"}}"#);
+                        // A caller on the local socket may send 500 a second; whoever is refused
+                        // waits.
+                        let id = format!("note/{note}");
+                        while command(&mut connection, "incident.note", &id, &body).is_err() {
+                            sleep(Duration::from_millis(50));
+                        }
+                    }
+                    Ok::<_, Failed>(())
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker
+                .join()
+                .map_err(|_| Failed("a writer panicked".to_owned()))??;
+        }
+        Ok(())
+    })
 }
 
 /// Milliseconds that 99 of 100 pages did not exceed.

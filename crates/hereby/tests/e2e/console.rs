@@ -185,7 +185,9 @@ async fn whole_incident(browser: &Browser, server: &Server) {
         .await;
     browser.presses("#say button.primary").await;
     browser.reads("the new payment client times out").await;
-    browser.follows("Tell the public…").await;
+    browser
+        .presses("#say button[formaction^='/do/incident.update?']")
+        .await;
     browser
         .types(
             "textarea[name='a.text']",

@@ -132,6 +132,75 @@ fn a_session_ends_when_it_was_idle_and_when_its_time_is_over() {
 }
 
 #[test]
+fn a_page_that_follows_by_itself_is_not_used_by_that() {
+    let world = World::new();
+    let cookie = signed_in(&world, "sam", 20);
+    let by_itself = |world: &World| {
+        let ask = Ask::get("/").header("hereby-live", "1");
+        world.remote(&own(world, ask.header("Cookie", &cookie)))
+    };
+    for _ in 0..7 {
+        world.clock.forward_ms(3_600_000);
+        by_itself(&world).expect(200);
+    }
+    world.clock.forward_ms(3_600_000);
+    by_itself(&world).expect(303);
+    page(&world, "/", Some(&cookie)).expect(303);
+}
+
+#[test]
+fn a_link_that_knows_no_page_leads_to_the_one_first_asked_for() {
+    let world = World::new();
+    world.declare("the cart is empty");
+    let asked = page(&world, "/incidents/INC-1?before=9", None).expect(303);
+    let kept = asked
+        .header("set-cookie")
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap();
+    let signs_in = |secret: u8, kept: &str| {
+        let code = offered(&world, "sam", secret);
+        let fields = [("code", &*code), ("next", "/")];
+        let reply = form(&world, "/sign-in", Some(kept), &fields).expect(303);
+        reply.header("location").unwrap().to_owned()
+    };
+    assert_eq!(signs_in(21, kept), "/incidents/INC-1?before=9");
+    for foreign in [
+        "//evil.example",
+        "https://evil.example",
+        "/%5Cevil",
+        "%2F%2Fevil",
+        "x",
+    ] {
+        let kept = format!("__Host-hereby-wanted={foreign}");
+        assert_eq!(signs_in(foreign.len() as u8 + 30, &kept), "/", "{foreign}");
+    }
+}
+
+#[test]
+fn what_was_written_is_taken_along_to_another_form() {
+    let world = World::new();
+    world.declare("the cart is empty");
+    let cookie = signed_in(&world, "sam", 22);
+    let token = csrf(&world, &cookie);
+    let before = world.local(&Ask::get("/api/v1/incidents/INC-1")).json();
+    let fields = [
+        ("csrf", &*token),
+        ("open", "1"),
+        ("a.incident", "INC-1"),
+        ("a.text", "Nobody can pay <at all>"),
+    ];
+    let path = "/do/incident.update?a.audience=public";
+    let shown = form(&world, path, Some(&cookie), &fields)
+        .expect(200)
+        .text();
+    assert!(shown.contains("Nobody can pay &#60;at all&#62;"), "{shown}");
+    let after = world.local(&Ask::get("/api/v1/incidents/INC-1")).json();
+    assert_eq!(before, after, "nothing was said yet");
+}
+
+#[test]
 fn a_form_counts_only_from_a_page_of_the_same_session() {
     let world = World::new();
     let cookie = signed_in(&world, "sam", 8);
