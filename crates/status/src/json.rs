@@ -90,7 +90,8 @@ impl Shape<'_> {
     fn status(&self) -> Value {
         let (indicator, description) = match state(self.making.page, self.making.now) {
             "well" => ("none", "All Systems Operational"),
-            // The API has no indicator for it: what is planned is no incident.
+            // The API has no indicator for these two: what is not listed is not known, and what is planned is no incident.
+            "unknown" => ("none", "No Components Listed"),
             "maintenance" => ("none", "Service Under Maintenance"),
             "minor" => ("minor", "Minor Service Outage"),
             "major" => ("major", "Partial System Outage"),

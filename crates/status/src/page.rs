@@ -70,7 +70,7 @@ pub struct PublicIncident {
     pub headlines: Headlines,
     /// Its id on the page: 16 hexadecimal digits of the first word's act.
     pub id: Box<str>,
-    /// How bad it is.
+    /// How bad it is: minor, if nobody said. Of what is told nobody thinks that it is nothing.
     pub impact: PublicImpact,
     /// Words that are not kept any more.
     pub left_out: u32,
@@ -401,7 +401,7 @@ impl PublicIncident {
             created_at: act.at,
             headlines: Headlines::default(),
             id: public_id(act.id),
-            impact: PublicImpact::None,
+            impact: PublicImpact::Minor,
             left_out: 0,
             monitoring_at: None,
             resolved_at: None,

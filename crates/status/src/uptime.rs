@@ -1,6 +1,7 @@
 //! How components were, day by day. What nobody measured is unknown, never well.
 
 use base::{Name, Timestamp};
+use record::kinds::incident::Status;
 use record::kinds::page::ComponentStatus;
 
 use crate::page::{Page, badness};
@@ -129,18 +130,19 @@ fn stretches(page: &Page, name: &Name, from: Timestamp, now: Timestamp) -> Vec<S
         if incident.resolved_at.is_some_and(|at| at < from) {
             continue;
         }
-        let mut since: Option<(Timestamp, ComponentStatus)> = None;
+        let (mut begun, mut counts) = (incident.created_at, ComponentStatus::Operational);
+        let mut said = ComponentStatus::Operational;
         for word in &incident.words {
-            if let Some((_, is)) = word.changed.get(name) {
-                if let Some((begun, was)) = since {
-                    put(begun, word.at, was);
-                }
-                since = Some((word.at, *is));
-            }
+            said = word.changed.get(name).map_or(said, |(_, is)| *is);
+            put(begun, word.at, counts);
+            // What is said of a component in an incident that is over does not count.
+            let is_over = word.status == Status::Resolved;
+            (begun, counts) = match is_over {
+                true => (word.at, ComponentStatus::Operational),
+                false => (word.at, said),
+            };
         }
-        if let Some((begun, is)) = since {
-            put(begun, now, is);
-        }
+        put(begun, now, counts);
     }
     for maintenance in page.maintenances.values() {
         if maintenance.components.contains(name) {

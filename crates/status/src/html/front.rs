@@ -66,7 +66,11 @@ struct Recent {
 }
 
 /// How bad it is on the whole, as the classes of the page and the words of the Statuspage API say it.
+/// Where nothing is listed, nobody says that it is well.
 pub(crate) fn state(page: &Page, now: Timestamp) -> &'static str {
+    if page.components.is_empty() && page.incidents.is_empty() {
+        return "unknown";
+    }
     let impacts = page.incidents.values().filter(|it| it.is_open());
     let said = impacts.map(|it| match it.impact {
         PublicImpact::None => 0,

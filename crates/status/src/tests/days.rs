@@ -89,7 +89,59 @@ fn of_two_at_once_the_worse_counts_and_none_twice() {
     assert_eq!((share.major, share.degraded, share.well), (10, 20, 1_410));
 }
 
+#[test]
+fn what_is_said_of_a_component_when_it_is_over_does_not_count() {
+    let mut told = Told::default();
+    told.component(-5 * 1_440, "x", "X");
+    (1..5).for_each(|day| measured(&mut told, day, 1_440));
+    let from = -2 * 1_440;
+    told.say(from, "INC-1", "x", json!({"status": "identified"}));
+    told.act(
+        from + 10,
+        "incident/INC-1",
+        "incident.resolved/1",
+        json!({}),
+    );
+    let word = json!({"status": "resolved", "components": {"x": "major_outage"}});
+    told.say(from + 20, "INC-1", "It was x.", word);
+    let all = days(&told.page, &"x".parse().unwrap(), at(0), 480);
+    assert_eq!(sum(&all).major, 0);
+    // Open again, what was said of it last counts.
+    told.act(-60, "incident/INC-1", "incident.reopened/1", json!({}));
+    let all = days(&told.page, &"x".parse().unwrap(), at(0), 480);
+    assert_eq!(sum(&all).major, 60);
+}
+
 proptest! {
+    #[test]
+    fn the_bar_counts_what_was_said_to_be_so_at_the_time(
+        deeds in prop::collection::vec((1_u8..4, 0_u8..8, 0_u8..4), 1..60),
+    ) {
+        let x: base::Name = "x".parse().unwrap();
+        let all = ["operational", "degraded_performance", "partial_outage", "major_outage"];
+        let mut told = Told::default();
+        told.component(-6_000, "x", "X");
+        let mut minutes = std::collections::BTreeMap::<&str, i64>::new();
+        for (now, (incident, deed, is)) in (0_i64..).zip(deeds) {
+            let (id, is) = (format!("INC-{incident}"), all[usize::from(is)]);
+            let subject = format!("incident/{id}");
+            let word = |status: &str| json!({"status": status, "components": {"x": is}});
+            match deed {
+                0..4 => told.say(now, &id, "x", word("identified")),
+                4 => told.say(now, &id, "x", word("resolved")),
+                5 => told.say(now, &id, "x", json!({"status": "monitoring"})),
+                6 => told.act(now, &subject, "incident.resolved/1", json!({})),
+                _ => told.act(now, &subject, "incident.reopened/1", json!({})),
+            };
+            *minutes.entry(told.page.status_of(&x, at(now)).as_str()).or_default() += 1;
+            let share = sum(&days(&told.page, &x, at(now + 1), 0));
+            let of = |status: &str| minutes.get(status).copied().unwrap_or_default();
+            prop_assert_eq!(share.major, of("major_outage"));
+            prop_assert_eq!(share.partial, of("partial_outage"));
+            prop_assert_eq!(share.degraded, of("degraded_performance"));
+        }
+    }
+
     #[test]
     fn the_parts_of_a_day_add_up_to_the_minutes_that_have_passed(
         words in prop::collection::vec((0_i64..5_000, 0_u8..4), 0..12),

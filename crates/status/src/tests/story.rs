@@ -64,6 +64,57 @@ fn an_incident_stands_on_the_page_from_its_first_public_word_on_and_under_no_tit
 }
 
 #[test]
+fn an_impact_that_nobody_said_is_minor_and_one_that_was_said_to_be_none_stays() {
+    let mut told = Told::default();
+    told.component(0, "checkout", "Checkout");
+    told.say(
+        1,
+        "INC-1",
+        "We are looking.",
+        json!({"status": "investigating"}),
+    );
+    let open = files(&told.page, at(2), 0);
+    let summary: Value = serde_json::from_str(&open["api/v2/summary.json"]).unwrap();
+    assert_eq!(summary["status"]["indicator"], "minor");
+    assert_eq!(summary["incidents"][0]["impact"], "minor");
+    assert!(!open["index.html"].contains("Everything is working"));
+    assert!(open["index.html"].contains("<section class=\"state minor\""));
+
+    told.say(
+        3,
+        "INC-1",
+        "Nobody notices it.",
+        json!({"status": "identified", "impact": "none"}),
+    );
+    told.say(4, "INC-1", "Still so.", json!({"status": "monitoring"}));
+    let said = files(&told.page, at(5), 0);
+    let summary: Value = serde_json::from_str(&said["api/v2/summary.json"]).unwrap();
+    assert_eq!(summary["status"]["indicator"], "none");
+    assert_eq!(summary["incidents"][0]["impact"], "none");
+}
+
+#[test]
+fn where_nothing_is_listed_nobody_says_that_it_is_well() {
+    let mut told = Told::default();
+    let empty = files(&told.page, at(0), 0);
+    for (path, words) in [
+        ("index.html", "No parts are listed here yet"),
+        ("de/index.html", "Hier sind noch keine Teile aufgeführt"),
+    ] {
+        assert!(empty[path].contains(words), "{}", empty[path]);
+        assert!(empty[path].contains("<section class=\"state unknown\""));
+    }
+    let summary: Value = serde_json::from_str(&empty["api/v2/summary.json"]).unwrap();
+    assert_eq!(
+        summary["status"],
+        json!({"indicator": "none", "description": "No Components Listed"})
+    );
+    told.component(1, "checkout", "Checkout");
+    let listed = files(&told.page, at(2), 0);
+    assert!(listed["index.html"].contains("Everything is working, as far as we know"));
+}
+
+#[test]
 fn components_are_as_they_were_said_last_and_well_when_it_is_over() {
     let mut told = Told::default();
     told.component(0, "checkout", "Checkout")

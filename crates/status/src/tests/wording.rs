@@ -67,7 +67,10 @@ fn every_word_that_is_asked_for_is_there() {
         ),
         ("phase", &["scheduled", "in_progress", "completed"]),
         ("impact", &["none", "minor", "major", "critical"]),
-        ("state", &["minor", "major", "critical", "maintenance"]),
+        (
+            "state",
+            &["minor", "major", "critical", "maintenance", "unknown"],
+        ),
         (
             "legend",
             &[
