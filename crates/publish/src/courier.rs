@@ -144,14 +144,16 @@ impl Courier {
         let mut knowledge = Knowledge::default();
         let mut pause = self.patience.pause;
         let mut last = "it was not tried".to_owned();
-        for _ in 0..tries {
+        for tried in 1..=tries {
             match self.deliver(edition, &mut knowledge, &found).await {
                 Ok(Round::Done) => return Ok(()),
                 Ok(Round::MovedOn) => last = "the page here has changed meanwhile".to_owned(),
                 Err(trouble) => last = trouble,
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(self.patience.pause_max);
+            if tried < tries {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(self.patience.pause_max);
+            }
         }
         Err(last)
     }

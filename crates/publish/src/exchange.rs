@@ -100,21 +100,37 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+/// What is seen of a file.
+pub(crate) enum Seen {
+    There(Bytes),
+    Missing,
+    /// It is not shown, whether it is there or not.
+    Refused,
+}
+
+impl Answer {
+    /// What it shows of the file that was asked for.
+    pub(crate) fn seen(self, path: &str) -> Result<Seen, String> {
+        match self.status {
+            StatusCode::OK => Ok(Seen::There(self.body)),
+            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Seen::Missing),
+            StatusCode::FORBIDDEN => Ok(Seen::Refused),
+            other => Err(format!("asked for {path}, it answers {other}")),
+        }
+    }
+}
+
 impl Client {
     pub(crate) fn new(tls: Arc<ClientConfig>) -> Client {
         Client { tls }
     }
 
-    /// A file as a reader sees it; none when it is not there.
-    pub(crate) async fn read(&self, base: &Url, path: &str) -> Result<Option<Bytes>, String> {
+    /// A file as a reader sees it, or is kept from seeing it.
+    pub(crate) async fn see(&self, base: &Url, path: &str) -> Result<Seen, String> {
         let answer = self
             .ask(base, Method::GET, &base.below(path), Bytes::new(), None)
             .await?;
-        match answer.status {
-            StatusCode::OK => Ok(Some(answer.body)),
-            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
-            other => Err(format!("asked for {path}, it answers {other}")),
-        }
+        answer.seen(path)
     }
 
     /// Sends one request to the host of `to`.

@@ -4,10 +4,12 @@ mod bucket;
 mod rsync;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
-use crate::exchange::{BadUrl, Client, FILE_BYTES_MAX, Url};
+use crate::exchange::{BadUrl, Client, FILE_BYTES_MAX, Seen, Url};
 use crate::spool::{put, remove};
 
 pub use bucket::{Bucket, Credentials};
@@ -15,6 +17,11 @@ pub use rsync::Rsync;
 
 /// How many files are read or put at once.
 const AT_ONCE: usize = 8;
+/// Put and read back to find out whether a bucket can be read; removed at once.
+const PROBE: (&str, &[u8]) = (
+    "probe.txt",
+    b"hereby looks whether it can read what it puts here\n",
+);
 
 /// A place, and how readers see it.
 #[derive(Clone)]
@@ -26,6 +33,8 @@ pub struct Target {
     /// Where readers see it; without, what was put is read back the way it was put.
     pub read_url: Option<Url>,
     client: Client,
+    /// Whether something could be read there since this began.
+    readable: Arc<AtomicBool>,
 }
 
 /// A kind of place.
@@ -78,13 +87,14 @@ impl Target {
         name: String,
         kind: Kind,
         read_url: Option<Url>,
-        tls: std::sync::Arc<rustls::ClientConfig>,
+        tls: Arc<rustls::ClientConfig>,
     ) -> Target {
         Target {
             name,
             kind,
             read_url,
             client: Client::new(tls),
+            readable: Arc::default(),
         }
     }
 
@@ -97,6 +107,7 @@ impl Target {
             Kind::Directory(root) => {
                 let (root, files) = (root.clone(), files.to_vec());
                 blocking(move || {
+                    make_last(&root)?;
                     files.iter().try_for_each(|(path, bytes)| {
                         put(&root, path, bytes).map_err(|error| format!("{path}: {error}"))
                     })
@@ -156,12 +167,10 @@ impl Target {
         if let Some(url) = &self.read_url {
             let read = |path: &String| {
                 let (client, url, path) = (self.client.clone(), url.clone(), path.clone());
-                async move {
-                    let read = client.read(&url, &path).await?;
-                    Ok(read.map(|bytes| bytes.to_vec()))
-                }
+                async move { client.see(&url, &path).await }
             };
-            return at_once(paths.iter().map(read)).await;
+            let seen = at_once(paths.iter().map(read)).await?;
+            return self.judged(seen, paths).await;
         }
         match &self.kind {
             Kind::Directory(root) => {
@@ -174,10 +183,73 @@ impl Target {
                         (bucket.clone(), self.client.clone(), path.clone());
                     async move { bucket.read(&client, &path).await }
                 };
-                at_once(paths.iter().map(read)).await
+                let seen = at_once(paths.iter().map(read)).await?;
+                self.judged(seen, paths).await
             }
             Kind::Rsync(rsync) => rsync.read(paths).await,
         }
+    }
+
+    /// What was seen over HTTP. A bucket that does not let itself be listed refuses to show what is
+    /// not there: once it is known that it can be read, what it refuses is missing.
+    async fn judged(
+        &self,
+        seen: Vec<Seen>,
+        paths: &[String],
+    ) -> Result<Vec<Option<Vec<u8>>>, String> {
+        if seen.iter().any(|it| matches!(it, Seen::There(_))) {
+            self.readable.store(true, Ordering::Relaxed);
+        }
+        let mut refused = seen.iter().zip(paths);
+        if let Some((_, path)) = refused.find(|(it, _)| matches!(it, Seen::Refused)) {
+            self.can_be_read()
+                .await
+                .map_err(|error| format!("asked for {path}, it answers 403 Forbidden: {error}"))?;
+        }
+        let bytes = |it| match it {
+            Seen::There(bytes) => Some(bytes.to_vec()),
+            Seen::Missing | Seen::Refused => None,
+        };
+        Ok(seen.into_iter().map(bytes).collect())
+    }
+
+    /// Whether what is put into a bucket can be read back. Nothing of the site is touched.
+    async fn can_be_read(&self) -> Result<(), String> {
+        let Kind::Bucket(bucket) = &self.kind else {
+            return Err("readers don't see it".to_owned());
+        };
+        if self.readable.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (path, bytes) = PROBE;
+        bucket.put(&self.client, path, bytes.to_vec()).await?;
+        let seen = match &self.read_url {
+            Some(url) => self.client.see(url, path).await,
+            None => bucket.read(&self.client, path).await,
+        };
+        bucket.remove(&self.client, path).await?;
+        match seen? {
+            Seen::There(there) if there == bytes => {
+                self.readable.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            _ => Err("nothing that is put there can be read".to_owned()),
+        }
+    }
+}
+
+/// Makes the last part of a directory's path, and no more: what it lies in may be a disk that is not
+/// mounted, and then nobody would read what is put here.
+fn make_last(root: &Path) -> Result<(), String> {
+    match std::fs::create_dir(root) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let within = root.parent().unwrap_or(root).display();
+            Err(format!("{within} is not there, or its disk not mounted"))
+        }
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(format!("{}: {error}", root.display()))
+        }
+        _ => Ok(()),
     }
 }
 

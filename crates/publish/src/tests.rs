@@ -1,5 +1,7 @@
 //! A site that is brought somewhere, served, and checked.
 
+mod bucket;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use status::{Options, Page, Site};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::exchange::Client;
+use crate::exchange::{Client, Seen};
 use crate::inspect::{CannotInspect, Place, inspect};
 use crate::{
     Board, Courier, Credentials, Edition, Kind, Patience, Rsync, Sealing, Spool, Target, Url,
@@ -169,6 +171,22 @@ async fn a_target_that_can_not_be_written_says_so_and_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_directory_is_made_only_where_what_it_lies_in_is_there() {
+    let mut made = Made::new();
+    let disk = made.directory.path().join("disk");
+    let courier = made.courier(Kind::Directory(disk.join("status")));
+    let trouble = courier
+        .bring(&made.edition(1, 0, &[]), 1)
+        .await
+        .unwrap_err();
+    assert!(trouble.contains("disk is not there"), "{trouble}");
+    assert!(!disk.exists());
+    std::fs::create_dir(&disk).unwrap();
+    courier.bring(&made.edition(2, 1, &[]), 1).await.unwrap();
+    assert_eq!(sequence(&disk.join("status")), 2);
+}
+
+#[tokio::test]
 async fn rsync_brings_it_and_removes_what_is_gone() {
     let mut made = Made::new();
     std::fs::create_dir(made.there()).unwrap();
@@ -247,11 +265,13 @@ async fn readers_are_answered_from_the_directory_and_get_nothing_else() {
         ".hidden",
         "a/../../secret",
     ] {
-        let read = client.read(&url, outside).await.unwrap();
-        assert_eq!(read, None, "{outside}");
+        let seen = client.see(&url, outside).await.unwrap();
+        assert!(matches!(seen, Seen::Missing), "{outside}");
     }
-    assert!(client.read(&url, "de/").await.unwrap().is_some());
-    assert_eq!(client.read(&url, "de").await.unwrap(), None);
+    let folder = client.see(&url, "de/").await.unwrap();
+    assert!(matches!(folder, Seen::There(_)));
+    let file = client.see(&url, "de").await.unwrap();
+    assert!(matches!(file, Seen::Missing));
     stop.send(()).unwrap();
     tokio::time::timeout(Duration::from_secs(10), serving)
         .await

@@ -9,7 +9,7 @@ use hyper::{Method, StatusCode};
 use rusty_s3::{Bucket as Address, Credentials as Keys, S3Action as _, UrlStyle};
 
 use super::BadTarget;
-use crate::exchange::{Client, Kept, Url};
+use crate::exchange::{Client, Kept, Seen, Url};
 use crate::serve::{keep, media};
 
 /// For how long a signed request counts.
@@ -152,11 +152,7 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn read(
-        &self,
-        client: &Client,
-        path: &str,
-    ) -> Result<Option<Vec<u8>>, String> {
+    pub(super) async fn read(&self, client: &Client, path: &str) -> Result<Seen, String> {
         let object = self.object(path);
         let action = self.address.get_object(Some(&self.credentials.0), &object);
         let url = action.sign(SIGNED_FOR);
@@ -165,11 +161,7 @@ impl Bucket {
             .ask(&self.endpoint, Method::GET, &target, Bytes::new(), None)
             .await
             .map_err(|error| format!("{path}: {error}"))?;
-        match answer.status {
-            StatusCode::OK => Ok(Some(answer.body.to_vec())),
-            StatusCode::NOT_FOUND => Ok(None),
-            other => Err(format!("{path} could not be read: {other}")),
-        }
+        answer.seen(path)
     }
 }
 
