@@ -40,6 +40,7 @@ mod letters;
 mod limits;
 mod notices;
 mod onward;
+mod told;
 
 use book::Book;
 use letters::House;
@@ -128,9 +129,13 @@ impl Subscriptions {
         let key = PassKey::from_bytes(key);
         let mail = config.mail.as_ref().map(mail_server).transpose()?;
         let from_name = config.mail.as_ref().and_then(|mail| mail.from_name.clone());
+        let first = config.status.languages.first();
+        let first = first.and_then(|tag| Language::of_tag(tag));
         let house = House {
             title: settings.title.clone(),
             url: settings.url.clone(),
+            page_url: config.status.url.clone(),
+            first: first.unwrap_or_default(),
             key: key.clone(),
             from: mail.as_ref().map(|mail| (mail.from.clone(), from_name)),
         };

@@ -368,3 +368,93 @@ fn what_nobody_could_send_when_it_was_said_is_sent_once_by_the_next_start() {
     assert_eq!(server.stop(), 0);
     assert_eq!(receiver.events().len(), 3);
 }
+
+/// Says this to the public; with `more` besides.
+fn say(place: &Place, text: &str, more: &[&str]) {
+    let mut line = vec!["update", "1", text, "--to", "public"];
+    line.extend(more);
+    place.ok(&line);
+}
+
+/// Three programs: of one component, of another, of everything.
+fn subscribe_three(place: &Place, receiver: &Receiver) {
+    for name in ["checkout", "search"] {
+        place.ok(&["component", "add", name, &format!("Our {name}")]);
+        let url = receiver.url(&format!("/{name}"));
+        let line = ["subscriber", "add", &url, "--of", name, "--confirmed"];
+        place.ok(&[&line[..], &["-m", "ours"]].concat());
+    }
+    let url = receiver.url("/all");
+    place.ok(&["subscriber", "add", &url, "--confirmed", "-m", "ours"]);
+    place.ok(&["declare", "db1 does not answer", "--severity", "2"]);
+}
+
+/// To whom this text went, in order.
+fn told(receiver: &Receiver, text: &str) -> Vec<String> {
+    let events = receiver.events().into_iter();
+    let of_text = events.filter(|it| it.body.contains(text));
+    let mut paths: Vec<String> = of_text.map(|it| it.path).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn an_update_that_names_no_component_goes_to_those_of_the_incidents() {
+    let (place, receiver) = (Place::new(), Receiver::new());
+    configure(&place, &receiver, true);
+    let server = place.serve();
+    subscribe_three(&place, &receiver);
+    say(&place, "Nobody knows of what.", &["--notify"]);
+    assert_eq!(delivered(&place, "ntc-1")["done"], 3);
+    let named = ["--headline", "Checkout fails", "--component"];
+    let named = [&named[..], &["checkout=major_outage", "--notify"]].concat();
+    say(&place, "It is the checkout.", &named);
+    assert_eq!(delivered(&place, "ntc-2")["done"], 2);
+    say(&place, "We are on it.", &["--notify"]);
+    assert_eq!(delivered(&place, "ntc-3")["done"], 2);
+    say(&place, "It holds.", &[]);
+    let preview = place.json(&["notice", "preview", "1"]);
+    assert_eq!(preview["components"], json!(["checkout"]), "{preview}");
+    assert_eq!(preview["webhook"], 2, "{preview}");
+    let mail = preview["languages"][0].clone();
+    assert_eq!(mail["subject"], "Sample status: Checkout fails");
+    let text = mail["text"].as_str().unwrap();
+    assert!(text.contains("\nAbout: Our checkout\n"), "{text}");
+    let day = text.lines().find(|line| line.ends_with(" UTC"));
+    assert_eq!(
+        day.map(str::len),
+        Some("2026-11-21 23:38 UTC".len()),
+        "{text}"
+    );
+    place.ok(&["notice", "send", "1"]);
+    assert_eq!(delivered(&place, "ntc-4")["done"], 2);
+    // Who sends it says otherwise.
+    say(&place, "Searches are slow as well.", &[]);
+    place.ok(&["notice", "send", "1", "--of", "search"]);
+    assert_eq!(delivered(&place, "ntc-5")["done"], 2);
+    for text in ["It is the checkout.", "We are on it.", "It holds."] {
+        assert_eq!(told(&receiver, text), ["/all", "/checkout"], "{text}");
+    }
+    assert_eq!(told(&receiver, "slow as well"), ["/all", "/search"]);
+    let event: Value = serde_json::from_str(&receiver.events().pop().unwrap().body).unwrap();
+    assert_eq!(event["data"]["name"], "Checkout fails");
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn what_is_sent_by_itself_goes_to_those_of_the_incidents_components() {
+    let (place, receiver) = (Place::new(), Receiver::new());
+    configure_with(&place, &receiver, true, "always");
+    let server = place.serve();
+    subscribe_three(&place, &receiver);
+    say(
+        &place,
+        "It is the checkout.",
+        &["--component", "checkout=major_outage"],
+    );
+    assert_eq!(delivered(&place, "ntc-1")["done"], 2);
+    say(&place, "We are on it.", &[]);
+    assert_eq!(delivered(&place, "ntc-2")["done"], 2);
+    assert_eq!(told(&receiver, "We are on it."), ["/all", "/checkout"]);
+    assert_eq!(server.stop(), 0);
+}

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use base::MailAddress;
-use base::{ActId, IncidentId, Name, Timestamp};
+use base::{ActId, IncidentId, Line, Name, Timestamp};
 use language::{Language, Value, Words};
 use notify::Link;
 use notify::outside::{HookSecret, HookUrl, Signed};
@@ -58,6 +58,10 @@ pub(super) struct House {
     pub(super) title: String,
     /// Without a slash at its end.
     pub(super) url: String,
+    /// Where the status page is; none: nobody said.
+    pub(super) page_url: Option<String>,
+    /// The page's first language.
+    pub(super) first: Language,
     pub(super) key: PassKey,
     /// Who mail is from; none: there is no mail.
     pub(super) from: Option<(MailAddress, Option<String>)>,
@@ -92,25 +96,48 @@ pub(super) struct Said {
     pub(super) status: Status,
     pub(super) update: ActId,
     pub(super) at: Timestamp,
-    /// What it is called in public.
+    /// What the incident is called in public.
     pub(super) headline: Option<String>,
+    /// The same in other languages, by their tags.
+    pub(super) headlines: BTreeMap<String, String>,
     pub(super) text: String,
-    /// Headline and text in other languages, by their tags.
-    pub(super) translations: BTreeMap<String, (Option<String>, String)>,
+    /// The same in other languages, by their tags.
+    pub(super) texts: BTreeMap<String, String>,
     pub(super) components: BTreeSet<Name>,
+    /// What they are called on the status page, by language.
+    pub(super) titles: BTreeMap<Name, BTreeMap<Name, Line>>,
 }
 
 impl Said {
     /// Headline and text as somebody wrote them in this language; else as they were said.
     fn in_language(&self, language: Language) -> (Option<&str>, &str) {
-        match self.translations.get(language.as_str()) {
-            Some((headline, text)) => {
-                let headline = headline.as_deref().or(self.headline.as_deref());
-                (headline, text)
-            }
-            None => (self.headline.as_deref(), &self.text),
-        }
+        let tag = language.as_str();
+        let headline = self.headlines.get(tag).or(self.headline.as_ref());
+        let text = self.texts.get(tag).unwrap_or(&self.text);
+        (headline.map(String::as_str), text)
     }
+
+    /// What a component is called in this language, else in the page's first one, else in any.
+    fn title<'s>(&'s self, name: &'s Name, languages: [Language; 2]) -> &'s str {
+        let Some(titles) = self.titles.get(name) else {
+            return name.as_str();
+        };
+        let of = |language: &Language| {
+            let mut all = titles.iter();
+            all.find(|(tag, _)| tag.as_str() == language.as_str())
+        };
+        let title = languages
+            .iter()
+            .find_map(of)
+            .or_else(|| titles.iter().next());
+        title.map_or(name.as_str(), |(_, title)| title.as_str())
+    }
+}
+
+/// To the minute, as people read it: `2026-11-21 23:38 UTC`.
+fn minute(at: Timestamp) -> String {
+    let text = at.to_string().replacen('T', " ", 1);
+    format!("{} UTC", text.get(..16).unwrap_or(&text))
 }
 
 /// A mail's parts in one language.
@@ -141,17 +168,22 @@ pub(super) fn written(
     let site = Value::from(house.title.clone());
     let about = headline.unwrap_or(&status).to_owned();
     let subject = words.say_with("subject", &[("site", site), ("status", about.into())]);
-    let names: Vec<&str> = said.components.iter().map(Name::as_str).collect();
-    let about = (!names.is_empty()).then(|| say("about", "components", &names.join(", ")));
+    let titles = said.components.iter();
+    let titles = titles.map(|name| said.title(name, [language, house.first]));
+    let titles: Vec<&str> = titles.collect();
+    let about = (!titles.is_empty()).then(|| say("about", "components", &titles.join(", ")));
     let footer = say("footer", "site", &house.title);
     let headline = headline.map(str::to_owned);
     let status = status.to_string();
-    let above = [headline, Some(status), about, Some(said.at.to_string())];
+    let above = [headline, Some(status), about, Some(minute(said.at))];
     let above: Vec<String> = above.into_iter().flatten().collect();
+    let page = house.page_url.as_deref();
+    let page_line = page.map(|url| format!("{}\n\n", say("page", "link", url)));
     let text = format!(
-        "{}\n\n{}\n\n-- \n{footer}\n{}\n{}\n",
+        "{}\n\n{}\n\n{}-- \n{footer}\n{}\n{}\n",
         above.join("\n"),
         said_text,
+        page_line.unwrap_or_default(),
         say("manage", "link", manage),
         say("leave", "link", leave)
     );
@@ -159,13 +191,18 @@ pub(super) fn written(
         .split("\n\n")
         .map(|paragraph| format!("<p>{}</p>\n", escaped(paragraph).replace('\n', "<br>\n")))
         .collect();
+    let page = page.map(|url| {
+        let (url, words) = (escaped(url), escaped(&words.say("page-link")));
+        format!("<p><a href=\"{url}\">{words}</a></p>\n")
+    });
     let above: Vec<String> = above.iter().map(|line| escaped(line)).collect();
     let html = format!(
         "<!doctype html>\n<html lang=\"{language}\"><head><meta charset=\"utf-8\">\
-         <title>{}</title></head><body>\n<p><strong>{}</strong></p>\n{paragraphs}<hr>\n\
+         <title>{}</title></head><body>\n<p><strong>{}</strong></p>\n{paragraphs}{}<hr>\n\
          <p>{}<br>\n<a href=\"{}\">{}</a> &middot; <a href=\"{}\">{}</a></p>\n</body></html>\n",
         escaped(&subject),
         above.join("<br>\n"),
+        page.unwrap_or_default(),
         escaped(&footer),
         escaped(manage),
         escaped(&words.say("manage-link")),
@@ -329,26 +366,37 @@ mod tests {
         assert!(german.missing_from(english).is_empty());
     }
 
-    #[test]
-    fn a_mail_shows_what_was_said_as_text_and_names_both_links() {
-        let house = House {
+    fn house() -> House {
+        House {
             title: "Sample & Sons".to_owned(),
             url: "https://status.example.org".to_owned(),
+            page_url: None,
+            first: Language::English,
             key: PassKey::from_bytes([7; 32]),
             from: None,
-        };
-        let said = Said {
+        }
+    }
+
+    fn said(text: &str) -> Said {
+        Said {
             incident: IncidentId::from_number(7),
             status: Status::Monitoring,
             update: ActId::from_bytes([1; 16]),
             at: Timestamp::from_ms(0),
             headline: None,
-            text: "<script>alert(1)</script>\nIt holds.\n\nMore later.".to_owned(),
-            translations: BTreeMap::new(),
-            components: ["checkout".parse().unwrap()].into(),
-        };
+            headlines: BTreeMap::new(),
+            text: text.to_owned(),
+            texts: BTreeMap::new(),
+            components: BTreeSet::new(),
+            titles: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_mail_shows_what_was_said_as_text_and_names_both_links() {
+        let said = said("<script>alert(1)</script>\nIt holds.\n\nMore later.");
         for (language, word) in [(Language::English, "watching"), (Language::German, "hält")] {
-            let written = written(&house, &said, language, ("M", "L"));
+            let written = written(&house(), &said, language, ("M", "L"));
             assert!(written.subject.contains(word), "{}", written.subject);
             assert!(!written.subject.contains('\n'));
             assert!(
@@ -364,45 +412,61 @@ mod tests {
 
     #[test]
     fn who_has_it_in_their_language_reads_it_in_their_language() {
-        let house = House {
-            title: "Sample".to_owned(),
-            url: "https://status.example.org".to_owned(),
-            key: PassKey::from_bytes([7; 32]),
-            from: None,
-        };
-        let german = (
-            Some("Zahlungen gestört".to_owned()),
-            "Es klemmt.".to_owned(),
-        );
         let said = Said {
-            incident: IncidentId::from_number(7),
-            status: Status::Investigating,
-            update: ActId::from_bytes([1; 16]),
-            at: Timestamp::from_ms(0),
             headline: Some("Payments fail".to_owned()),
-            text: "It is stuck.".to_owned(),
-            translations: [("de".to_owned(), german)].into(),
-            components: BTreeSet::new(),
+            headlines: [("de".to_owned(), "Zahlungen gestört".to_owned())].into(),
+            texts: [("de".to_owned(), "Es klemmt.".to_owned())].into(),
+            ..said("It is stuck.")
         };
         for (language, headline, text) in [
             (Language::English, "Payments fail", "It is stuck."),
             (Language::German, "Zahlungen gestört", "Es klemmt."),
         ] {
-            let written = written(&house, &said, language, ("M", "L"));
-            assert_eq!(written.subject, format!("Sample: {headline}"));
+            let written = written(&house(), &said, language, ("M", "L"));
+            assert_eq!(written.subject, format!("Sample & Sons: {headline}"));
             assert!(written.text.contains(text), "{}", written.text);
             assert!(written.html.contains(text), "{}", written.html);
         }
     }
 
     #[test]
-    fn a_pass_leads_to_its_own_subscription_and_no_other() {
-        let house = House {
-            title: "x".to_owned(),
-            url: "https://status.example.org".to_owned(),
-            key: PassKey::from_bytes([7; 32]),
-            from: None,
+    fn a_mail_says_when_of_which_components_and_where_more_is() {
+        let line = |text: &str| text.parse::<Line>().unwrap();
+        let name = |text: &str| text.parse::<Name>().unwrap();
+        let titles = [(name("de"), line("Kasse")), (name("en"), line("Checkout"))];
+        let said = Said {
+            at: "2026-11-21T23:38:04.118Z".parse().unwrap(),
+            components: [name("api"), name("checkout"), name("odd")].into(),
+            titles: [
+                (name("api"), [(name("en"), line("Our API"))].into()),
+                (name("checkout"), titles.into()),
+            ]
+            .into(),
+            ..said("It holds.")
         };
+        let with_page = House {
+            page_url: Some("https://status.example.org/?a=1&b=2".to_owned()),
+            ..house()
+        };
+        for (language, about) in [
+            (Language::English, "About: Our API, Checkout, odd\n"),
+            (Language::German, "Betrifft: Our API, Kasse, odd\n"),
+        ] {
+            let written = written(&with_page, &said, language, ("M", "L"));
+            let head = format!("{about}2026-11-21 23:38 UTC\n\nIt holds.\n\n");
+            assert!(written.text.contains(&head), "{}", written.text);
+            let link = ": https://status.example.org/?a=1&b=2\n\n-- \n";
+            assert!(written.text.contains(link), "{}", written.text);
+            let link = "<a href=\"https://status.example.org/?a=1&amp;b=2\">";
+            assert!(written.html.contains(link), "{}", written.html);
+        }
+        let written = written(&house(), &said, Language::English, ("M", "L"));
+        assert!(!written.text.contains("https://"), "{}", written.text);
+    }
+
+    #[test]
+    fn a_pass_leads_to_its_own_subscription_and_no_other() {
+        let house = house();
         let pass = house.own_pass(12).unwrap();
         assert_eq!(house.owner(&pass), Some(12));
         assert_eq!(house.own_pass(12).unwrap(), pass, "the same each time");

@@ -9,22 +9,20 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use base::{ActId, Name};
+use base::Name;
 use engine::ports::Clock as _;
 use incident::{Notice, Reason, Refusal, concerned};
 use language::Language;
 use notify::post::{Channel as Way, Counts, Entry, Journal, Ledger, Plan, Telling, deliver, read};
-use record::act::{Act, Subject};
 use record::command::ReportNotice;
-use record::kinds::Body;
-use record::kinds::incident::{Audience, BlobRef};
+use record::kinds::incident::BlobRef;
 use record::kinds::subscriber::Channel;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 use web::Draft;
 
 use super::Subscriptions;
-use super::letters::{Round, Said, event, written};
+use super::letters::{Round, event, written};
 use crate::station::SystemClock;
 
 /// How long after a failure a notice is looked at again.
@@ -35,9 +33,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// How long what is on its way has to end when hereby stops.
 const END_MAX: Duration = Duration::from_secs(10);
-
-/// The entries of one incident that are looked at, from the end, for the last public update.
-const LOOKED_BACK_MAX: usize = 10_000;
 
 /// Notices on their way.
 pub(super) struct Running {
@@ -217,14 +212,10 @@ impl Subscriptions {
     ) -> Result<(), Held> {
         let said = {
             let (subscriptions, notice) = (self.clone(), notice.clone());
-            let components = notice.components.clone();
-            let reading = move || subscriptions.said(notice.update);
+            let reading = move || subscriptions.said(notice.update, Some(&notice.components));
             let read = tokio::task::spawn_blocking(reading).await;
             let read = read.map_err(|error| Held::Words(error.to_string()))?;
-            Said {
-                components,
-                ..read.map_err(Held::Refused)?
-            }
+            read.map_err(Held::Refused)?
         };
         let journal = {
             let (subscriptions, name, notice) = (self.clone(), name.clone(), notice.clone());
@@ -365,104 +356,14 @@ impl Subscriptions {
         }
     }
 
-    /// What an act said to the public.
-    fn said(&self, update: ActId) -> Result<Said, Refusal> {
-        let missing = || {
-            Refusal::new(
-                Reason::NotFound,
-                format!("there is no update {update} for the public"),
-            )
-        };
-        let unread = |why: &dyn std::fmt::Display| {
-            Refusal::new(
-                Reason::Overloaded,
-                format!("what was said can't be read: {why}"),
-            )
-        };
-        let entries = self.engine.entries();
-        let index = entries.find_act(&update).map_err(|error| unread(&error))?;
-        let entry = entries.entry(index.ok_or_else(missing)?);
-        let entry = entry.map_err(|error| unread(&error))?.ok_or_else(missing)?;
-        let mut act = Act::decode(&entry).map_err(|error| unread(&error))?;
-        let keystore = self.book.keystore();
-        let opened = act.open(&mut |name| keystore.key(name).ok().flatten());
-        opened.map_err(|error| unread(&error))?;
-        let (Subject::Incident(incident), Body::IncidentUpdated(updated)) =
-            (&act.subject, &act.body)
-        else {
-            return Err(missing());
-        };
-        if updated.audience != Audience::Public {
-            return Err(missing());
-        }
-        let text = updated.text.readable().ok_or_else(|| {
-            Refusal::new(
-                Reason::WrongState,
-                "the text of this update was erased, or its key is not here",
-            )
-        })?;
-        let view = self.engine.view();
-        let status = view.read(|state| state.incidents.summary(*incident).map(|it| it.status));
-        let word = updated.page.as_ref();
-        let headline = word.and_then(|word| word.headline.as_ref());
-        let translations = word.map(|word| &word.translations).into_iter().flatten();
-        Ok(Said {
-            incident: *incident,
-            // What the public is told of it, where it was told.
-            status: match word {
-                Some(word) => word.status,
-                None => status.ok_or_else(missing)?,
-            },
-            update,
-            at: act.at,
-            headline: headline.map(ToString::to_string),
-            text: text.to_string(),
-            translations: translations
-                .map(|(tag, it)| {
-                    let headline = it.headline.as_ref().map(ToString::to_string);
-                    (tag.to_string(), (headline, it.text.to_string()))
-                })
-                .collect(),
-            components: components_of(&act),
-        })
-    }
-
-    /// The last update of an incident for the public.
-    fn last_update(&self, incident: base::IncidentId) -> Result<Act, Refusal> {
-        let entries = self.engine.entries();
-        let subject = Subject::Incident(incident);
-        let mut last = None;
-        let mut from = 0;
-        for _ in 0..LOOKED_BACK_MAX.div_ceil(1_000) {
-            let indexes = entries
-                .of_subject(&subject, from, 1_000)
-                .unwrap_or_default();
-            let Some(end) = indexes.last() else { break };
-            from = end + 1;
-            for index in indexes {
-                let entry = entries.entry(index).ok().flatten().unwrap_or_default();
-                let act = Act::decode(&entry).ok().filter(is_public);
-                last = act.or(last);
-            }
-        }
-        last.ok_or_else(|| {
-            Refusal::new(
-                Reason::WrongState,
-                format!("nothing was said of {incident} to the public yet: hereby update"),
-            )
-        })
-    }
-
     /// What a notice would say, and to how many.
     pub(super) fn previewed(&self, draft: &Draft) -> Result<Json, Refusal> {
         let update = match draft.update {
             Some(update) => update,
-            None => self.last_update(draft.incident)?.id,
+            None => self.last_update(draft.incident)?,
         };
-        let mut said = self.said(update)?;
-        if !draft.components.is_empty() {
-            said.components = draft.components.clone();
-        }
+        let chosen = (!draft.components.is_empty()).then_some(&draft.components);
+        let said = self.said(update, chosen)?;
         let components = said.components.clone();
         if said.incident != draft.incident {
             return Err(Refusal::new(
@@ -519,23 +420,4 @@ fn add(journal: &Journal, line: Entry) -> Result<(), Held> {
     // The next line that somebody waits for is behind this one on the disk.
     drop(journal.add(&line)?);
     Ok(())
-}
-
-pub(super) fn is_public(act: &Act) -> bool {
-    matches!(
-        &act.body,
-        Body::IncidentUpdated(updated) if updated.audience == Audience::Public
-    )
-}
-
-/// The components whose state an update says; none: it is about everything.
-pub(super) fn components_of(act: &Act) -> BTreeSet<Name> {
-    match &act.body {
-        Body::IncidentUpdated(updated) => {
-            let word = updated.page.as_ref();
-            word.map(|word| word.components.keys().cloned().collect())
-                .unwrap_or_default()
-        }
-        _ => BTreeSet::new(),
-    }
 }

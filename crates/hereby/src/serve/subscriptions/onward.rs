@@ -14,7 +14,7 @@ use record::act::{Act, Subject};
 use record::command::SendNotice;
 
 use super::Subscriptions;
-use super::notices::{components_of, is_public};
+use super::told::{Told, is_public};
 use crate::config;
 use crate::station::SystemClock;
 
@@ -124,7 +124,7 @@ impl Subscriptions {
         // Readers see what was written a moment later.
         self.engine.view().caught_up(upto).await;
         for (index, act) in updates {
-            if !self.send_update(&act).await {
+            if !self.send_update(index, &act).await {
                 onward.reach(index);
                 return;
             }
@@ -133,7 +133,7 @@ impl Subscriptions {
     }
 
     /// Sends one; false: it is to be tried again.
-    async fn send_update(&self, act: &Act) -> bool {
+    async fn send_update(&self, index: u64, act: &Act) -> bool {
         let Subject::Incident(incident) = act.subject else {
             return true;
         };
@@ -142,8 +142,19 @@ impl Subscriptions {
                 not sent to subscribers: hereby notice send does");
             return true;
         }
+        let (entries, update) = (self.engine.entries().clone(), act.clone());
+        let told = move || Told::with(entries.as_ref(), index, &update);
+        let told = match tokio::task::spawn_blocking(told).await {
+            Ok(Ok(told)) => told,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, %incident, "what was said before an update can't be read; \
+                    it is tried again");
+                return false;
+            }
+            Err(_) => return false,
+        };
         let verb = SendNotice {
-            components: components_of(act),
+            components: told.components(),
             incident,
             update: act.id,
         };
