@@ -13,8 +13,9 @@ document.documentElement.dataset.scripts = "run";
 const refresh = async () => {
   const response = await fetch(location.href, { headers: { "hereby-live": "1" } });
   if (response.redirected && new URL(response.url).pathname === "/sign-in") {
-    // What somebody is writing stays; sent once they are signed in again, it counts.
+    // The page goes dark; what somebody is writing stays, and counts once they are signed in again.
     if (!isBusy(body)) location.reload();
+    for (const it of document.querySelectorAll("[data-live]")) it.replaceChildren();
     state("out");
     return;
   }

@@ -350,10 +350,15 @@ fn two_people_see_each_others_acts_within_a_second_and_keep_what_they_type() {
             waits.iter().all(|it| *it < Duration::from_secs(10)),
             "{waits:?}"
         );
-        // Signed out elsewhere, the page goes dark by itself.
+        // Signed out elsewhere, the page goes dark by itself; what is being written stays.
         place.ok(&["sessions", "end", "--person", "kim"]);
         place.ok(&["note", "INC-1", "kim's session has ended", "--as", "sam"]);
-        two.sees("#code").await;
+        two.reads("Your session has ended").await;
+        assert!(!two.text().await.contains("a miner runs"));
+        let kept = two
+            .run("return document.getElementById('text').value")
+            .await;
+        assert_ne!(kept.unwrap(), json!(""));
     });
 }
 
