@@ -1,9 +1,10 @@
 """A mail server that keeps what it has accepted, by Message-ID, before it says so.
 
 mail_server.py PORT FILE [MODE CERTIFICATE KEY PASSWORD]. MODE is `plain` (nothing is encrypted, and
-nobody asked who they are), `starttls` or `tls`: then the user is `hereby` with that password. Whom a mail goes to says what becomes of it: later-… is put off the first
-time (451), refused-… is refused (550), silent-… is accepted and the connection cut before the
-answer. Each accepted mail is a line of JSON in FILE.
+nobody asked who they are), `starttls` or `tls`: then the user is `hereby` with that password. Whom a
+mail goes to says what becomes of it: later-… is put off the first time (451), refused-… is refused
+(550), silent-… is accepted and the connection cut before the answer. While there is a file FILE.closed,
+no sender is taken (550). Each accepted mail is a line of JSON in FILE.
 """
 
 import json
@@ -12,6 +13,7 @@ import sys
 import threading
 from email import policy
 from email.parser import BytesHeaderParser, BytesParser
+from pathlib import Path
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
@@ -20,7 +22,14 @@ from aiosmtpd.smtp import SMTP, AuthResult
 class Keeper:
     def __init__(self, path):
         self.file = open(path, "a", buffering=1)
+        self.closed = Path(path + ".closed")
         self.put_off = set()
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if self.closed.exists():
+            return "550 nobody sends from there"
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("refused-"):

@@ -89,7 +89,38 @@ def tell_one(server_mode, encryption, **more):
         shutil.rmtree(place)
 
 
+def tell_three_from_a_refused_sender():
+    """The server takes nothing from hereby's address; somebody puts that right, and everybody is told."""
+    place = Path(tempfile.mkdtemp(dir=Path(story.HEREBY).resolve().parent))
+    mail = story.MailServer(place)
+    closed = Path(f"{mail.file}.closed")
+    hereby = story.Hereby(place, mail.port)
+    log = place / "log"
+    try:
+        hereby.add(["sam@example.org", "kim@example.org", "refused-1@example.org"])
+        hereby.run("declare", "db1 does not answer", "--severity", "2")
+        closed.touch()
+        hereby.run("update", "1", "Payments fail.", "--to", "public", "--notify")
+        why = "it takes no mail from status@example.org"
+        story.until("the log says what is wrong", lambda: why in log.read_text())
+        notice = hereby.notice("ntc-1")
+        holds((notice["running"], notice["failed"]) == (True, 0), notice)
+        closed.unlink()
+        notice = hereby.delivered("ntc-1")
+        outcome = (notice["done"], notice["failed"], notice["unknown"])
+        holds(outcome == (2, 1, 0), f"only who was refused was not told: {notice}")
+        holds(len(mail.accepted()) == 2, mail.accepted())
+        hereby.stop()
+    finally:
+        for process in [mail.process, hereby.process]:
+            process.kill()
+            process.wait()
+        shutil.rmtree(place)
+    print("a refused sender: nobody's delivery pays for it")
+
+
 def main():
+    tell_three_from_a_refused_sender()
     for server_mode, encryption in [("starttls", "starttls"), ("tls", "tls")]:
         notice, reasons, accepted, _ = tell_one(server_mode, encryption)
         holds(notice["done"] == 1, f"{encryption}: {notice} {reasons}")

@@ -68,7 +68,7 @@ pub struct Policy {
     pub pause: Duration,
     /// How often one delivery is put off at most.
     pub tries_max: u32,
-    /// After so long without a single connection to the mail server, what waits has failed.
+    /// After so long in which the mail server took nothing from us, what waits has failed.
     pub outage_max: Duration,
 }
 
@@ -241,7 +241,7 @@ struct State {
     busy: u32,
     /// Requests on their way, by host.
     hosts: HashMap<String, u32>,
-    /// Since when no connection to the mail server was made.
+    /// Since when the mail server has let nobody in, or taken nothing from us.
     down_since: Option<Instant>,
 }
 
@@ -355,18 +355,20 @@ impl Desk {
                     continue;
                 }
             };
-            let (mut sender, sent) = match open.take() {
+            let (sender, sent) = match open.take() {
                 Some(open) => open,
                 None => match self.converse(waiting).await? {
                     Some(sender) => (sender, 0),
                     None => continue,
                 },
             };
-            let goes_on = self.send_mail(&mut sender, waiting, &message).await?;
-            match goes_on && sent + 1 < MAILS_OF_ONE_CONVERSATION_MAX {
-                true => open = Some((sender, sent + 1)),
-                false if goes_on => sender.end().await,
-                false => {}
+            let sender = self.send_mail(sender, sent == 0, waiting, &message).await?;
+            match sender {
+                Some(sender) if sent + 1 < MAILS_OF_ONE_CONVERSATION_MAX => {
+                    open = Some((sender, sent + 1));
+                }
+                Some(sender) => sender.end().await,
+                None => {}
             }
         }
         if let Some((sender, _)) = open {
@@ -382,16 +384,23 @@ impl Desk {
             self.ended(waiting.number, Step::Failed, "no_mail_server")?;
             return Ok(None);
         };
-        if let Ok(sender) = server.connect().await {
-            self.state().down_since = None;
-            return Ok(Some(sender));
+        match server.connect().await {
+            Ok(sender) => Ok(Some(sender)),
+            Err(_) => self
+                .outage(waiting, "server_unreachable")
+                .await
+                .map(|()| None),
         }
+    }
+
+    /// The server takes nothing from us: the delivery is put back, or has failed because that has
+    /// gone on for too long.
+    async fn outage(&self, waiting: Waiting, why: &str) -> Result<(), CannotWrite> {
         let now = Instant::now();
         let down_since = *self.state().down_since.get_or_insert(now);
         let down = now.duration_since(down_since);
         if down >= self.policy.outage_max {
-            self.ended(waiting.number, Step::Failed, "server_unreachable")?;
-            return Ok(None);
+            return self.ended(waiting.number, Step::Failed, why);
         }
         // Nothing was sent: this counts against the server, not against whoever was to get it.
         self.put_back(Waiting {
@@ -400,41 +409,64 @@ impl Desk {
         });
         // A server that is down is asked by all places together as often as by one.
         sleep(self.policy.pause.min(Duration::from_secs(60))).await;
-        Ok(None)
+        Ok(())
     }
 
-    /// One mail; whether the conversation can go on.
+    /// It takes nothing from us. In a conversation that has gone on for a while that may be its
+    /// end, and is asked again in a fresh one.
+    async fn not_us(&self, fresh: bool, waiting: Waiting, why: &str) -> Result<(), CannotWrite> {
+        if !fresh {
+            self.put_back(waiting);
+            return Ok(());
+        }
+        if let Some(server) = &self.telling.mail {
+            (server.trouble)(why);
+        }
+        self.outage(waiting, "sender_refused").await
+    }
+
+    /// One mail, in a fresh conversation or not; gives it back if it can go on.
     async fn send_mail(
         &self,
-        sender: &mut Sender,
+        mut sender: Sender,
+        fresh: bool,
         waiting: Waiting,
         message: &Message,
-    ) -> Result<bool, CannotWrite> {
+    ) -> Result<Option<Sender>, CannotWrite> {
         let number = waiting.number;
-        match sender.offer(message).await {
+        let offered = sender.offer(message).await;
+        if let Said::NotUs(why) = &offered {
+            sender.end().await;
+            self.not_us(fresh, waiting, why).await?;
+            return Ok(None);
+        }
+        self.state().down_since = None;
+        match offered {
             Said::Yes => {}
             Said::NotNow(why) => {
                 self.put_off(waiting, &why)?;
-                return Ok(sender.forget().await);
+                return Ok(sender.forget().await.then_some(sender));
             }
             Said::No(why) => {
                 self.ended(number, Step::Failed, &why)?;
-                return Ok(sender.forget().await);
+                return Ok(sender.forget().await.then_some(sender));
             }
-            Said::Nothing => {
+            Said::Nothing | Said::NotUs(_) => {
                 self.put_off(waiting, "connection_lost")?;
-                return Ok(false);
+                return Ok(None);
             }
         }
         self.begin(number).await?;
         match sender.hand_in(message).await {
-            Said::Yes => self.ended(number, Step::Done, "").map(|()| true),
-            Said::NotNow(why) => self.put_off(waiting, &why).map(|()| true),
-            Said::No(why) => self.ended(number, Step::Failed, &why).map(|()| true),
-            Said::Nothing => self
-                .ended(number, Step::Unknown, "no_answer")
-                .map(|()| false),
+            Said::Yes => self.ended(number, Step::Done, "")?,
+            Said::NotNow(why) => self.put_off(waiting, &why)?,
+            Said::No(why) => self.ended(number, Step::Failed, &why)?,
+            Said::Nothing | Said::NotUs(_) => {
+                self.ended(number, Step::Unknown, "no_answer")?;
+                return Ok(None);
+            }
         }
+        Ok(Some(sender))
     }
 }
 

@@ -87,6 +87,9 @@ pub enum Said {
     NotNow(Box<str>),
     /// No (5yz).
     No(Box<str>),
+    /// It does not hear from us to whom: it refused the sender, or hung up there. Why, as a clause for
+    /// people. No receiver has anything to do with it.
+    NotUs(Box<str>),
     /// Nothing that can be understood: the conversation is over.
     Nothing,
 }
@@ -201,14 +204,22 @@ async fn answer(reader: &mut BufReader<TcpStream>, code: &str) -> Result<(), Str
 
 impl Sender {
     /// Says from whom and to whom, and asks to hand the mail in. [`Said::Yes`]: the server waits
-    /// for it, and has taken nothing yet.
+    /// for it, and has taken nothing yet. [`Said::NotUs`]: the conversation is over.
     pub async fn offer(&mut self, message: &Message) -> Said {
         let Ok(to) = message.to.as_str().parse::<lettre::Address>() else {
             return Said::No("bad_address".into());
         };
-        let (connection, from) = (&mut self.connection, self.from.clone());
+        let from = Mail::new(Some(self.from.clone()), vec![]);
+        let why = match timeout(self.answer_max, self.connection.command(from)).await {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(chain(&error)),
+            Err(_) => Some("it did not answer in time".to_owned()),
+        };
+        if let Some(why) = why {
+            return Said::NotUs(format!("it takes no mail from {}: {why}", self.from).into());
+        }
+        let connection = &mut self.connection;
         let asking = async {
-            connection.command(Mail::new(Some(from), vec![])).await?;
             connection.command(Rcpt::new(to, vec![])).await?;
             connection.command(Data).await
         };

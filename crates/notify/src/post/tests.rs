@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod sender;
+
 /// What may be tried with a delivery; most of it can't follow.
 fn steps() -> impl Strategy<Value = Vec<(u32, Step)>> {
     let step = prop_oneof![

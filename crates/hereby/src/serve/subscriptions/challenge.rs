@@ -31,7 +31,7 @@ impl Subscriptions {
                     return "mail_failed";
                 }
                 Said::Nothing => return "mail_unknown",
-                Said::NotNow(why) => match pauses.next() {
+                Said::NotNow(why) | Said::NotUs(why) => match pauses.next() {
                     Some(pause) => tokio::time::sleep(pause).await,
                     None => {
                         tracing::warn!(%why, "a mail that asks to confirm could not be handed in");
@@ -62,6 +62,10 @@ impl Subscriptions {
         match sender.offer(message).await {
             Said::Yes => {}
             Said::Nothing => return Said::NotNow("connection_lost".into()),
+            Said::NotUs(why) => {
+                (server.trouble)(&why);
+                return Said::NotNow(why);
+            }
             said => return said,
         }
         let said = sender.hand_in(message).await;
