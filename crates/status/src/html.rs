@@ -23,8 +23,8 @@ pub(crate) use told::{history, incident, maintenance, month, status_word, steps}
 /// What nothing on a page may do: everything that is not allowed by name. Only what a `meta` element
 /// can say (CSP Level 3 section 3.3 leaves `frame-ancestors` to a header).
 pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
-    img-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; \
-    trusted-types 'none'";
+    img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// What stands in for a time until a sentence is cut in two around it.
 const MARK: &str = "\u{1}";

@@ -1,9 +1,10 @@
 //! The public status page: it stands when control is gone, says until when it counts, and is
 //! published from a laptop; what was said there is said again on the record, once.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -120,6 +121,73 @@ fn axe_finds_nothing_on_the_public_page() {
     site.wait().unwrap();
     server.stop();
     looks.are_right();
+}
+
+fn in_ms(ms: i64) -> base::Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    base::Timestamp::from_ms(i64::try_from(now.as_millis()).unwrap() + ms)
+}
+
+/// The page, but true until another time.
+fn true_until(page: &str, until: base::Timestamp) -> String {
+    let (before, rest) = page.split_once("<time data-valid datetime=\"").unwrap();
+    let (_, after) = rest.split_once('"').unwrap();
+    format!("{before}<time data-valid datetime=\"{until}\"{after}")
+}
+
+#[test]
+fn an_open_page_that_is_old_takes_the_newer_copy_and_warns_only_when_there_is_none() {
+    let (place, one, _) = place();
+    let server = place.serve();
+    tell(&place);
+    eventually("the news are there", || holds(&one, "index.html", HEADLINE));
+    // Nobody renews it any more.
+    server.kill();
+    let mut site = Command::new(HEREBY)
+        .args(["page", "serve", "--listen", "127.0.0.1:0", "--dir"])
+        .arg(&one)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    let mut said = BufReader::new(site.stdout.take().unwrap());
+    said.read_line(&mut url).unwrap();
+    let index = one.join("index.html");
+    let page = std::fs::read_to_string(&index).unwrap();
+    let put = |until| std::fs::write(&index, true_until(&page, until)).unwrap();
+    let shown = |until| format!("time[data-valid][datetime='{until}']");
+    drive(async {
+        let browser = Browser::open(Like::default()).await;
+        let (old, fresh) = (in_ms(-1), in_ms(600_000));
+        put(old);
+        browser.client.goto(url.trim()).await.unwrap();
+        browser.sees("#stale:not([hidden])").await;
+        browser.sees(&shown(old)).await;
+        put(fresh);
+        browser.sees(&shown(fresh)).await;
+        browser.sees("#stale[hidden]").await;
+
+        // It gets old while it is open, twice, and there is a newer copy: nobody is warned.
+        let (soon, later) = (in_ms(6_000), in_ms(12_000));
+        put(soon);
+        // At an address of which the browser keeps nothing yet.
+        let elsewhere = format!("{}/index.html", url.trim());
+        browser.client.goto(&elsewhere).await.unwrap();
+        for (until, next) in [(soon, later), (later, fresh)] {
+            browser.sees(&shown(until)).await;
+            let watch = "const it = document.getElementById('stale'); window.name = 'calm'; \
+                 new MutationObserver(() => { if (!it.hidden) window.name = 'warned'; }) \
+                 .observe(it, { attributes: true });";
+            browser.run(watch).await.unwrap();
+            put(next);
+            browser.sees(&shown(next)).await;
+            assert_eq!(browser.run("return window.name").await.unwrap(), "calm");
+        }
+    });
+    site.kill().unwrap();
+    site.wait().unwrap();
 }
 
 /// The only incident page in a directory.
@@ -267,10 +335,12 @@ fn a_changed_file_is_put_right_and_a_target_that_comes_back_catches_up() {
 
 #[test]
 fn what_is_published_from_a_bundle_stands_until_it_is_said_on_the_record() {
-    let (place, one, _) = place();
+    let (place, one, two) = place();
     let server = place.serve();
     tell(&place);
-    eventually("the news are there", || holds(&one, "index.html", HEADLINE));
+    eventually("the news are there", || {
+        holds(&one, "index.html", HEADLINE) && holds(&two, "index.html", HEADLINE)
+    });
     eventually("they are kept", || {
         holds(&place.data(), "status/page.json", HEADLINE)
     });
@@ -316,6 +386,10 @@ fn what_is_published_from_a_bundle_stands_until_it_is_said_on_the_record() {
         "resolved",
     ]);
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    // One target can't be reached. Published again, without the words, it gets them, once.
+    let away = place.dir.path().join("away");
+    std::fs::rename(&two, &away).unwrap();
+    std::fs::write(&two, "in the way").unwrap();
     let said = publish(&[
         "--headline",
         "Mail is slow",
@@ -324,8 +398,21 @@ fn what_is_published_from_a_bundle_stands_until_it_is_said_on_the_record() {
         "--update",
         "We see it.",
     ]);
-    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert_eq!(said.code, 4, "{}{}", said.stdout, said.stderr);
+    for words in ["without --update", "hereby page said"] {
+        assert!(said.stderr.contains(words), "{}", said.stderr);
+    }
     assert!(holds(&one, "index.html", "Mail is slow"));
+    std::fs::remove_file(&two).unwrap();
+    std::fs::rename(&away, &two).unwrap();
+    let again = publish(&[]);
+    assert_eq!(again.code, 0, "{}{}", again.stdout, again.stderr);
+    assert!(
+        again.stderr.contains("hereby page said"),
+        "{}",
+        again.stderr
+    );
+    assert!(holds(&two, "index.html", "Mail is slow"));
     let verified = place.hereby(&[
         "page",
         "verify",
@@ -342,6 +429,7 @@ fn what_is_published_from_a_bundle_stands_until_it_is_said_on_the_record() {
     };
     let before = pages(&one);
     assert_eq!(before.len(), 2);
+    assert_eq!(pages(&two), before);
 
     // hereby comes back and knows nothing of it: it takes nothing away from readers.
     let _server = place.serve();
