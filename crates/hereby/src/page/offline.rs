@@ -20,7 +20,7 @@ use super::{Dispatch, site_directory, status_key, unwritten};
 use crate::cli::Globals;
 use crate::cli::page::{PageVerb, PublishArgs};
 use crate::client::{Client, trusted};
-use crate::config::Config;
+use crate::config::{Config, StatusPage};
 use crate::exit::{Exit, Failure};
 use crate::offline::{read_file, runtime};
 use crate::say::{Line, Out, Style, counted, duration, stamp};
@@ -207,18 +207,14 @@ pub(crate) fn kept_file(data_dir: &Path) -> PathBuf {
     data_dir.join("status").join("page.json")
 }
 
-fn publish(args: &PublishArgs, out: &Out) -> Result<(), Failure> {
-    let mut bundle = Bundle::read(&args.offline)?;
-    let key = bundle.key(&sealing_key(&args.key_file)?)?;
+/// Where it is published to: the targets of the bundle or of another file, or some of them.
+fn wanted(args: &PublishArgs, bundle: &Bundle) -> Result<StatusPage, Failure> {
     let mut settings = match &args.config {
         Some(path) => Config::named(path)?.status,
         None => bundle.settings.clone(),
     };
-    if let Some(unknown) = args
-        .targets
-        .iter()
-        .find(|name| !settings.target.iter().any(|it| it.name == **name))
-    {
+    let mut names = args.targets.iter();
+    if let Some(unknown) = names.find(|name| !settings.target.iter().any(|it| it.name == **name)) {
         return Err(Failure::usage(format!("there is no target {unknown}")));
     }
     if !args.targets.is_empty() {
@@ -228,6 +224,13 @@ fn publish(args: &PublishArgs, out: &Out) -> Result<(), Failure> {
         return Err(Failure::usage("no target is named in the bundle")
             .hint("name some in a file like hereby.toml: --config FILE"));
     }
+    Ok(settings)
+}
+
+fn publish(args: &PublishArgs, out: &Out) -> Result<(), Failure> {
+    let mut bundle = Bundle::read(&args.offline)?;
+    let key = bundle.key(&sealing_key(&args.key_file)?)?;
+    let settings = wanted(args, &bundle)?;
     let now = Client::now();
     if let Some(text) = &args.update {
         speak(&mut bundle, args, text, now)?;
@@ -246,7 +249,7 @@ fn publish(args: &PublishArgs, out: &Out) -> Result<(), Failure> {
     let couriers = dispatch.couriers(&settings)?;
     // What is said is kept before anybody hears it: the bundle is what hereby will be told from.
     bundle.kept.made_at = now;
-    runtime()?.block_on(async {
+    let delivered = runtime()?.block_on(async {
         let mut newest = bundle.kept.sequence;
         for courier in &couriers {
             if let Ok(Some(there)) = courier.manifest_there().await {
@@ -267,13 +270,23 @@ fn publish(args: &PublishArgs, out: &Out) -> Result<(), Failure> {
         let edition = spool
             .seal(site.options(), site.files(), &key, sealing)
             .map_err(|error| unwritten(&error))?;
-        deliver(&couriers, &edition, out).await
+        // Whether or not all targets have it, what was said is in the bundle.
+        Ok::<_, Failure>(deliver(&couriers, &edition, out).await)
     })?;
     if !bundle.spoken.is_empty() {
         let again = args.offline.display();
         out.talk(format!("When hereby is back: hereby page said {again}"));
     }
-    Ok(())
+    delivered.map_err(|failure| {
+        failure.hint(match args.update {
+            // With it, the same would be said a second time.
+            Some(_) => {
+                "what was said is kept: run it again without --update, --headline and --incident, \
+                 and the targets that lack it get it"
+            }
+            None => "run the same again: what is there already is not sent again",
+        })
+    })
 }
 
 async fn deliver(
@@ -308,8 +321,7 @@ async fn deliver(
         false => Err(Failure::new(
             Exit::Unknown,
             format!("the page may not be there: {}", failed.join(", ")),
-        )
-        .hint("run the same again: what is there already is not sent again")),
+        )),
     }
 }
 
