@@ -1,6 +1,8 @@
 //! Everything that has a name, as tables: who and what there is, what is quiet, what is prepared, what
 //! waits, who may come in. One table of tables; a cell is a field of what the API shows of a thing.
 
+mod written;
+
 use askama::Template;
 use base::Timestamp;
 use engine::State;
@@ -247,13 +249,16 @@ const LISTINGS: &[Listing] = &[
         section: "followups",
         columns: &[
             ("incident", Incident),
-            ("followup", Text),
+            ("text", Name),
             ("owner", Text),
             ("due_at", Time),
             ("reminders", Text),
         ],
         makes: None,
-        verbs: &[],
+        verbs: &[
+            ("followup.close", "incident+followup"),
+            ("followup.change", "incident+followup"),
+        ],
         rows: |_, state, sight| {
             let all = state.incidents.followups.iter();
             let seen = all.filter(|(id, _)| sight.sees(state, **id));
@@ -265,7 +270,7 @@ const LISTINGS: &[Listing] = &[
                 .map(|(id, number, it)| {
                     serde_json::json!({
                         "incident": id, "followup": number, "owner": it.owner,
-                        "due_at": it.due_at, "reminders": it.reminders,
+                        "due_at": it.due_at, "reminders": it.reminders, "act": it.act,
                     })
                 })
                 .collect()
@@ -398,6 +403,8 @@ pub(super) struct Cell {
 }
 
 struct Row {
+    /// What its actions are about, for those who hear them one by one.
+    name: String,
     cells: Vec<Cell>,
     actions: Vec<(String, String)>,
 }
@@ -431,9 +438,7 @@ async fn list(visit: Visit) -> Answer {
             .engine()
             .view()
             .read(|state| ((listing.rows)(site, state, &sight), state.log.acts));
-        if listing.path == "/people" {
-            found = people(site, &sight)?;
-        }
+        found = written::completed(site, listing.path, found, &sight)?;
         let more = found.len().saturating_sub(ROWS_MAX);
         found.truncate(ROWS_MAX);
         let key = listing.path.trim_start_matches('/');
@@ -471,37 +476,34 @@ async fn list(visit: Visit) -> Answer {
     frame::shown(&made.await?)
 }
 
-/// People, with what is personal for those who may see it.
-fn people(site: &Site, sight: &Sight) -> Result<Vec<Json>, Problem> {
-    let found: Vec<_> = site.engine().view().read(|state| {
-        let all = state.incidents.directory.people.iter();
-        all.take(ROWS_MAX + 1)
-            .map(|(name, person)| (name.clone(), person.clone()))
-            .collect()
-    });
-    let shown = found.iter();
-    shown
-        .map(|(name, person)| render::person(site, name, person, sight.open))
-        .collect()
-}
-
 fn row(t: &Words, listing: &Listing, it: &Json, now: Timestamp) -> Row {
     let cells = listing
         .columns
         .iter()
         .map(|(name, form)| cell(t, *form, &it[*name], now));
-    let actions = listing.verbs.iter().filter_map(|(verb, argument)| {
-        let field = if *argument == "alert" { "id" } else { argument };
-        let name = it[field].as_str()?;
-        let path = format!(
-            "/do/{verb}?a.{argument}={}&back={}",
-            super::sign_in::in_query(name),
-            listing.path
-        );
+    let of = |name: &str| match &it[name] {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let actions = listing.verbs.iter().filter_map(|(verb, arguments)| {
+        let mut path = format!("/do/{verb}?back={}", listing.path);
+        for argument in arguments.split('+') {
+            let value = of(if argument == "alert" { "id" } else { argument })?;
+            path.push_str(&format!(
+                "&a.{argument}={}",
+                super::sign_in::in_query(&value)
+            ));
+        }
         Some((path, t.say(&key_of(verb)).into_owned()))
     });
+    let cells: Vec<Cell> = cells.collect();
+    let name = cells
+        .iter()
+        .find(|cell| cell.strong || !cell.link.is_empty());
     Row {
-        cells: cells.collect(),
+        name: name.map(|cell| cell.text.clone()).unwrap_or_default(),
+        cells,
         actions: actions.collect(),
     }
 }

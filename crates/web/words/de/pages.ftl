@@ -356,6 +356,7 @@ column-approvals = Nötige Zustimmungen
 column-approved = Zugestimmt haben
 column-due-at = Fällig
 column-expires-at = Läuft ab
+column-text = Was
 column-title = Titel
 column-state = Zustand
 column-source = Quelle

@@ -356,6 +356,7 @@ column-approvals = Approvals needed
 column-approved = Approved by
 column-due-at = Due
 column-expires-at = Expires
+column-text = What
 column-title = Title
 column-state = State
 column-source = Source
