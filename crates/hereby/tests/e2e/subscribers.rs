@@ -170,7 +170,8 @@ fn configure_with(place: &Place, receiver: &Receiver, allow_private: bool, send:
         "[subscriptions]\nurl = \"https://status.example.org\"\ntitle = \"Sample status\"\n\
          allow_private = {allow_private}\nca_file = {ca:?}\nsend = {send:?}\n\
          [mail]\nserver = \"127.0.0.1\"\nport = 9\nencryption = \"none\"\n\
-         from = \"status@example.org\"\nretry_s = 1\ntries_max = 2\ngive_up_s = 2\n"
+         from = \"status@example.org\"\nretry_s = 1\ntries_max = 2\ngive_up_s = 2\n\
+         [status]\nurl = \"https://status.example.org/page\"\n"
     ));
 }
 
@@ -420,6 +421,8 @@ fn an_update_that_names_no_component_goes_to_those_of_the_incidents() {
     assert_eq!(mail["subject"], "Sample status: Checkout fails");
     let text = mail["text"].as_str().unwrap();
     assert!(text.contains("\nAbout: Our checkout\n"), "{text}");
+    let page = "\nStatus page: https://status.example.org/page\n";
+    assert!(text.contains(page), "{text}");
     let day = text.lines().find(|line| line.ends_with(" UTC"));
     assert_eq!(
         day.map(str::len),
