@@ -130,7 +130,7 @@ pub(crate) struct WhichUpdate {
     /// The act that said it; without, the last one that did
     #[arg(long, value_name = "ACT")]
     pub(crate) update: Option<ActId>,
-    /// What it is about; without, everything
+    /// What it is about; without, every component that was named in this incident so far
     #[arg(long = "of", value_name = "COMPONENT")]
     pub(crate) components: Vec<Name>,
 }

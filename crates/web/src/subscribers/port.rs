@@ -66,7 +66,7 @@ pub struct Draft {
     pub incident: IncidentId,
     /// The act that said it to the public; none: the last one that did.
     pub update: Option<ActId>,
-    /// What it is about; none: everything.
+    /// What it is about; none: all that was named in the incident so far.
     pub components: BTreeSet<Name>,
 }
 
