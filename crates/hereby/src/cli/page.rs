@@ -66,7 +66,7 @@ pub(crate) struct WordArgs {
     /// What the incident is called there; its own title never is
     #[arg(long, value_name = "LINE")]
     pub(crate) headline: Option<Line>,
-    /// How bad it is for the public
+    /// How bad it is for the public; minor, unless somebody ever said
     #[arg(long, value_name = "IMPACT")]
     pub(crate) impact: Option<ImpactArg>,
     /// How a component is from now on; may be repeated

@@ -228,6 +228,14 @@ fn wanted(args: &PublishArgs, bundle: &Bundle) -> Result<StatusPage, Failure> {
 }
 
 fn publish(args: &PublishArgs, out: &Out) -> Result<(), Failure> {
+    let word = &args.word;
+    let has_word = word.headline.is_some() || word.impact.is_some() || !word.components.is_empty();
+    if has_word && args.update.is_none() {
+        return Err(
+            Failure::usage("a headline, an impact and components go with words")
+                .hint("say them with --update TEXT"),
+        );
+    }
     let mut bundle = Bundle::read(&args.offline)?;
     let key = bundle.key(&sealing_key(&args.key_file)?)?;
     let settings = wanted(args, &bundle)?;

@@ -18,7 +18,7 @@ use crate::site::Site;
 pub(super) const RECALLED_MAX: usize = 2_000;
 
 /// Things of a kind on a page; what is left out is counted.
-const SHOWN_MAX: usize = 20;
+const SHOWN_MAX: usize = 16;
 
 /// The work.
 #[derive(Default)]
