@@ -37,6 +37,7 @@ use crate::problem::Problem;
 use crate::reply::Answer;
 use crate::site::Site;
 use visit::Visit;
+pub(crate) use words::words;
 
 /// How the console is set up.
 #[derive(Clone, Debug)]

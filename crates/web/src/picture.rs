@@ -15,6 +15,7 @@ use base::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use incident::stats::{INTERVAL_N_MIN, Numbers, Outcome, Phase, PhaseNumbers, Question};
+use language::Words;
 use record::hash::sha256;
 
 use scale::{Scale, rounded};
@@ -24,6 +25,8 @@ pub(crate) struct Picture<'a> {
     pub(crate) numbers: &'a Numbers,
     pub(crate) question: &'a Question,
     pub(crate) now: Timestamp,
+    /// In which language.
+    pub(crate) words: &'a Words,
 }
 
 const WIDTH: usize = 980;
@@ -78,7 +81,8 @@ fn written(out: &mut String, picture: &Picture<'_>) -> fmt::Result {
     writeln!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
-         width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-labelledby=\"title desc\" lang=\"en\">"
+         width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-labelledby=\"title desc\" lang=\"{}\">",
+        picture.words.language().as_str()
     )?;
     writeln!(
         out,
@@ -104,10 +108,10 @@ fn written(out: &mut String, picture: &Picture<'_>) -> fmt::Result {
         let left = MARGIN + place % columns * (width + GAP);
         let top = HEAD_HEIGHT + place / columns * (panel::HEIGHT + GAP);
         writeln!(out, "<g transform=\"translate({left} {top})\">")?;
-        panel::draw(out, numbers, &scale, width)?;
+        panel::draw(out, picture.words, numbers, &scale, width)?;
         writeln!(out, "</g>")?;
     }
-    foot(out, height)?;
+    foot(out, picture.words, height)?;
     writeln!(out, "</svg>")
 }
 
@@ -119,51 +123,61 @@ fn known_ms(outcome: Outcome) -> Option<i64> {
     }
 }
 
+/// A message with a number in it.
+fn counted(t: &Words, key: &str, n: usize) -> String {
+    t.say_with(key, &[("n", (n as u64).into())])
+}
+
 /// What it is of: `42 incidents of checkout, severity 2`.
 fn title(picture: &Picture<'_>) -> String {
-    let (numbers, question) = (picture.numbers, picture.question);
-    let noun = match (question.drills, numbers.incidents) {
-        (true, 1) => "drill",
-        (true, _) => "drills",
-        (false, 1) => "incident",
-        (false, _) => "incidents",
+    let (numbers, question, t) = (picture.numbers, picture.question, picture.words);
+    let key = match question.drills {
+        true => "pic-title-drills",
+        false => "pic-title",
     };
-    let mut title = format!("{} {noun}", numbers.incidents);
+    let mut title = counted(t, key, numbers.incidents);
     if let Some(service) = &question.service {
-        let _ = write!(title, " of {service}");
+        let of = t.say_with("pic-of", &[("service", service.as_str().into())]);
+        let _ = write!(title, " {of}");
     }
     if let Some(severity) = question.severity {
-        let _ = write!(title, ", severity {}", severity.number());
+        let severity = u64::from(severity.number());
+        let severity = t.say_with("pic-severity", &[("severity", severity.into())]);
+        let _ = write!(title, ", {severity}");
     }
     title
 }
 
 /// Since when, how many are open, how they were noticed.
 fn subtitle(picture: &Picture<'_>) -> String {
-    let (numbers, question) = (picture.numbers, picture.question);
+    let (numbers, question, t) = (picture.numbers, picture.question, picture.words);
     let day = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
-    let mut parts = vec![match (question.since, question.until) {
-        (None, None) => format!("declared until {}", day(picture.now)),
-        (Some(since), None) => format!("declared from {} to {}", day(since), day(picture.now)),
-        (None, Some(until)) => format!("declared before {}", day(until)),
-        (Some(since), Some(until)) => format!("declared from {} to {}", day(since), day(until)),
+    let to = day(question.until.unwrap_or(picture.now));
+    let mut parts = vec![match (question.since.map(day), question.until) {
+        (Some(from), _) => {
+            let values = [("from", from.as_str().into()), ("to", to.as_str().into())];
+            t.say_with("pic-from-to", &values)
+        }
+        (None, None) => t.say_with("pic-until", &[("to", to.as_str().into())]),
+        (None, Some(_)) => t.say_with("pic-before", &[("to", to.as_str().into())]),
     }];
-    parts.push(format!("{} open", numbers.open));
+    parts.push(counted(t, "pic-open", numbers.open));
     if !question.drills && numbers.left_out_drills > 0 {
-        parts.push(format!("{} drills left out", numbers.left_out_drills));
+        parts.push(counted(t, "pic-drills-left", numbers.left_out_drills));
     }
     if numbers.left_out_duplicates > 0 {
-        parts.push(format!(
-            "{} duplicates left out",
-            numbers.left_out_duplicates
+        parts.push(counted(
+            t,
+            "pic-duplicates-left",
+            numbers.left_out_duplicates,
         ));
     }
     if numbers.incidents > 0 {
-        parts.push(format!(
-            "detected internally: at least {} of {}",
-            numbers.noticed.internally(),
-            numbers.incidents
-        ));
+        let (n, all) = (
+            numbers.noticed.internally() as u64,
+            numbers.incidents as u64,
+        );
+        parts.push(t.say_with("pic-noticed", &[("n", n.into()), ("all", all.into())]));
     }
     parts.join(" · ")
 }
@@ -173,56 +187,54 @@ fn head(out: &mut String, picture: &Picture<'_>) -> fmt::Result {
         let text = escaped(text);
         format!("<text class=\"{class}\" x=\"{MARGIN}\" y=\"{y}\">{text}</text>\n")
     };
-    let title = format!("How long it took: {}", title(picture));
+    let t = picture.words;
+    let title = title(picture);
+    let title = t.say_with("pic-heading", &[("title", title.as_str().into())]);
     out.push_str(&line("h1", 40, &title));
     out.push_str(&line("dim", 62, &subtitle(picture)));
-    legend(out, 92)
+    legend(out, t, 92)
 }
 
 /// Shapes and what they mean, one behind the other.
-fn legend(out: &mut String, y: usize) -> fmt::Result {
+fn legend(out: &mut String, t: &Words, y: usize) -> fmt::Result {
     let middle = y - 4;
     let top = middle - 7;
     let items: [(String, &str); 5] = [
-        (panel::dot(11.0, middle as f64), "one incident"),
-        (panel::open_dot(7.0, middle as f64), "still open"),
+        (panel::dot(11.0, middle as f64), "pic-one"),
+        (panel::open_dot(7.0, middle as f64), "pic-still-open"),
         (
             format!("<path class=\"ecdf\" d=\"M0 {middle}h22\"/>"),
-            "share over by then (ECDF)",
+            "pic-ecdf",
         ),
         (
             format!("<path class=\"km\" d=\"M0 {middle}h22\"/>"),
-            "with open ones (Kaplan-Meier)",
+            "pic-km",
         ),
         (
             format!(
                 "<rect class=\"band\" x=\"0\" y=\"{top}\" width=\"22\" height=\"14\"/>\
                  <path class=\"median\" d=\"M11 {top}v14\"/>"
             ),
-            "median, 95 % interval",
+            "pic-median-interval",
         ),
     ];
     let mut x = MARGIN as f64;
-    for (shape, says) in items {
+    for (shape, key) in items {
+        let says = t.say(key);
         writeln!(
             out,
             "<g transform=\"translate({x:.0} 0)\">{shape}<text x=\"28\" y=\"{y}\">{says}</text></g>"
         )?;
-        x += 28.0 + CHARACTER_WIDTH * says.len() as f64 + 20.0;
+        x += 28.0 + CHARACTER_WIDTH * says.chars().count() as f64 + 20.0;
     }
     Ok(())
 }
 
 /// How the numbers were made.
-fn foot(out: &mut String, height: usize) -> fmt::Result {
+fn foot(out: &mut String, t: &Words, height: usize) -> fmt::Result {
     let texts = [
-        format!(
-            "Median: Hyndman and Fan 7, interval by bootstrap from {INTERVAL_N_MIN} on; where some are \
-             open, Kaplan-Meier with its log-log interval."
-        ),
-        "Means of durations mislead, so none is drawn. What lacks a stamp is not in a curve, and \
-         never counted as zero."
-            .to_owned(),
+        counted(t, "pic-foot-median", INTERVAL_N_MIN),
+        t.say("pic-foot-means").into_owned(),
     ];
     for (text, above) in texts.iter().zip([34, 16]) {
         let y = height - above;
@@ -242,35 +254,28 @@ fn description(picture: &Picture<'_>) -> String {
         let _ = write!(
             text,
             " {}: {}; {}.",
-            name(numbers.phase),
-            counts(numbers),
-            median(numbers)
+            name(picture.words, numbers.phase),
+            counts(picture.words, numbers),
+            median(picture.words, numbers)
         );
     }
     text
 }
 
-fn name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Detect => "To detect",
-        Phase::Declare => "To declare",
-        Phase::Acknowledge => "To acknowledge",
-        Phase::Diagnose => "To diagnose",
-        Phase::Mitigate => "To mitigate",
-        Phase::Repair => "To repair",
-    }
+fn name(t: &Words, phase: Phase) -> String {
+    t.say(&format!("pic-phase-{}", phase.word())).into_owned()
 }
 
 /// `n 42, 3 still open, 5 missing a stamp`.
-fn counts(numbers: &PhaseNumbers) -> String {
+fn counts(t: &Words, numbers: &PhaseNumbers) -> String {
     let mut text = format!("n {}", numbers.done);
     let rest = [
-        (numbers.ongoing, "still open"),
-        (numbers.missing, "missing a stamp"),
-        (numbers.contradictory, "contradictory"),
+        (numbers.ongoing, "pic-count-open"),
+        (numbers.missing, "pic-count-missing"),
+        (numbers.contradictory, "pic-count-contradictory"),
     ];
-    for (count, says) in rest.into_iter().filter(|(count, _)| *count > 0) {
-        let _ = write!(text, ", {count} {says}");
+    for (count, key) in rest.into_iter().filter(|(count, _)| *count > 0) {
+        let _ = write!(text, ", {}", counted(t, key, count));
     }
     text
 }
@@ -300,19 +305,24 @@ fn median_of(numbers: &PhaseNumbers) -> Option<Median> {
 }
 
 /// `median 12 min, 95 %: 8.0 min to 20 min`.
-fn median(numbers: &PhaseNumbers) -> String {
+fn median(t: &Words, numbers: &PhaseNumbers) -> String {
     let Some(median) = median_of(numbers) else {
-        return match numbers.ongoing {
-            0 => "no median".to_owned(),
-            _ => "median not reached: too many are open".to_owned(),
+        let key = match numbers.ongoing {
+            0 => "pic-no-median",
+            _ => "pic-median-not-reached",
         };
+        return t.say(key).into_owned();
     };
     let interval = match median.interval {
-        Some((low, Some(high))) => format!(", 95 %: {} to {}", rounded(low), rounded(high)),
-        Some((low, None)) => format!(", 95 %: {} or more", rounded(low)),
-        None => ", too few for an interval".to_owned(),
+        Some((low, Some(high))) => {
+            let values = [("low", rounded(low).into()), ("high", rounded(high).into())];
+            t.say_with("pic-interval", &values)
+        }
+        Some((low, None)) => t.say_with("pic-interval-above", &[("low", rounded(low).into())]),
+        None => t.say("pic-interval-none").into_owned(),
     };
-    format!("median {}{interval}", rounded(median.at_ms))
+    let median = t.say_with("pic-median", &[("median", rounded(median.at_ms).into())]);
+    format!("{median}, {interval}")
 }
 
 /// Text as XML takes it, in elements and attributes (XML 1.0, 2.4).

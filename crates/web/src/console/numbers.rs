@@ -98,9 +98,10 @@ async fn numbers(visit: Visit) -> Answer {
 async fn picture(visit: Visit) -> Answer {
     let question = asked(&visit.query)?;
     let sight = visit.sight();
+    let language = visit.language;
     let svg = visit
         .site
-        .calculating(move |site| computed_for(site, &question, &sight));
+        .calculating(move |site| computed_for(site, &question, &sight, language));
     let mut response = with_type(svg.await?, SVG, Keep::Never);
     let policy = hyper::header::HeaderValue::try_from(picture::policy())
         .map_err(|error| Problem::internal("the picture can't be shown", &error))?;

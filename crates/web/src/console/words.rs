@@ -13,19 +13,21 @@ fn read(language: Language) -> Words {
         Language::English => concat!(
             include_str!("../../words/en/pages.ftl"),
             include_str!("../../words/en/acts.ftl"),
-            include_str!("../../words/en/forms.ftl")
+            include_str!("../../words/en/forms.ftl"),
+            include_str!("../../words/en/picture.ftl")
         ),
         Language::German => concat!(
             include_str!("../../words/de/pages.ftl"),
             include_str!("../../words/de/acts.ftl"),
-            include_str!("../../words/de/forms.ftl")
+            include_str!("../../words/de/forms.ftl"),
+            include_str!("../../words/de/picture.ftl")
         ),
     };
     Words::new(language, source).expect("a test reads them")
 }
 
 /// The words of a language.
-pub(super) fn words(language: Language) -> &'static Words {
+pub(crate) fn words(language: Language) -> &'static Words {
     match language {
         Language::English => &ENGLISH,
         Language::German => &GERMAN,

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use base::IncidentId;
 use incident::stats::{Outcome, PhaseNumbers};
+use language::Words;
 
 use super::scale::{Scale, lasts};
 use super::{counts, escaped, known_ms, median, median_of, name};
@@ -52,6 +53,7 @@ fn y(share: f64) -> f64 {
 /// Draws it, from the origin on.
 pub(super) fn draw(
     out: &mut String,
+    t: &Words,
     numbers: &PhaseNumbers,
     scale: &Scale,
     width: usize,
@@ -60,9 +62,14 @@ pub(super) fn draw(
         scale,
         width: width as f64,
     };
-    let (from, to) = (numbers.phase.from().word(), numbers.phase.to().word());
-    let title = escaped(name(numbers.phase));
-    let span = format!("{} → {}", from.replace('_', " "), to.replace('_', " "));
+    let stamp = |word: &str| {
+        let key = format!("pic-stamp-{}", word.replace('_', "-"));
+        t.say(&key).into_owned()
+    };
+    let from = stamp(numbers.phase.from().word());
+    let to = stamp(numbers.phase.to().word());
+    let title = escaped(&name(t, numbers.phase));
+    let span = format!("{from} → {to}");
     writeln!(out, "<text class=\"h2\" x=\"0\" y=\"14\">{title}</text>")?;
     writeln!(
         out,
@@ -70,15 +77,18 @@ pub(super) fn draw(
         plot.right(),
         escaped(&span)
     )?;
-    for (line, y) in [(counts(numbers), 33), (median(numbers), 50)] {
+    for (line, y) in [(counts(t, numbers), 33), (median(t, numbers), 50)] {
         writeln!(out, "<text x=\"0\" y=\"{y}\">{}</text>", escaped(&line))?;
     }
     frame(out, &plot)?;
     if numbers.sample.is_none() && numbers.survival.is_none() {
         let middle = LEFT + (plot.right() - LEFT) / 2.0;
         let nothing = match numbers.missing {
-            0 => "nothing to show".to_owned(),
-            _ => format!("nothing to show: {} is missing", span.replace('→', "or")),
+            0 => t.say("pic-nothing").into_owned(),
+            _ => {
+                let values = [("from", (&*from).into()), ("to", (&*to).into())];
+                t.say_with("pic-nothing-missing", &values)
+            }
         };
         return writeln!(
             out,
@@ -89,7 +99,7 @@ pub(super) fn draw(
     }
     marked_median(out, numbers, &plot)?;
     curves(out, numbers, &plot)?;
-    dots(out, numbers, &plot)
+    dots(out, t, numbers, &plot)
 }
 
 /// Grid, axes and their labels.
@@ -177,7 +187,7 @@ fn stairs(
     writeln!(out, "H{end:.1}\"/>")
 }
 
-fn dots(out: &mut String, numbers: &PhaseNumbers, plot: &Plot<'_>) -> fmt::Result {
+fn dots(out: &mut String, t: &Words, numbers: &PhaseNumbers, plot: &Plot<'_>) -> fmt::Result {
     let known = numbers.incidents.iter();
     let known = known.filter_map(|(id, outcome)| Some((*id, *outcome, known_ms(*outcome)?)));
     let radius = match numbers.done + numbers.ongoing > CROWD {
@@ -187,17 +197,19 @@ fn dots(out: &mut String, numbers: &PhaseNumbers, plot: &Plot<'_>) -> fmt::Resul
     for (number, (id, outcome, ms)) in known.enumerate() {
         let x = plot.x(ms as f64);
         let y = DOTS_TOP + spread(number) * (DOTS_BOTTOM - DOTS_TOP);
-        let (shape, says) = match outcome {
-            Outcome::Ongoing(_) => (open_dot(x, y), "is open, for"),
-            _ => (circle(x, y, radius), "took"),
+        let (shape, key) = match outcome {
+            Outcome::Ongoing(_) => (open_dot(x, y), "pic-is-open-for"),
+            _ => (circle(x, y, radius), "pic-took"),
         };
-        writeln!(out, "<g>{}{shape}</g>", told(id, says, ms))?;
+        writeln!(out, "<g>{}{shape}</g>", told(t, id, key, ms))?;
     }
     Ok(())
 }
 
-fn told(id: IncidentId, says: &str, ms: i64) -> String {
-    format!("<title>{id} {says} {}</title>", lasts(ms as f64))
+fn told(t: &Words, id: IncidentId, key: &str, ms: i64) -> String {
+    let (id, length) = (id.to_string(), lasts(ms as f64));
+    let says = t.say_with(key, &[("id", id.into()), ("length", length.into())]);
+    format!("<title>{}</title>", escaped(&says))
 }
 
 pub(super) fn dot(x: f64, y: f64) -> String {

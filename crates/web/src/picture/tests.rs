@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 
 use base::{IncidentId, Severity, Timestamp};
 use incident::stats::{Noticed, Row, Watched, numbers};
+use language::Language;
 use record::kinds::incident::Status;
 
 use super::scale::lasts;
 use super::*;
+use crate::console::words;
 
 const MINUTE: i64 = 60_000;
 
@@ -43,6 +45,10 @@ fn row(number: u32, minutes: Option<i64>) -> Row {
 }
 
 fn drawn(rows: &[Row], question: &Question) -> String {
+    drawn_in(Language::English, rows, question)
+}
+
+fn drawn_in(language: Language, rows: &[Row], question: &Question) -> String {
     let watched = Watched {
         since: now().plus_ms(-365 * 24 * 60 * MINUTE),
         now: now(),
@@ -53,6 +59,7 @@ fn drawn(rows: &[Row], question: &Question) -> String {
         numbers: &numbers,
         question,
         now: now(),
+        words: words(language),
     })
 }
 
@@ -152,6 +159,28 @@ fn a_phase_that_nobody_dated_says_so_and_draws_nothing() {
     let none = drawn(&[], &Question::default());
     assert_well_formed(&none);
     assert!(none.contains("0 incidents"));
+}
+
+#[test]
+fn a_picture_speaks_one_language() {
+    let rows = [row(1, Some(5)), row(2, None)];
+    let english = drawn(&rows, &Question::default());
+    let german = drawn_in(Language::German, &rows, &Question::default());
+    assert_well_formed(&german);
+    assert!(german.contains("lang=\"de\"") && german.contains("Wie lange es dauerte: 2 Vorfälle"));
+    // What both say is what is no word: ids, lengths of time, shares, and the names of methods.
+    let said = |svg: &str| -> BTreeSet<String> {
+        let texts = svg
+            .split("<text")
+            .skip(1)
+            .filter_map(|it| it.split_once('>'));
+        let texts = texts.filter_map(|(_, rest)| rest.split_once('<'));
+        texts.map(|(text, _)| text.to_owned()).collect()
+    };
+    let (english, german) = (said(&english), said(&german));
+    let same = english.intersection(&german);
+    let words = same.filter(|text| text.chars().filter(|it| it.is_alphabetic()).count() > 3);
+    assert_eq!(words.collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 #[test]

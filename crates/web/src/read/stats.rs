@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use base::Timestamp;
 use incident::stats::{Numbers, Phase, Question, Row, Watched, numbers};
 use incident::{Reason, Refusal};
+use language::Language;
 
 use super::{get, optional};
 use crate::call::Call;
+use crate::console::words;
 use crate::picture::{self, Picture};
 use crate::problem::Problem;
 use crate::render;
@@ -90,6 +92,7 @@ async fn drawn(call: Call) -> Answer {
             numbers,
             question,
             now,
+            words: words(Language::English),
         }))
     });
     Ok(with_type(svg.await?, SVG, Keep::Never))
@@ -125,12 +128,14 @@ pub(crate) fn computed_for(
     site: &Site,
     question: &Question,
     sight: &Sight,
+    language: Language,
 ) -> Result<String, Problem> {
     let (now, numbers) = computed(site, question, sight)?;
     Ok(picture::svg(&Picture {
         numbers: &numbers,
         question,
         now,
+        words: words(language),
     }))
 }
 
