@@ -84,6 +84,8 @@ pub(super) struct Banner {
     /// `good`, `bad` or `warning`.
     pub(super) tone: &'static str,
     pub(super) text: String,
+    /// What hereby said of it word for word: in English, as it stands in logs and on other screens.
+    pub(super) verbatim: String,
     /// The act that it is about.
     pub(super) act: Option<String>,
 }
@@ -164,15 +166,20 @@ struct ProblemPage {
     detail: String,
 }
 
+/// What kind of problem it is, in a reader's language.
+pub(super) fn refused(t: &Words, problem: &Problem) -> String {
+    let key = format!("problem-{}", problem.reason.replace('_', "-"));
+    match t.has(&key) {
+        true => t.say(&key).into_owned(),
+        false => problem.title().to_owned(),
+    }
+}
+
 /// What went wrong, for people.
 pub(super) fn problem(visit: &Visit, problem: Problem) -> Response<Body> {
     let t = words(visit.language);
     let status = problem.status;
-    let key = format!("problem-{}", problem.reason.replace('_', "-"));
-    let title = match t.has(&key) {
-        true => t.say(&key).into_owned(),
-        false => problem.title().to_owned(),
-    };
+    let title = refused(t, &problem);
     let page = ProblemPage {
         frame: Frame::new(visit, "", title),
         status: status.as_u16(),

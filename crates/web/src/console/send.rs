@@ -8,6 +8,7 @@ use base::{CommandId, IncidentId, Prose};
 use engine::{Outcome, Receipt, Request, Transport};
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
+use language::Language;
 use record::act::Subject;
 use record::command::{AttachFile, Command, Verb};
 use record::sealed::SealedFile;
@@ -132,14 +133,16 @@ async fn send(visit: Visit) -> Answer {
         sent.extend(visit.query.clone());
         return shown(&visit, verb, &sent, StatusCode::OK, None, None);
     }
-    let again = |status, tone, text: String, id| {
+    let told = |status, tone, text: String, verbatim: String, id| {
         let banner = Banner {
             tone,
             text,
+            verbatim,
             act: None,
         };
         shown(&visit, verb, &visit.form, status, Some(banner), id)
     };
+    let again = |status, tone, text, id| told(status, tone, text, String::new(), id);
     let args = match fields::filled(verb, &visit.form, t) {
         Ok(args) => args,
         Err(wrong) => return again(StatusCode::UNPROCESSABLE_ENTITY, "bad", wrong, None),
@@ -167,7 +170,13 @@ async fn send(visit: Visit) -> Answer {
             let text = t.say("sent-before").into_owned();
             again(problem.status, "warning", text, None)
         }
-        Err(problem) => again(problem.status, "bad", problem.detail().to_owned(), None),
+        Err(problem) => {
+            let (status, said) = (problem.status, problem.detail().to_owned());
+            match visit.language {
+                Language::English => again(status, "bad", said, None),
+                _ => told(status, "bad", frame::refused(t, &problem), said, None),
+            }
+        }
     }
 }
 

@@ -266,6 +266,7 @@ impl Visit {
         Some(Banner {
             tone: "good",
             text: t.say_with("done", &[("index", Value::from(index))]),
+            verbatim: String::new(),
             act: Some(act.to_string()),
         })
     }

@@ -201,6 +201,22 @@ fn what_was_written_is_taken_along_to_another_form() {
 }
 
 #[test]
+fn a_refusal_is_told_in_the_readers_language_and_word_for_word() {
+    let world = World::new();
+    world.declare("the cart is empty");
+    let cookie = signed_in(&world, "sam", 23);
+    let token = csrf(&world, &cookie);
+    let cookie = format!("{cookie}; hereby-language=de");
+    let fields = [("csrf", &*token), ("id", "c/de"), ("a.incident", "INC-1")];
+    let refused = form(&world, "/do/incident.reopen", Some(&cookie), &fields);
+    let text = refused.text();
+    assert!(
+        text.contains("Im jetzigen Zustand nicht möglich: <span lang=\"en\">"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_form_counts_only_from_a_page_of_the_same_session() {
     let world = World::new();
     let cookie = signed_in(&world, "sam", 8);

@@ -79,6 +79,12 @@ problem-overloaded = Gerade wird mehr verlangt, als möglich ist
 problem-unknown = Ob das geschehen ist, lässt sich nicht sagen
 problem-too-large = Das ist zu groß
 problem-wrong-state = Im jetzigen Zustand nicht möglich
+problem-out-of-range = Etwas liegt außerhalb des Erlaubten
+problem-too-many = Mehr gehen nicht
+problem-role-conflict = Zwei Rollen, die einander ausschließen
+problem-no-space = Der Datenträger ist voll: Nichts wird mehr festgehalten
+problem-keystore = Die Schlüssel versiegelter Texte sind nicht zugänglich
+problem-stopping = hereby hält gerade an
 problem-internal = In hereby ist etwas kaputt
 to-incidents = Zu den Vorfällen
 

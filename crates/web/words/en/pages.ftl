@@ -79,6 +79,12 @@ problem-overloaded = More is asked than can be done now
 problem-unknown = Nobody can say whether this happened
 problem-too-large = That is too large
 problem-wrong-state = Not possible as things are
+problem-out-of-range = Something is out of its range
+problem-too-many = There are as many as there may be
+problem-role-conflict = Two roles that exclude each other
+problem-no-space = The disk is full: nothing is recorded now
+problem-keystore = The keys of sealed texts can't be used
+problem-stopping = hereby is stopping
 problem-internal = Something in hereby is broken
 to-incidents = To the incidents
 
