@@ -80,7 +80,7 @@ impl Provider {
         let config = self.dir.path().join("canaille.toml");
         let plain = format!(
             "SECRET_KEY = \"sample\"\nSERVER_NAME = \"127.0.0.1:{}\"\nPREFERRED_URL_SCHEME = \"http\"\n\
-             [CANAILLE]\nDATABASE = \"sql\"\nLANGUAGE = \"en\"\n\
+             [CANAILLE]\nDATABASE = \"sql\"\nLANGUAGE = \"en\"\nJAVASCRIPT = false\nHTMX = false\n\
              [CANAILLE_SQL]\nDATABASE_URI = \"sqlite:///{}/canaille.db\"\n\
              [CANAILLE_OIDC.USERINFO_MAPPING]\n\
              PREFERRED_USERNAME = \"{{{{ user.user_name }}}}\"\n\
