@@ -280,8 +280,8 @@ async fn read(body: Incoming, bytes_max: usize) -> Result<Bytes, Unread> {
     }
 }
 
-/// An error with what caused it: hyper's own texts leave the cause out.
-fn chain(error: &dyn std::error::Error) -> String {
+/// An error with what caused it, for people: many libraries' own texts leave the cause out.
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base::Timestamp;
 use bytes::Bytes;
+use exchange::chain;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -336,17 +337,6 @@ fn with_hint_for(status: StatusCode, failure: Failure) -> Failure {
 fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
     let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
     value.parse().ok().map(Duration::from_secs)
-}
-
-/// An error with its causes, for one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Text in a URL's query or a header: every byte but RFC 3986's unreserved ones as `%XX`.

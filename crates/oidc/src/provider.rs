@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base::PersonName;
-use exchange::{Patience, Secret};
+use exchange::{Patience, Secret, chain};
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreClientAuthMethod,
     CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
@@ -383,16 +383,4 @@ fn as_map(claims: &impl Serialize) -> Result<Map<String, Value>, serde_json::Err
 fn word(text: &str) -> String {
     let plain = |char: &char| char.is_ascii_alphanumeric() || *char == '_';
     text.chars().filter(plain).take(40).collect()
-}
-
-/// An error with what caused it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
