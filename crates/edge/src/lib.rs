@@ -1,0 +1,1 @@
+//! The data plane: a reverse proxy that carries out what `policy` decides.
