@@ -7,6 +7,7 @@
 pub mod config;
 mod prefix;
 mod refusal;
+pub mod wire;
 
 pub use prefix::{BadPrefix, Prefix};
 pub use refusal::Reason;
