@@ -3,7 +3,11 @@
 //!
 //! Paths are text: this crate opens no files.
 
+use core::fmt;
 use core::net::{IpAddr, SocketAddr};
+
+mod defaults;
+pub mod file;
 
 pub use crate::prefix::Prefix;
 
@@ -78,7 +82,8 @@ pub struct Connection {
     pub body_bytes_max: u64,
     /// From the first byte of a body to its last.
     pub body_ms: u64,
-    /// Less than that, measured over `body_grace_ms`, ends it; so does an answer read slower.
+    /// Less than that, measured over `body_grace_ms`, ends it; so does an answer read slower. 0: none
+    /// is too slow.
     pub body_bytes_per_s_min: u64,
     pub body_grace_ms: u64,
     /// Between two requests.
@@ -176,6 +181,17 @@ pub enum HostPattern {
     Under(String),
     /// `*`: whatever no other tenant has.
     Any,
+}
+
+impl fmt::Display for HostPattern {
+    /// As it stands in the file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HostPattern::Exact(host) => f.write_str(host),
+            HostPattern::Under(ending) => write!(f, "*{ending}"),
+            HostPattern::Any => f.write_str("*"),
+        }
+    }
 }
 
 /// The order in which tenants are refused when there is too much to do: the last first.
@@ -316,7 +332,9 @@ pub struct Route {
 /// All of it must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct When {
+    /// None: every host of the tenant; `*` in the file is that too.
     pub host: Option<HostPattern>,
+    /// None: every path; `/*` in the file is that too.
     pub path: Option<PathPattern>,
     /// Any of these, if there are any.
     pub methods: Vec<String>,
