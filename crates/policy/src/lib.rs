@@ -5,12 +5,17 @@
 //! `edge` carries it out. Nothing here knows of sockets, TLS or threads.
 
 pub mod config;
+
+pub mod limits;
 mod prefix;
 mod refusal;
 pub mod wire;
+mod sip;
+mod sync;
 
 pub use prefix::{BadPrefix, Prefix};
 pub use refusal::Reason;
+pub use sip::Seed;
 
 /// Microseconds on a clock that never goes back: since when does not matter, the caller decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
