@@ -5,11 +5,13 @@
 //! `edge` carries it out. Nothing here knows of sockets, TLS or threads.
 
 pub mod config;
-
+mod decay;
 pub mod limits;
+pub mod permits;
 mod prefix;
 mod refusal;
 pub mod wire;
+pub mod retries;
 mod sip;
 mod sync;
 
