@@ -4,6 +4,8 @@
 //!
 //! `edge` carries it out. Nothing here knows of sockets, TLS or threads.
 
+pub mod bans;
+pub mod bytes;
 pub mod config;
 mod decay;
 pub mod limits;
