@@ -16,6 +16,7 @@ pub mod wire;
 pub mod retries;
 mod sip;
 mod sync;
+pub mod table;
 
 pub use prefix::{BadPrefix, Prefix};
 pub use refusal::Reason;
