@@ -86,13 +86,16 @@ struct Pathed {
     tenant: TenantId,
 }
 
+/// A header field that must be there: its name in lower case, its value.
+type Field = (Box<str>, Box<[u8]>);
+
 #[derive(Debug)]
 struct Rule {
     id: RouteId,
     host: Option<HostPattern>,
     path: Option<PathPattern>,
     methods: Box<[Box<str>]>,
-    headers: Box<[(Box<str>, Box<[u8]>)]>,
+    headers: Box<[Field]>,
 }
 
 impl Table {
