@@ -5,21 +5,20 @@
 //! `edge` carries it out. Nothing here knows of sockets, TLS or threads.
 
 pub mod bans;
+pub mod breaker;
 pub mod bytes;
 pub mod config;
 mod decay;
+pub mod health;
 pub mod limits;
 pub mod permits;
-pub mod breaker;
-pub mod config;
-pub mod health;
 mod prefix;
 mod refusal;
-pub mod wire;
 pub mod retries;
 mod sip;
 mod sync;
 pub mod table;
+pub mod wire;
 
 pub use prefix::{BadPrefix, Prefix};
 pub use refusal::Reason;
