@@ -9,6 +9,7 @@ pub mod breaker;
 pub mod bytes;
 pub mod config;
 mod decay;
+pub mod failover;
 pub mod health;
 pub mod limits;
 pub mod permits;
