@@ -16,6 +16,7 @@ pub mod permits;
 mod prefix;
 mod refusal;
 pub mod retries;
+pub mod shed;
 mod sip;
 mod sync;
 pub mod table;
