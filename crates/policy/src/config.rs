@@ -9,6 +9,9 @@ use core::net::{IpAddr, SocketAddr};
 mod defaults;
 pub mod file;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::prefix::Prefix;
 
 /// The place of a tenant in [`Config::tenants`].

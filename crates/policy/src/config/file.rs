@@ -6,16 +6,13 @@
 //! edge begins.
 
 mod agreement;
-mod keys;
-mod nearest;
+pub(crate) mod keys;
+pub(crate) mod nearest;
 mod reading;
 mod schema;
 mod sections;
-mod syntax;
+pub(crate) mod syntax;
 mod traffic;
-
-#[cfg(test)]
-mod tests;
 
 use core::fmt;
 

@@ -375,7 +375,7 @@ fn when(table: &Table<'_>, report: &mut Report) -> When {
             report.wrong(
                 name.at,
                 &path,
-                format!("{read:?} stands here twice, and none is case-sensitive"),
+                format!("{read:?} stands here twice: a header's name is the same in capitals"),
             );
         } else {
             headers.push((read, value));
