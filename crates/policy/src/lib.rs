@@ -13,6 +13,7 @@ pub mod failover;
 pub mod health;
 pub mod limits;
 pub mod permits;
+pub mod path;
 mod prefix;
 mod refusal;
 pub mod retries;

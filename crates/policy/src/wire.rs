@@ -20,11 +20,10 @@ mod http2;
 pub mod proxy;
 mod target;
 
-#[cfg(test)]
-mod tests;
-
 pub use field::field;
 pub use host::{Host, host};
 pub use http1::{Framing, HeadLimits, Http1, Phase};
 pub use http2::{Http2, Http2Limits};
 pub use target::target;
+
+pub(crate) use class::hex;

@@ -107,7 +107,7 @@ pub(super) fn decimal(text: &[u8], digits_max: usize) -> Option<u64> {
 }
 
 /// The value of a hexadecimal digit.
-pub(super) fn hex(byte: u8) -> Option<u8> {
+pub(crate) fn hex(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

@@ -3,6 +3,9 @@
 use crate::Reason;
 use crate::wire::class::{TOKEN, decimal, is_value};
 
+#[cfg(test)]
+mod tests;
+
 /// Whether a field may stand in an HTTP/2 request: the name a token in lower case, the value
 /// without control characters and without whitespace around it, nothing that is about a connection
 /// (RFC 9113, 8.2.2). Pseudo-fields are not fields: `target` and `host` look at those.

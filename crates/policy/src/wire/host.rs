@@ -5,6 +5,9 @@ use core::net::Ipv6Addr;
 use crate::Reason;
 use crate::wire::class::decimal;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest name there is (RFC 1035, 2.3.4), with a dot at its end.
 const NAME_BYTES_MAX: usize = 254;
 

@@ -7,6 +7,9 @@ use crate::Reason;
 use crate::wire::chunks::Chunks;
 use crate::wire::head::{Head, REQUEST_LINE_BYTES};
 
+#[cfg(test)]
+mod tests;
+
 /// What a head may be at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadLimits {

@@ -23,6 +23,9 @@
 use crate::wire::budget::Budget;
 use crate::{Moment, Reason, config};
 
+#[cfg(test)]
+mod tests;
+
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const FRAME_HEAD_BYTES: usize = 9;
 /// The size every peer must take (RFC 9113, 4.2). The edge never offers more.

@@ -9,6 +9,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::Reason;
 use crate::wire::class::decimal;
 
+#[cfg(test)]
+mod tests;
+
 /// `PROXY …` with its CRLF (version 1, 2.1).
 const LINE_BYTES_MAX: usize = 107;
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";

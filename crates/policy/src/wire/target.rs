@@ -6,6 +6,9 @@
 use crate::Reason;
 use crate::wire::class::{PATH, QUERY, hex};
 
+#[cfg(test)]
+mod tests;
+
 /// Whether that is a path and query (origin-form, RFC 9112, 3.2.1) that everybody reads alike.
 /// `*`, which only OPTIONS may ask for, is none.
 ///
