@@ -7,6 +7,7 @@
 pub mod bans;
 pub mod breaker;
 pub mod bytes;
+pub mod challenge;
 pub mod config;
 mod decay;
 pub mod failover;
