@@ -1,3 +1,5 @@
+//! Bans hold whom they name and nobody else, as long as they say, in the memory they may have.
+
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 

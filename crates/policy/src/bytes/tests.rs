@@ -1,3 +1,5 @@
+//! Who waits as told keeps the rate, however many write.
+
 use proptest::prelude::*;
 
 use super::Throttle;

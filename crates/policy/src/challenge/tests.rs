@@ -1,3 +1,5 @@
+//! The work is asked for, done and checked; what was changed, borrowed or made up is refused.
+
 use proptest::prelude::*;
 
 use super::{BITS_MAX, Challenger, SOLUTION_CHARS, TOKEN_CHARS, VALID_S_MAX, Why, solve};

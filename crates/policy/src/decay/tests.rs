@@ -1,3 +1,5 @@
+//! A count forgets as fast as it should, and only forward in time.
+
 use proptest::prelude::*;
 
 use super::Decayed;

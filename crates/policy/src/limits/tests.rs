@@ -1,3 +1,5 @@
+//! The laws of token buckets, for one and for tables of them that outsiders try to fill.
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;

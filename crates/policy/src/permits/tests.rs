@@ -1,3 +1,5 @@
+//! There are never more out than there are, and none is lost.
+
 use proptest::prelude::*;
 
 use super::Permits;

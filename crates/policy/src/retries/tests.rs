@@ -1,3 +1,5 @@
+//! Retries stay a share of what was asked.
+
 use proptest::prelude::*;
 
 use super::RetryBudget;

@@ -1,3 +1,5 @@
+//! Who is refused under load, in which order, and that it ends.
+
 use proptest::prelude::*;
 
 use super::{Pressure, Share, Shed, Usage, die, next, refused};

@@ -1,3 +1,5 @@
+//! The hash is SipHash-1-3, by the paper and by the standard library.
+
 use core::hash::Hasher as _;
 use std::hash::DefaultHasher;
 

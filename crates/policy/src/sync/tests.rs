@@ -4,8 +4,10 @@ use loom::thread;
 
 use super::{Arc, AtomicU32, Ordering};
 use crate::Moment;
+use crate::Seed;
+use crate::bytes::Throttle;
 use crate::config::Rate;
-use crate::limits::Bucket;
+use crate::limits::{Bucket, Key, Limits};
 use crate::permits::Permits;
 use crate::retries::RetryBudget;
 
@@ -94,5 +96,40 @@ fn loom_retries_stay_within_their_budget() {
         assert!((1..=2).contains(&granted));
         assert_eq!(budget.try_retry(1_000_000, now), granted == 1);
         assert!(!budget.try_retry(1_000_000, now));
+    });
+}
+
+#[test]
+fn loom_newcomers_without_room_share_one_bucket() {
+    loom::model(|| {
+        let rate = Rate {
+            requests: 1,
+            per_ms: 1_000,
+            burst: 1,
+        };
+        let limits = Arc::new(Limits::with(&rate, 8));
+        let key = |number| Key::of_place(Seed(1, 2), number);
+        for number in 0..7 {
+            assert!(limits.try_take(key(number), Moment(0), 1).is_ok());
+        }
+        let asked = Arc::clone(&limits);
+        let found = in_threads(3, move |number| {
+            let number = 8 + u32::try_from(number).unwrap();
+            asked.try_take(key(number), Moment(0), 1).is_ok()
+        });
+        // One finds the last slot, one the shared bucket, and one nothing.
+        assert_eq!(found.iter().filter(|admitted| **admitted).count(), 2);
+        assert_eq!(limits.overflowed_total(), 2);
+    });
+}
+
+#[test]
+fn loom_bytes_are_charged_once_each() {
+    loom::model(|| {
+        let throttle = Arc::new(Throttle::new(1_000, 0));
+        let asked = Arc::clone(&throttle);
+        let mut found = in_threads(3, move |_| asked.charge(10, Moment(5)));
+        found.sort_unstable();
+        assert_eq!(found, [10, 20, 30]);
     });
 }
