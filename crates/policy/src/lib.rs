@@ -8,6 +8,7 @@ pub mod bans;
 pub mod breaker;
 pub mod bytes;
 pub mod challenge;
+pub mod certificate;
 pub mod config;
 mod decay;
 pub mod failover;
