@@ -5,6 +5,7 @@
 //! `edge` carries it out. Nothing here knows of sockets, TLS or threads.
 
 pub mod bans;
+pub mod balance;
 pub mod breaker;
 pub mod bytes;
 pub mod challenge;
@@ -16,6 +17,7 @@ pub mod health;
 pub mod limits;
 pub mod permits;
 pub mod path;
+pub mod modes;
 mod prefix;
 mod refusal;
 pub mod retries;
