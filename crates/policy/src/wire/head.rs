@@ -199,12 +199,16 @@ fn is_end_to_end(name: &[u8]) -> bool {
 
 /// Reads `METHOD SP target SP HTTP/1.x` (RFC 9112, 3).
 fn request(line: &[u8], url_bytes_max: usize) -> Result<Request, Reason> {
-    let mut parts = line.split(|&byte| byte == b' ');
-    let (Some(method), Some(target), Some(version), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
+    let space = |part: &[u8]| part.iter().position(|&byte| byte == b' ');
+    let method_end = space(line).unwrap_or(line.len());
+    let (method, rest) = line.split_at_checked(method_end).unwrap_or_default();
+    let target_end = memchr::memrchr(b' ', rest).filter(|&end| end > 0);
+    let target_end = target_end.ok_or(Reason::HeadMalformed)?;
+    let target = rest.get(1..target_end).unwrap_or_default();
+    let version = rest.get(target_end + 1..).unwrap_or_default();
+    if memchr::memchr(b' ', target).is_some() {
         return Err(Reason::HeadMalformed);
-    };
+    }
     let version = match version {
         b"HTTP/1.1" => Version::Http11,
         b"HTTP/1.0" => Version::Http10,
