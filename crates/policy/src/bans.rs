@@ -26,9 +26,9 @@ pub struct Ban {
 
 /// Banned blocks, looked up by address.
 ///
-/// A sorted array for each length of prefix that occurs, with an index of its leading bits: 4 bytes
-/// for a block of IPv4 and 16 for one of IPv6, 4 more each where a length has any that ends, and at
-/// most 256 KiB of index for a length. An address is looked for once for each length.
+/// A sorted array for each length of prefix that occurs, with an index: 4 bytes for a block of IPv4
+/// and 16 for one of IPv6, 4 more each where a length has any that ends, and 1 of index. An address
+/// is looked for once for each length.
 #[derive(Clone, Debug)]
 pub struct Bans {
     base_s: i64,

@@ -194,30 +194,23 @@ impl Shard {
         let now = self.latest;
         let (groups, _) = self.slots.as_chunks_mut::<WAYS>();
         let [first, second] = places(key, groups.len());
-        let mut free = [Free::default(); 2];
-        for (place, free) in [first, second].into_iter().zip(&mut free) {
-            for (at, slot) in groups.get_mut(place)?.iter_mut().enumerate() {
-                let [owner, full_at] = *slot;
-                if owner == key.0 {
-                    return Some(take(pace, slot, now, cost));
-                }
-                if full_at <= now {
-                    *free = Free {
-                        count: free.count + 1,
-                        at,
-                    };
-                }
+        let mut emptier = (first, 0_u32);
+        for place in [first, second] {
+            let group = groups.get_mut(place)?;
+            let (owned, full) = seen(group, key, now);
+            if let Some(slot) = group.get_mut(owned.trailing_zeros() as usize) {
+                return Some(take(pace, slot, now, cost));
+            }
+            // So that both fill evenly.
+            if full.count_ones() > emptier.1.count_ones() {
+                emptier = (place, full);
             }
         }
-        // The emptier of the two, so that both fill evenly.
-        let (place, free) = match free {
-            [one, two] if two.count > one.count => (second, two),
-            [one, _] => (first, one),
-        };
-        if free.count == 0 {
-            return None;
-        }
-        let slot = groups.get_mut(place)?.get_mut(free.at)?;
+        let (place, full) = emptier;
+        // Without any the number is one that no slot has.
+        let slot = groups
+            .get_mut(place)?
+            .get_mut(full.trailing_zeros() as usize)?;
         let mut newcomer = [key.0, 0];
         let outcome = take(pace, &mut newcomer, now, cost);
         if outcome.is_ok() {
@@ -227,10 +220,15 @@ impl Shard {
     }
 }
 
-#[derive(Clone, Copy, Default)]
-struct Free {
-    count: usize,
-    at: usize,
+/// A bit for each slot that is the key's, and for each whose bucket is full again. All are looked at
+/// in any case: to guess where to stop costs more.
+fn seen(group: &[Slot; WAYS], key: Key, now: u64) -> (u32, u32) {
+    let (mut owned, mut full) = (0, 0);
+    for (at, [owner, full_at]) in (0_u32..).zip(group) {
+        owned |= u32::from(*owner == key.0) << at;
+        full |= u32::from(*full_at <= now) << at;
+    }
+    (owned, full)
 }
 
 fn take(pace: &Pace, slot: &mut Slot, now: u64, cost: u32) -> Result<Standing, Wait> {

@@ -1,10 +1,18 @@
-//! Blocks of one length: their first addresses in order, and where each run of leading bits begins.
+//! Blocks of one length: their first addresses in an order of their own, and where each run in it
+//! begins.
+//!
+//! Addresses lie close together, those of IPv6 most of all. So each is multiplied by an odd number
+//! first (Fibonacci hashing, Knuth 6.4), which spreads them and can be undone; the spread ones are
+//! sorted, and an index knows their leading bits. Where somebody chose addresses that don't spread,
+//! a search takes as many steps as in any sorted array.
 
 /// An address as a number.
 pub(super) trait Bits: Copy + Ord {
     /// The leading `length` bits, the others 0.
     fn masked(self, length: u8) -> Self;
-    /// The leading `count` bits (at most 16) as a number.
+    /// A number of its own for each, with leading bits that depend on all of its bits.
+    fn spread(self) -> Self;
+    /// The leading `count` bits (at most 32) as a number.
     fn leading(self, count: u32) -> usize;
 }
 
@@ -12,6 +20,10 @@ impl Bits for u32 {
     fn masked(self, length: u8) -> u32 {
         let others = u32::BITS.saturating_sub(u32::from(length));
         self & u32::MAX.checked_shl(others).unwrap_or(0)
+    }
+
+    fn spread(self) -> u32 {
+        self.wrapping_mul(0x9e37_79b1)
     }
 
     fn leading(self, count: u32) -> usize {
@@ -26,6 +38,10 @@ impl Bits for u128 {
         self & u128::MAX.checked_shl(others).unwrap_or(0)
     }
 
+    fn spread(self) -> u128 {
+        self.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+    }
+
     fn leading(self, count: u32) -> usize {
         self.checked_shr(u128::BITS.saturating_sub(count))
             .unwrap_or(0) as usize
@@ -35,8 +51,9 @@ impl Bits for u128 {
 /// Instead of when it ends.
 pub(super) const FOR_EVER: u32 = u32::MAX;
 
-/// Leading bits that an index knows, at most.
-const INDEX_BITS_MAX: u32 = 16;
+/// So many bits fewer than would give each block a place of its own in the index: about four to
+/// eight lie in one.
+const INDEX_BITS_LESS: u32 = 2;
 
 /// Blocks in no order yet.
 pub(super) struct Building<B> {
@@ -52,7 +69,7 @@ impl<B> Default for Building<B> {
 impl<B: Bits> Building<B> {
     /// A block's first address, and when it ends.
     pub(super) fn add(&mut self, first: B, until: u32) {
-        self.found.push((first, until));
+        self.found.push((first.spread(), until));
     }
 
     /// `None` if there are none.
@@ -70,12 +87,7 @@ impl<B: Bits> Building<B> {
             true => self.found.iter().map(|(_, until)| *until).collect(),
             false => Vec::new(),
         };
-        // About one block for each place of the index, and none that the length can't tell apart.
-        let bits = firsts
-            .len()
-            .ilog2()
-            .min(INDEX_BITS_MAX)
-            .min(u32::from(length));
+        let bits = firsts.len().ilog2().saturating_sub(INDEX_BITS_LESS);
         Some(Table {
             length,
             bits,
@@ -108,6 +120,7 @@ pub(super) struct Table<B> {
     /// Leading bits that the index knows.
     bits: u32,
     index: Vec<u32>,
+    /// Spread, in order.
     firsts: Vec<B>,
     /// When each ends; empty if none does.
     until: Vec<u32>,
@@ -115,7 +128,7 @@ pub(super) struct Table<B> {
 
 impl<B: Bits> Table<B> {
     pub(super) fn holds(&self, address: B, since: u32) -> bool {
-        let first = address.masked(self.length);
+        let first = address.masked(self.length).spread();
         let run = first.leading(self.bits);
         let (Some(from), Some(to)) = (self.index.get(run), self.index.get(run + 1)) else {
             return false;
