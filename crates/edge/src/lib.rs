@@ -1,1 +1,42 @@
-//! The data plane: a reverse proxy that carries out what `policy` decides.
+//! The data plane: a reverse proxy that carries out what `policy` decides. One process serves one
+//! cell.
+//!
+//! [`run`] is all of it: sockets, threads, and the loop that minds them. It keeps no state on disk
+//! but a socket to talk to it; it needs nothing else of hereby, and goes on when all of that is gone.
+
+mod account;
+mod body;
+mod challenge;
+mod clients;
+mod clock;
+mod control;
+mod conversation;
+mod counts;
+mod edge;
+mod facts;
+mod files;
+mod forward;
+mod gate;
+mod handover;
+mod judge;
+mod listen;
+mod log;
+mod metrics;
+mod minder;
+mod notify;
+mod pool;
+mod refuse;
+mod reload;
+mod run;
+mod running;
+mod serve;
+mod status;
+mod tls;
+mod tunnel;
+mod upstream;
+mod worker;
+
+pub use control::SOCKET;
+pub use handover::{NoSuccessor, TAKEOVER};
+pub use judge::{Head, Rules};
+pub use run::{CannotRun, Options, check, run};

@@ -44,6 +44,8 @@ pub enum Reason {
     // Whose it is, and whether they may.
     TenantUnknown,
     WrongServerName,
+    /// The same address under https answers.
+    NotSecure,
     CertificateMissing,
     CertificateRefused,
     CertificateRevoked,
@@ -59,6 +61,7 @@ pub enum Reason {
     Limit,
     Challenged,
     // What it asks for.
+    RuleRefused,
     RouteUnknown,
     MethodNotAllowed,
     // Who should have answered.
@@ -111,6 +114,7 @@ impl Reason {
         Reason::Http2Flood,
         Reason::TenantUnknown,
         Reason::WrongServerName,
+        Reason::NotSecure,
         Reason::CertificateMissing,
         Reason::CertificateRefused,
         Reason::CertificateRevoked,
@@ -124,6 +128,7 @@ impl Reason {
         Reason::TenantBytes,
         Reason::Limit,
         Reason::Challenged,
+        Reason::RuleRefused,
         Reason::RouteUnknown,
         Reason::MethodNotAllowed,
         Reason::UpstreamUnhealthy,
@@ -155,11 +160,13 @@ impl Reason {
             | R::CertificateExpired
             | R::RevocationUnknown
             | R::TenantBanned
+            | R::RuleRefused
             | R::UpgradeRefused
             | R::AddressBanned => 403,
             R::TenantRate | R::TenantBytes | R::Limit => 429,
             R::Challenged => 401,
             R::RouteUnknown => 404,
+            R::NotSecure => 308,
             R::Overloaded
             | R::TenantConcurrency
             | R::TenantConnections
@@ -215,6 +222,7 @@ impl Reason {
             Reason::Http2Flood => "http2_flood",
             Reason::TenantUnknown => "tenant_unknown",
             Reason::WrongServerName => "wrong_server_name",
+            Reason::NotSecure => "not_secure",
             Reason::CertificateMissing => "certificate_missing",
             Reason::CertificateRefused => "certificate_refused",
             Reason::CertificateRevoked => "certificate_revoked",
@@ -228,6 +236,7 @@ impl Reason {
             Reason::TenantBytes => "tenant_bytes",
             Reason::Limit => "limit",
             Reason::Challenged => "challenged",
+            Reason::RuleRefused => "rule_refused",
             Reason::RouteUnknown => "route_unknown",
             Reason::MethodNotAllowed => "method_not_allowed",
             Reason::UpstreamUnhealthy => "upstream_unhealthy",

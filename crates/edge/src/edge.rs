@@ -1,0 +1,350 @@
+//! What all threads of one edge share.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use base::Timestamp;
+use policy::certificate::Item;
+use policy::challenge::Challenger;
+use policy::permits::{Permit, Permits};
+use policy::shed::Shed;
+use policy::{Prefix, Seed};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::account::Account;
+use crate::clock;
+use crate::counts::{Count, Latency, Refusals, Statuses};
+use crate::judge::Rules;
+use crate::log::{Entry, Log, bounded};
+use crate::minder::Lag;
+use crate::reload::Banned;
+use crate::running::Running;
+use crate::upstream::lock;
+
+/// Refusals that are remembered in full, for `hereby edge explain`.
+const REMEMBERED_MAX: usize = 4_096;
+
+/// One edge process.
+pub(crate) struct Edge {
+    pub(crate) running: ArcSwap<Running>,
+    pub(crate) connections: Permits,
+    pub(crate) requests: Permits,
+    addresses: Mutex<HashMap<Prefix, u32>>,
+    pub(crate) bans: ArcSwap<Banned>,
+    /// Certificates that were revoked by being said so, beside what files list.
+    pub(crate) revoked: ArcSwap<Vec<Item>>,
+    pub(crate) shed: Shed,
+    pub(crate) lag: Lag,
+    pub(crate) rules: Option<Box<dyn Rules>>,
+    pub(crate) log: Option<Log>,
+    pub(crate) refusals: Refusals,
+    pub(crate) statuses: Statuses,
+    pub(crate) accepted: Count,
+    pub(crate) latency: Latency,
+    pub(crate) panics: Count,
+    pub(crate) tunnels: Gauge,
+    pub(crate) draining: watch::Sender<Draining>,
+    /// Chosen at random when the process begins.
+    pub(crate) process: u64,
+    pub(crate) seed: Seed,
+    pub(crate) challenger: Challenger,
+    remembered: Mutex<VecDeque<Explanation>>,
+    number: AtomicU32,
+}
+
+/// What is taken in and what is let go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Draining {
+    #[default]
+    No,
+    /// Connections end as soon as they have nothing to do.
+    Politely,
+    /// What is left ends now.
+    Now,
+}
+
+impl Draining {
+    pub(crate) fn begun(self) -> bool {
+        self != Draining::No
+    }
+
+    pub(crate) fn tunnels_end(self) -> bool {
+        self == Draining::Now
+    }
+}
+
+/// How many there are now.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge(Arc<AtomicU32>);
+
+/// One of them, until it is dropped.
+pub(crate) struct Inside(Arc<AtomicU32>);
+
+impl Gauge {
+    pub(crate) fn enter(&self) -> Inside {
+        self.0.fetch_add(1, Relaxed);
+        Inside(self.0.clone())
+    }
+
+    pub(crate) fn now(&self) -> u32 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What became of one request, and why.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Explanation {
+    pub(crate) request_id: String,
+    pub(crate) at_ms: i64,
+    pub(crate) status: u16,
+    pub(crate) reason: Option<&'static str>,
+    pub(crate) detail: Option<String>,
+    pub(crate) method: String,
+    pub(crate) host: String,
+    pub(crate) path: String,
+    pub(crate) client: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) route: Option<String>,
+    pub(crate) upstream: Option<String>,
+    pub(crate) server: Option<String>,
+    pub(crate) tier: usize,
+    pub(crate) retries: u32,
+    pub(crate) micros: u64,
+}
+
+/// A place among the connections of one address, until it is dropped.
+pub(crate) struct Place {
+    edge: Arc<Edge>,
+    prefix: Prefix,
+    _permit: Permit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut addresses = lock(&self.edge.addresses);
+        if let Some(count) = addresses.get_mut(&self.prefix) {
+            *count -= 1;
+            if *count == 0 {
+                addresses.remove(&self.prefix);
+            }
+        }
+    }
+}
+
+impl Edge {
+    pub(crate) fn new(
+        running: Running,
+        bans: Banned,
+        rules: Option<Box<dyn Rules>>,
+        log: Option<Log>,
+        random: &[u8; 64],
+    ) -> Edge {
+        let word = |from: usize| {
+            let bytes = random
+                .get(from..from + 8)
+                .and_then(|bytes| bytes.try_into().ok());
+            u64::from_le_bytes(bytes.unwrap_or_default())
+        };
+        let secret: [u8; 32] = random
+            .get(32..)
+            .and_then(|bytes| bytes.try_into().ok())
+            .unwrap_or_default();
+        let connections = Permits::new(running.config.connection.connections_max);
+        let overload = &running.config.overload;
+        Edge {
+            connections,
+            requests: Permits::new(overload.requests_concurrent_max),
+            revoked: ArcSwap::default(),
+            shed: Shed::new(),
+            lag: Lag::default(),
+            rules,
+            running: ArcSwap::from_pointee(running),
+            addresses: Mutex::default(),
+            bans: ArcSwap::from_pointee(bans),
+            log,
+            refusals: Refusals::default(),
+            statuses: Statuses::default(),
+            accepted: Count::default(),
+            latency: Latency::default(),
+            panics: Count::default(),
+            tunnels: Gauge::default(),
+            draining: watch::Sender::default(),
+            process: word(0),
+            seed: Seed(word(8), word(16)),
+            challenger: Challenger::new(&secret),
+            remembered: Mutex::default(),
+            number: AtomicU32::new(0),
+        }
+    }
+
+    /// A place for one more connection.
+    ///
+    /// # Errors
+    /// With the reason why there is none.
+    pub(crate) fn admit(self: &Arc<Edge>, client: IpAddr) -> Result<Place, policy::Reason> {
+        use policy::Reason;
+        if self.bans.load().holds(client, clock::unix_s()) {
+            return Err(Reason::AddressBanned);
+        }
+        let permit = self.connections.try_take().ok_or(Reason::ConnectionsMax)?;
+        let prefix = Prefix::subscriber(client);
+        let most = self
+            .running
+            .load()
+            .config
+            .connection
+            .connections_per_address_max;
+        let mut addresses = lock(&self.addresses);
+        let count = addresses.entry(prefix).or_insert(0);
+        if *count >= most {
+            return Err(Reason::ConnectionsPerAddress);
+        }
+        *count += 1;
+        Ok(Place {
+            edge: self.clone(),
+            prefix,
+            _permit: permit,
+        })
+    }
+
+    /// A number that differs from request to request, for choices among equals.
+    pub(crate) fn choice(&self) -> u64 {
+        let number = u64::from(self.number.fetch_add(1, Relaxed));
+        number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Writes a request down, and keeps it if somebody may ask why.
+    pub(crate) fn remember(&self, account: Account, micros: u64, whole: bool) {
+        self.latency.add(micros);
+        let refused = account.reason.is_some() || !whole || account.status >= 500;
+        let logged = self
+            .log
+            .as_ref()
+            .is_some_and(|log| refused || log.samples());
+        if !refused && !logged {
+            return;
+        }
+        let names = Names::of(&account);
+        if logged && let Some(log) = &self.log {
+            let entry = entry(log, &account, &names, micros, whole);
+            log.write(clock::unix_s(), entry);
+        }
+        if refused {
+            self.keep(explanation(&account, names, micros));
+        }
+    }
+
+    fn keep(&self, explanation: Explanation) {
+        let mut remembered = lock(&self.remembered);
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.pop_front();
+        }
+        remembered.push_back(explanation);
+    }
+
+    /// What became of a request, if that is still known.
+    pub(crate) fn explain(&self, id: &str) -> Option<Explanation> {
+        let remembered = lock(&self.remembered);
+        remembered
+            .iter()
+            .rev()
+            .find(|one| one.request_id == id)
+            .cloned()
+    }
+
+    /// The newest that were refused or broke.
+    pub(crate) fn refused(&self, most: usize) -> Vec<Explanation> {
+        let remembered = lock(&self.remembered);
+        let refused = remembered.iter().rev().filter(|one| one.reason.is_some());
+        refused.take(most).cloned().collect()
+    }
+}
+
+/// What ids stand for.
+struct Names {
+    tenant: Option<String>,
+    route: Option<String>,
+    upstream: Option<String>,
+    server: Option<String>,
+}
+
+impl Names {
+    fn of(account: &Account) -> Names {
+        let running = &account.running;
+        let tenant = account.tenant.and_then(|id| running.tenant(id));
+        let route = account.route.and_then(|id| running.route(id));
+        let upstream = account.upstream.and_then(|(id, _)| running.upstream(id));
+        let server = upstream
+            .zip(account.upstream)
+            .and_then(|(upstream, (_, server))| {
+                upstream
+                    .servers
+                    .get(server)
+                    .map(|server| server.address.clone())
+            });
+        Names {
+            tenant: tenant.map(|tenant| tenant.config.name.clone()),
+            route: route.map(|route| route.config.name.clone()),
+            upstream: upstream.map(|upstream| upstream.config.name.clone()),
+            server,
+        }
+    }
+}
+
+fn entry(log: &Log, account: &Account, names: &Names, micros: u64, whole: bool) -> Entry {
+    let asked = &account.asked;
+    let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Entry {
+        at: Timestamp::from_ms(clock::unix_ms()).to_string(),
+        id: account.id.to_string(),
+        client: log.address(asked.client),
+        protocol: asked.protocol(),
+        method: bounded(asked.method.as_str()),
+        host: bounded(asked.host()),
+        path: bounded(asked.uri.path()),
+        status: account.status,
+        reason: account.reason.map(policy::Reason::as_str),
+        detail: account.detail.clone(),
+        tenant: names.tenant.clone(),
+        route: names.route.clone(),
+        upstream: names.upstream.clone(),
+        certificate: asked.certificate.map(hex),
+        tier: account.tier,
+        retries: account.retries,
+        bytes: account.bytes,
+        micros,
+        whole,
+    }
+}
+
+fn explanation(account: &Account, names: Names, micros: u64) -> Explanation {
+    let asked = &account.asked;
+    Explanation {
+        request_id: account.id.to_string(),
+        at_ms: clock::unix_ms(),
+        status: account.status,
+        reason: account.reason.map(policy::Reason::as_str),
+        detail: account.detail.as_deref().map(str::to_owned),
+        method: bounded(asked.method.as_str()),
+        host: bounded(asked.host()),
+        path: bounded(asked.uri.path()),
+        client: Some(Prefix::subscriber(asked.client).to_string()),
+        tenant: names.tenant,
+        route: names.route,
+        upstream: names.upstream,
+        server: names.server,
+        tier: account.tier,
+        retries: account.retries,
+        micros,
+    }
+}

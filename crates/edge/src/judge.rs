@@ -1,0 +1,329 @@
+//! What is decided of a request before anybody answers it: cheapest first, each step bounded. The
+//! order is design 0016's; it is here and nowhere else.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hyper::header::{HOST, HeaderMap, HeaderName};
+use hyper::http::request::Parts;
+use hyper::{Method, Version};
+use policy::config::{LimitKey, RouteId, TenantId};
+use policy::limits::{Key, Standing, policy_item, standing_item};
+use policy::{Prefix, Reason, path, wire};
+
+use crate::account::Account;
+use crate::challenge;
+use crate::clock;
+use crate::edge::Edge;
+use crate::facts::Facts;
+use crate::refuse::Refused;
+use crate::running::{Route, Running, Tenant};
+
+/// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Who looks at a request's head after all else let it pass, before it goes to an upstream: rules
+/// of the kind that web application firewalls have. They come with a budget of time, so that one
+/// tenant's rules cost no other anything.
+pub trait Rules: Send + Sync {
+    /// Refuses a request, saying which rule did, or lets it pass. It may take `budget_micros`.
+    ///
+    /// # Errors
+    /// The name of the rule that refuses it.
+    fn judge(&self, head: &Head<'_>, budget_micros: u64) -> Result<(), String>;
+}
+
+/// What rules see.
+pub struct Head<'a> {
+    pub tenant: &'a str,
+    pub method: &'a str,
+    /// As it came, with its query.
+    pub target: &'a str,
+    pub host: &'a str,
+    pub fields: &'a HeaderMap,
+    pub client: IpAddr,
+}
+
+/// What one request counts among what its tenant uses.
+const REQUEST_USE: u32 = 16;
+/// Rules may take so long for one request.
+const RULES_BUDGET_MICROS: u64 = 2_000;
+
+/// Judges one request. What it holds on success, the account holds: permits, tenant, route.
+///
+/// # Errors
+/// With the reason why it is refused.
+pub(crate) fn judge(
+    facts: &Rc<Facts>,
+    parts: &Parts,
+    account: &mut Box<Account>,
+) -> Result<Arc<Route>, Refused> {
+    let edge = account.edge.clone();
+    let running = account.running.clone();
+    let host = host(parts)?;
+    let path = path::comparable(parts.uri.path());
+    let header = |name: &str| one(&parts.headers, name);
+    let client = client(facts, &running, &parts.headers);
+    account.asked.client = client;
+    if client != facts.client && edge.bans.load().holds(client, clock::unix_s()) {
+        return Err(Refused::new(Reason::AddressBanned));
+    }
+    let id = running.table.tenant(&host, &path, header);
+    let id = id.ok_or(Refused::new(Reason::TenantUnknown))?;
+    let tenant = running
+        .tenant(id)
+        .ok_or(Refused::new(Reason::TenantUnknown))?;
+    account.tenant = Some(id);
+    let own = facts
+        .server_name
+        .as_deref()
+        .is_none_or(|name| running.table.shares(name, id));
+    account.asked.certificate =
+        running
+            .authorities
+            .authorise(facts, id, own, &edge.revoked.load())?;
+    if facts.redirect_to_https {
+        return Err(elsewhere(&host, parts));
+    }
+    share(facts, id, tenant)?;
+    admit(&edge, tenant, account)?;
+    rate(tenant)?;
+    let route = route(&running, id, &host, &path, parts)?;
+    account.route = Some(route);
+    let route = running
+        .route(route)
+        .ok_or(Refused::new(Reason::RouteUnknown))?;
+    limits(&edge, &running, (id, route), &parts.headers, client)?;
+    if let Some(demand) = &route.config.challenge {
+        challenge::judge(&edge, demand, &tenant.config.name, client, facts.tls, parts)?;
+    }
+    rules(&edge, tenant, &host, client, parts)?;
+    Ok(route.clone())
+}
+
+/// The host that a request is for, in lower case, without port. HTTP/1 was looked at by the gate;
+/// HTTP/2's pseudo-fields and fields are looked at here.
+fn host(parts: &Parts) -> Result<Cow<'_, str>, Refused> {
+    let field = parts.headers.get(HOST);
+    let authority = parts
+        .uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    if parts.version == Version::HTTP_2 {
+        for (name, value) in &parts.headers {
+            wire::field(name.as_str().as_bytes(), value.as_bytes()).map_err(Refused::new)?;
+        }
+        let target = parts
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
+        wire::target(target.as_bytes()).map_err(Refused::new)?;
+        if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+            return Err(Refused::new(Reason::MethodRefused));
+        }
+        if parts.headers.get_all(HOST).iter().nth(1).is_some() {
+            return Err(Refused::new(Reason::HostTwice));
+        }
+        let differs = |(field, authority): (&hyper::header::HeaderValue, &[u8])| {
+            !field.as_bytes().eq_ignore_ascii_case(authority)
+        };
+        if field.zip(authority).is_some_and(differs) {
+            return Err(Refused::new(Reason::HostTwice));
+        }
+    }
+    let host = authority.or(field.map(|host| host.as_bytes()));
+    let host = wire::host(host.ok_or(Refused::new(Reason::HostMissing))?).map_err(Refused::new)?;
+    let name = host.name.strip_suffix('.').unwrap_or(host.name);
+    Ok(match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(name.to_ascii_lowercase()),
+        false => Cow::Borrowed(name),
+    })
+}
+
+/// A field's value, if it is there once.
+fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
+    let mut all = headers.get_all(name).iter();
+    let first = all.next()?;
+    all.next().is_none().then(|| first.as_bytes())
+}
+
+/// For whom it is asked: whom the trusted say, from the nearest on, up to the first who isn't
+/// trusted (RFC 7239, 8.1).
+fn client(facts: &Facts, running: &Running, headers: &HeaderMap) -> IpAddr {
+    if !facts.trusted {
+        return facts.client;
+    }
+    let mut client = facts.client;
+    let lists: Vec<&str> = headers
+        .get_all(FORWARDED_FOR)
+        .iter()
+        .filter_map(|list| list.to_str().ok())
+        .collect();
+    for said in lists.iter().rev().flat_map(|list| list.rsplit(',')) {
+        let Ok(said) = said.trim().parse::<IpAddr>() else {
+            break;
+        };
+        client = said;
+        if !running.config.trusts(said) {
+            break;
+        }
+    }
+    client
+}
+
+/// The same address under `https` (RFC 9110, 15.4.9: the method stays).
+fn elsewhere(host: &str, parts: &Parts) -> Refused {
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
+    Refused::new(Reason::NotSecure)
+        .with(hyper::header::LOCATION, &format!("https://{host}{target}"))
+}
+
+/// Of how many connections this may be one.
+fn share(facts: &Facts, id: TenantId, tenant: &Tenant) -> Result<(), Refused> {
+    let mut shares = facts.shares.borrow_mut();
+    if shares.iter().any(|(of, _)| *of == id) {
+        return Ok(());
+    }
+    let permit = tenant.connections.try_take();
+    let permit = permit.ok_or_else(|| Refused::new(Reason::TenantConnections).after_s(1))?;
+    shares.push((id, permit));
+    Ok(())
+}
+
+/// Whether there is room for one more: in the process, and among this tenant's.
+fn admit(edge: &Edge, tenant: &Tenant, account: &mut Account) -> Result<(), Refused> {
+    let now = account.begun;
+    tenant.usage.add(REQUEST_USE, now);
+    let over = edge.shed.level() > 0 && {
+        let share = edge.shed.share(tenant.usage.recent(now));
+        !edge
+            .shed
+            .admit(tenant.config.priority, share, edge.choice())
+    };
+    if over {
+        return Err(Refused::new(Reason::Overloaded).after_s(1));
+    }
+    account.permit = tenant.permits.try_take();
+    if account.permit.is_none() {
+        return Err(Refused::new(Reason::TenantConcurrency).after_s(1));
+    }
+    account.total_permit = edge.requests.try_take();
+    if account.total_permit.is_none() {
+        return Err(Refused::new(Reason::Overloaded).after_s(1));
+    }
+    Ok(())
+}
+
+/// What the tenant may ask for each second.
+fn rate(tenant: &Tenant) -> Result<(), Refused> {
+    let Some(rate) = &tenant.config.rate else {
+        return Ok(());
+    };
+    match tenant.bucket.try_take(rate, clock::now(), 1) {
+        Ok(_) => Ok(()),
+        Err(wait) => Err(Refused::new(Reason::TenantRate)
+            .after_s(wait.retry_after_s())
+            .with(RATE_LIMIT_POLICY, &policy_item("tenant", rate).to_string())),
+    }
+}
+
+fn route(
+    running: &Running,
+    tenant: TenantId,
+    host: &str,
+    path: &str,
+    parts: &Parts,
+) -> Result<RouteId, Refused> {
+    let header = |name: &str| one(&parts.headers, name);
+    let method = parts.method.as_str();
+    running
+        .table
+        .route(tenant, host, path, method, header)
+        .map_err(|reason| {
+            let refused = Refused::new(reason);
+            match reason {
+                Reason::MethodNotAllowed => {
+                    let methods = running.table.allowed_methods(tenant, host, path, header);
+                    refused.allowing(&methods.join(", "))
+                }
+                _ => refused,
+            }
+        })
+}
+
+/// The route's limits, at most eight. The first that is used up refuses.
+fn limits(
+    edge: &Edge,
+    running: &Running,
+    (tenant, route): (TenantId, &Route),
+    headers: &HeaderMap,
+    client: IpAddr,
+) -> Result<(), Refused> {
+    let now = clock::now();
+    for id in &route.config.limits {
+        let Some((limit, buckets)) = running.limit(*id) else {
+            continue;
+        };
+        let key = match &limit.key {
+            LimitKey::Tenant => Key::of_place(edge.seed, tenant.0),
+            LimitKey::Route => Key::of(edge.seed, route.config.name.as_bytes()),
+            LimitKey::Address => Key::of_prefix(edge.seed, &Prefix::subscriber(client)),
+            LimitKey::Header(name) => Key::of(
+                edge.seed,
+                headers.get(name).map_or(b"", |value| value.as_bytes()),
+            ),
+        };
+        if let Err(wait) = buckets.try_take(key, now, 1) {
+            let standing = Standing {
+                limit: limit.rate.burst,
+                remaining: 0,
+                reset_ms: wait.retry_after_ms,
+            };
+            return Err(Refused::new(Reason::Limit)
+                .about(format!("the limit \"{}\" is used up", limit.name))
+                .after_s(wait.retry_after_s())
+                .with(
+                    RATE_LIMIT_POLICY,
+                    &policy_item(&limit.name, &limit.rate).to_string(),
+                )
+                .with(
+                    RATE_LIMIT,
+                    &standing_item(&limit.name, &standing).to_string(),
+                ));
+        }
+    }
+    Ok(())
+}
+
+fn rules(
+    edge: &Edge,
+    tenant: &Tenant,
+    host: &str,
+    client: IpAddr,
+    parts: &Parts,
+) -> Result<(), Refused> {
+    let Some(rules) = &edge.rules else {
+        return Ok(());
+    };
+    let head = Head {
+        tenant: &tenant.config.name,
+        method: parts.method.as_str(),
+        target: parts
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str()),
+        host,
+        fields: &parts.headers,
+        client,
+    };
+    rules
+        .judge(&head, RULES_BUDGET_MICROS)
+        .map_err(|rule| Refused::new(Reason::RuleRefused).about(rule))
+}

@@ -1,0 +1,308 @@
+//! Connections, from `accept` to their first request: bans and caps before anything is read, the
+//! PROXY header, TLS, and what is spoken.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use policy::Reason;
+use policy::config::Listen;
+use policy::wire::{self, HeadLimits};
+use rustls::server::Acceptor;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::conversation::Conversation;
+use crate::edge::Place;
+use crate::facts::{Facts, introductions};
+use crate::gate::{Gate, Pace, Version};
+use crate::serve::serve;
+use crate::worker::Worker;
+
+/// After an error of `accept` (no file descriptor is left), so long nothing is accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// The most that a PROXY header takes.
+const PROXY_BYTES_MAX: usize = 528;
+const PROXY_LOOK: Duration = Duration::from_millis(2);
+/// How many connections may wait for `accept`.
+pub(crate) const BACKLOG: i32 = 4_096;
+
+/// Accepts on one socket until told to stop.
+pub(crate) async fn accept(
+    worker: Rc<Worker>,
+    listener: TcpListener,
+    settings: Arc<Listen>,
+    mut accepting: watch::Receiver<bool>,
+) {
+    loop {
+        let arrival = tokio::select! {
+            biased;
+            _ = accepting.wait_for(|accepting| !accepting) => return,
+            arrival = listener.accept() => arrival,
+        };
+        match arrival {
+            Ok((stream, peer)) => {
+                worker.edge.accepted.add(1);
+                let caller = worker.clone();
+                let settings = settings.clone();
+                // Who is banned or has too many is let go before a task is made.
+                let place = match settings.proxy_protocol {
+                    true => None,
+                    false => match admit(&worker, peer.ip()) {
+                        Some(place) => Some(place),
+                        None => continue,
+                    },
+                };
+                tokio::task::spawn_local(receive(caller, stream, peer, settings, place));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn admit(worker: &Rc<Worker>, client: IpAddr) -> Option<Place> {
+    match worker.edge.admit(client.to_canonical()) {
+        Ok(place) => Some(place),
+        Err(reason) => {
+            worker.edge.refusals.add(reason);
+            None
+        }
+    }
+}
+
+/// Takes a connection to where its requests can be served.
+async fn receive(
+    worker: Rc<Worker>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    settings: Arc<Listen>,
+    place: Option<Place>,
+) {
+    // What goes out is written whole; waiting for more only delays it.
+    let _ = stream.set_nodelay(true);
+    let running = worker.edge.running.load_full();
+    let time = Duration::from_millis(running.config.connection.handshake_ms);
+    let trusted = running.config.trusts(peer.ip());
+    let mut client = peer.ip().to_canonical();
+    if settings.proxy_protocol {
+        let read = proxy_header(&mut stream, trusted);
+        match tokio::time::timeout(time, read).await {
+            Ok(Ok(said)) => client = said.unwrap_or(client),
+            Ok(Err(reason)) => return worker.edge.refusals.add(reason),
+            Err(_) => return worker.edge.refusals.add(Reason::FirstByteTooSlow),
+        }
+    }
+    let place = match place {
+        Some(place) => place,
+        None => match admit(&worker, client) {
+            Some(place) => place,
+            None => return,
+        },
+    };
+    let trusted = match settings.proxy_protocol {
+        // Who is spoken for is not who is trusted to speak.
+        true => running.config.trusts(client),
+        false => trusted,
+    };
+    let caller = Caller {
+        client,
+        trusted,
+        place,
+    };
+    if !settings.tls {
+        let spoken = Spoken {
+            name: None,
+            chain: Vec::new(),
+            version: None,
+        };
+        return Box::pin(converse(worker, stream, settings, caller, spoken)).await;
+    }
+    drop(running);
+    let shaken = tokio::time::timeout(time, handshake(&worker, stream, settings.http2));
+    match shaken.await {
+        Ok(Ok((stream, spoken))) => {
+            Box::pin(converse(worker, stream, settings, caller, spoken)).await;
+        }
+        Ok(Err(reason)) => worker.edge.refusals.add(reason),
+        Err(_) => worker.edge.refusals.add(Reason::HandshakeTooSlow),
+    }
+}
+
+struct Caller {
+    client: IpAddr,
+    trusted: bool,
+    place: Place,
+}
+
+/// What the handshake said.
+struct Spoken {
+    name: Option<String>,
+    chain: Vec<rustls::pki_types::CertificateDer<'static>>,
+    version: Option<Version>,
+}
+
+/// Reads who is spoken for, and not a byte more.
+async fn proxy_header(stream: &mut TcpStream, trusted: bool) -> Result<Option<IpAddr>, Reason> {
+    if !trusted {
+        return Err(Reason::ProxyHeaderBad);
+    }
+    let mut buffer = [0; PROXY_BYTES_MAX];
+    loop {
+        let size = stream.peek(&mut buffer).await;
+        let seen = size
+            .ok()
+            .filter(|size| *size > 0)
+            .and_then(|size| buffer.get(..size));
+        let seen = seen.ok_or(Reason::ProxyHeaderBad)?;
+        if let Some((length, ends)) = wire::proxy::read(seen)? {
+            let header = buffer.get_mut(..length).ok_or(Reason::ProxyHeaderBad)?;
+            stream
+                .read_exact(header)
+                .await
+                .map_err(|_| Reason::ProxyHeaderBad)?;
+            return Ok(ends.map(|ends| ends.0.ip().to_canonical()));
+        }
+        // What is there stays there: what comes next can't be waited for, only looked for.
+        tokio::time::sleep(PROXY_LOOK).await;
+    }
+}
+
+/// The handshake: which way it goes follows from the name that is asked for.
+async fn handshake<S>(
+    worker: &Worker,
+    stream: S,
+    http2: bool,
+) -> Result<(TlsStream<S>, Spoken), Reason>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
+    tokio::pin!(acceptor);
+    let start = match acceptor.as_mut().await {
+        Ok(start) => start,
+        Err(error) => {
+            tracing::debug!(%error, "no TLS handshake");
+            if let Some(mut stream) = acceptor.take_io() {
+                let _ = stream.shutdown().await;
+            }
+            return Err(Reason::HandshakeFailed);
+        }
+    };
+    let running = worker.edge.running.load_full();
+    let name = start
+        .client_hello()
+        .server_name()
+        .map(str::to_ascii_lowercase);
+    let name = name.ok_or(Reason::ServerNameUnknown)?;
+    let handshakes = running
+        .handshakes
+        .load_full()
+        .ok_or(Reason::ServerNameUnknown)?;
+    let ways = if http2 { &handshakes.1 } else { &handshakes.0 };
+    let config = ways
+        .of(&running.table, &name)
+        .ok_or(Reason::ServerNameUnknown)?;
+    drop(running);
+    let stream = start.into_stream(config).await.map_err(|error| {
+        tracing::debug!(%error, "no TLS handshake");
+        Reason::HandshakeFailed
+    })?;
+    let (_, session) = stream.get_ref();
+    let version = match session.alpn_protocol() {
+        Some(b"h2") => Version::Http2,
+        _ => Version::Http1,
+    };
+    let chain = session.peer_certificates().unwrap_or(&[]).to_vec();
+    Ok((
+        stream,
+        Spoken {
+            name: Some(name),
+            chain,
+            version: Some(version),
+        },
+    ))
+}
+
+/// Serves what comes.
+async fn converse<S>(
+    worker: Rc<Worker>,
+    stream: S,
+    settings: Arc<Listen>,
+    caller: Caller,
+    spoken: Spoken,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let running = worker.edge.running.load_full();
+    let limits = &running.config.connection;
+    let conversation = Arc::new(Conversation::new());
+    let mut gate = Gate::new(stream, Pace::new(limits), conversation.clone());
+    let heads = HeadLimits {
+        head_bytes_max: limits.head_bytes_max,
+        header_lines_max: limits.header_lines_max,
+        url_bytes_max: limits.url_bytes_max,
+    };
+    let mut draining = worker.edge.draining.subscribe();
+    let settled = tokio::select! {
+        settled = gate.settle(spoken.version, settings.http2, heads, &running.config.http2) => settled,
+        // Nobody has asked for anything yet.
+        _ = draining.wait_for(|now| now.begun()) => return,
+    };
+    drop(running);
+    let version = match settled {
+        Ok(version) => version,
+        Err(Some(reason)) => return worker.edge.refusals.add(reason),
+        Err(None) => return,
+    };
+    let tls = settings.tls;
+    let (forwarded_for, forwarded, proto) = introductions(caller.client, tls);
+    let facts = Facts {
+        worker,
+        conversation,
+        client: caller.client,
+        trusted: caller.trusted,
+        tls,
+        http2: version == Version::Http2,
+        redirect_to_https: settings.redirect_to_https,
+        server_name: spoken.name,
+        chain: spoken.chain,
+        shown: RefCell::default(),
+        shares: RefCell::default(),
+        forwarded_for,
+        forwarded,
+        proto,
+    };
+    let _place = caller.place;
+    serve(Rc::new(facts), gate, version).await;
+}
+
+/// Listens there.
+///
+/// # Errors
+/// When the address can't be used.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        // An IPv4 listener may stand on the same port.
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,213 @@
+//! The access log: one JSON object a line, written by a thread of its own. What it can't take in
+//! time is dropped and counted; serving never waits for it.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use hyper::header::HeaderValue;
+use hyper::{Method, Uri};
+use policy::Prefix;
+use policy::config::{AccessLog, Addresses};
+use serde::Serialize;
+
+use crate::counts::Count;
+
+/// Lines that wait to be written.
+const WAITING_MAX: usize = 8_192;
+/// Of what a client chose so much is written.
+const TEXT_CHARS_MAX: usize = 1_024;
+const FLUSH_EVERY: Duration = Duration::from_millis(500);
+
+/// What was asked for. Nothing is copied for it: texts are made when a line is written.
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    /// The `Host` field, where the request's target has no authority of its own.
+    pub(crate) host: Option<HeaderValue>,
+    pub(crate) client: IpAddr,
+    pub(crate) http2: bool,
+    /// The client certificate's fingerprint.
+    pub(crate) certificate: Option<[u8; 32]>,
+}
+
+impl Asked {
+    /// The host and port that were asked for.
+    pub(crate) fn host(&self) -> &str {
+        match self.uri.authority() {
+            Some(authority) => authority.as_str(),
+            None => self
+                .host
+                .as_ref()
+                .and_then(|host| host.to_str().ok())
+                .unwrap_or(""),
+        }
+    }
+
+    pub(crate) fn protocol(&self) -> &'static str {
+        if self.http2 { "HTTP/2" } else { "HTTP/1.1" }
+    }
+}
+
+/// One line.
+#[derive(Serialize)]
+pub(crate) struct Entry {
+    pub(crate) at: String,
+    pub(crate) id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client: Option<String>,
+    pub(crate) protocol: &'static str,
+    pub(crate) method: String,
+    pub(crate) host: String,
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) detail: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) route: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) upstream: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate: Option<String>,
+    pub(crate) tier: usize,
+    pub(crate) retries: u32,
+    pub(crate) bytes: u64,
+    pub(crate) micros: u64,
+    /// Whether the whole answer went out.
+    pub(crate) whole: bool,
+}
+
+/// Where lines go.
+pub(crate) struct Log {
+    lines: SyncSender<Entry>,
+    settings: AccessLog,
+    /// The second that lines are counted in, and how many it had: both in one word.
+    second: AtomicU64,
+    sampled: AtomicU64,
+    pub(crate) dropped_full: Count,
+    pub(crate) dropped_rate: Count,
+}
+
+impl Log {
+    /// Opens the log as configured; none if there is none.
+    ///
+    /// # Errors
+    /// When the file can't be opened.
+    pub(crate) fn open(settings: &AccessLog) -> io::Result<Option<Log>> {
+        let Some(path) = &settings.path else {
+            return Ok(None);
+        };
+        let out: Box<dyn Write + Send> = match path.as_str() {
+            "-" => Box::new(io::stdout()),
+            path => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
+        };
+        let (lines, waiting) = sync_channel::<Entry>(WAITING_MAX);
+        std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || {
+                write(out, &waiting);
+            })?;
+        Ok(Some(Log {
+            lines,
+            settings: settings.clone(),
+            second: AtomicU64::new(0),
+            sampled: AtomicU64::new(0),
+            dropped_full: Count::default(),
+            dropped_rate: Count::default(),
+        }))
+    }
+
+    /// Whether this answered request is one that is written: every n-th, evenly.
+    pub(crate) fn samples(&self) -> bool {
+        let share = u64::from(self.settings.sample_ppm);
+        let before = self.sampled.fetch_add(share, Relaxed);
+        (before % 1_000_000) + share >= 1_000_000
+    }
+
+    pub(crate) fn write(&self, now_s: i64, entry: Entry) {
+        if !self.may(now_s) {
+            return self.dropped_rate.add(1);
+        }
+        match self.lines.try_send(entry) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.dropped_full.add(1),
+        }
+    }
+
+    /// Whether this second may have one more.
+    fn may(&self, now_s: i64) -> bool {
+        let second = (now_s.unsigned_abs() & 0xffff_ffff) << 32;
+        let most = u64::from(self.settings.lines_per_second_max);
+        let taken = self.second.fetch_update(Relaxed, Relaxed, |word| {
+            let (of, count) = (word & !0xffff_ffff, word & 0xffff_ffff);
+            match of == second {
+                true if count >= most => None,
+                true => Some(word + 1),
+                false => Some(second | 1),
+            }
+        });
+        taken.is_ok()
+    }
+
+    /// An address as it may be written.
+    pub(crate) fn address(&self, address: IpAddr) -> Option<String> {
+        let address = address.to_canonical();
+        match self.settings.addresses {
+            Addresses::Full => Some(address.to_string()),
+            Addresses::Shortened => {
+                let length = if address.is_ipv4() { 24 } else { 48 };
+                Some(Prefix::around(address, length).to_string())
+            }
+            Addresses::None => None,
+        }
+    }
+}
+
+/// What a client chose, as much of it as is written.
+pub(crate) fn bounded(text: &str) -> String {
+    text.chars().take(TEXT_CHARS_MAX).collect()
+}
+
+fn write(out: Box<dyn Write + Send>, waiting: &std::sync::mpsc::Receiver<Entry>) {
+    let mut out = io::BufWriter::with_capacity(64 << 10, out);
+    let mut flushed = Instant::now();
+    let mut failing = false;
+    loop {
+        let outcome = match waiting.recv_timeout(FLUSH_EVERY) {
+            Ok(entry) => serde_json::to_writer(&mut out, &entry)
+                .map_err(io::Error::from)
+                .and_then(|()| out.write_all(b"\n")),
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => out.flush(),
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+                let _ = out.flush();
+                return;
+            }
+        };
+        let outcome = match flushed.elapsed() >= FLUSH_EVERY {
+            true => {
+                flushed = Instant::now();
+                outcome.and_then(|()| out.flush())
+            }
+            false => outcome,
+        };
+        // Serving goes on without a log; it is said once, and again when it works.
+        match (outcome, failing) {
+            (Err(error), false) => {
+                failing = true;
+                tracing::warn!(%error, "the access log can't be written");
+            }
+            (Ok(()), true) => {
+                failing = false;
+                tracing::info!("the access log is written again");
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What goes on beside serving, on a thread of its own: probes, failover, shedding, names that are
+//! looked up again, files that changed.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+
+use policy::shed::Pressure;
+use policy::{Moment, config};
+
+use crate::clock;
+use crate::edge::Edge;
+use crate::pool;
+use crate::reload;
+use crate::running::Running;
+use crate::upstream::Upstream;
+
+/// Between two looks at how late the workers are.
+const SHED_EVERY: Duration = Duration::from_millis(100);
+/// Between two looks at tiers, probes and files: what a revocation list says counts within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+const NAMES_EVERY_MS: u64 = 10_000;
+
+/// How late the latest worker was, in microseconds, since it was last asked.
+#[derive(Debug, Default)]
+pub(crate) struct Lag(AtomicU64);
+
+impl Lag {
+    /// Measures on this thread, for as long as it runs.
+    pub(crate) async fn measure(&self) {
+        const EVERY: Duration = Duration::from_millis(20);
+        loop {
+            let before = clock::now();
+            tokio::time::sleep(EVERY).await;
+            // A timer's own grain is a millisecond.
+            let late = clock::now().micros_since(before).saturating_sub(22_000);
+            self.0.fetch_max(late, Relaxed);
+        }
+    }
+
+    fn take_ms(&self) -> u64 {
+        self.0.swap(0, Relaxed) / 1_000
+    }
+}
+
+/// Watches over an edge until its thread ends.
+pub(crate) async fn mind(edge: Arc<Edge>) {
+    let pressure = async {
+        loop {
+            tokio::time::sleep(SHED_EVERY).await;
+            press(&edge);
+        }
+    };
+    let look = async {
+        let mut probes = Probes::default();
+        let mut files = Files::default();
+        let mut names_at = Moment(0);
+        loop {
+            let running = edge.running.load_full();
+            probes.look(&running);
+            for route in running.routes() {
+                route.step(&running);
+            }
+            if clock::now() >= names_at {
+                names_at = clock::now().plus_ms(NAMES_EVERY_MS);
+                look_up(&running);
+            }
+            files.look(&edge, &running);
+            drop(running);
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::join!(pressure, look);
+}
+
+fn press(edge: &Edge) {
+    let running = edge.running.load();
+    let overload = &running.config.overload;
+    let watched = overload.memory_bytes_max > 0;
+    let pressure = Pressure {
+        lag_ms: edge.lag.take_ms(),
+        memory_bytes: if watched { resident_bytes() } else { 0 },
+        requests_concurrent: edge.requests.taken(),
+    };
+    let before = edge.shed.level();
+    let level = edge.shed.tick(&pressure, overload);
+    if level > 0 {
+        let now = clock::now();
+        edge.shed.weigh(
+            running
+                .tenants()
+                .iter()
+                .map(|tenant| tenant.usage.recent(now)),
+        );
+    }
+    match (before, level) {
+        (0, 1..) => tracing::warn!(
+            lag_ms = pressure.lag_ms,
+            "too much to do: requests are shed"
+        ),
+        (1.., 0) => tracing::info!("no request is shed any more"),
+        _ => {}
+    }
+}
+
+/// Of this process, from the kernel; 0 if it doesn't say.
+pub(crate) fn resident_bytes() -> u64 {
+    let said = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = said
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * 4_096_usize as u64
+}
+
+fn look_up(running: &Running) {
+    for upstream in running.upstreams() {
+        let upstream = upstream.clone();
+        tokio::task::spawn_local(async move {
+            for server in &upstream.servers {
+                server.look_up().await;
+            }
+        });
+    }
+}
+
+/// When which server is probed next.
+#[derive(Default)]
+struct Probes {
+    due: HashMap<(u64, usize), Moment>,
+}
+
+impl Probes {
+    fn look(&mut self, running: &Running) {
+        let now = clock::now();
+        let mut still = HashMap::with_capacity(self.due.len());
+        for upstream in running.upstreams() {
+            let Some(health) = &upstream.config.health else {
+                continue;
+            };
+            for server in 0..upstream.servers.len() {
+                let key = (upstream.number, server);
+                let due = self.due.get(&key).copied().unwrap_or(now);
+                let next = match due <= now {
+                    true => {
+                        tokio::task::spawn_local(probe(upstream.clone(), server, health.clone()));
+                        now.plus_ms(health.every_ms)
+                    }
+                    false => due,
+                };
+                still.insert(key, next);
+            }
+        }
+        self.due = still;
+    }
+}
+
+async fn probe(upstream: Arc<Upstream>, server: usize, health: config::Health) {
+    let time = Duration::from_millis(health.timeout_ms);
+    let status = tokio::time::timeout(time, pool::probe(&upstream, server, &health.path)).await;
+    let good = matches!(status, Ok(Ok(200..=399)));
+    upstream.probed(server, good);
+}
+
+/// Which files were how when they were last looked at.
+#[derive(Default)]
+struct Files {
+    seen: HashMap<PathBuf, Stamp>,
+    /// Whether they were looked at before.
+    begun: bool,
+}
+
+/// What changes when a file does.
+type Stamp = Option<(SystemTime, u64, u64)>;
+
+impl Files {
+    /// Reads anew what changed: certificates, lists of revoked ones, bans.
+    fn look(&mut self, edge: &Arc<Edge>, running: &Arc<Running>) {
+        use std::os::unix::fs::MetadataExt as _;
+        let stamp = |path: &PathBuf| {
+            let found = std::fs::metadata(path).ok()?;
+            Some((found.modified().ok()?, found.len(), found.ino()))
+        };
+        let mut changed = Vec::new();
+        let mut seen = HashMap::with_capacity(self.seen.len());
+        for (path, what) in reload::files(running) {
+            let now = stamp(&path);
+            if self.begun && self.seen.get(&path) != Some(&now) && !changed.contains(&what) {
+                changed.push(what);
+            }
+            seen.insert(path, now);
+        }
+        self.seen = seen;
+        self.begun = true;
+        for what in changed {
+            reload::again(edge, running, what);
+        }
+    }
+}

@@ -1,0 +1,481 @@
+//! An edge process, from its configuration to its end.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use policy::config::file::Wrong;
+use policy::config::{Config, Listen};
+use policy::failover::Saved;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::LocalSet;
+
+use crate::control::{self, Wish};
+use crate::edge::{Draining, Edge};
+use crate::handover::{self, Heirloom, NoSuccessor, Predecessor};
+use crate::judge::Rules;
+use crate::listen;
+use crate::log::Log;
+use crate::minder;
+use crate::notify;
+use crate::pool::Pool;
+use crate::reload::{BadBans, Banned};
+use crate::running::Running;
+use crate::tls::BadTls;
+use crate::worker::Worker;
+
+/// After the last request had its time, what is left is cut so much later.
+const LAST_GRACE: Duration = Duration::from_millis(200);
+
+/// Who wants to hear that an edge listens, and where.
+pub type Ready = Box<dyn FnOnce(&[SocketAddr])>;
+
+/// A listener and what it is to do.
+type Socket = (Arc<Listen>, TcpListener);
+
+/// How an edge is started.
+pub struct Options {
+    /// The configuration; relative paths in it begin where it lies.
+    pub config_file: PathBuf,
+    /// Where its socket goes. It must be there.
+    pub state_dir: PathBuf,
+    /// How a successor is started: this program with these arguments.
+    pub program: PathBuf,
+    pub arguments: Vec<OsString>,
+    /// Whether the standard input is an old edge that hands over.
+    pub takeover: bool,
+    pub rules: Option<Box<dyn Rules>>,
+    /// Told once it listens, with where.
+    pub ready: Ready,
+}
+
+/// Why an edge did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotRun {
+    #[error("{file} can't be read: {source}")]
+    Unreadable { file: String, source: io::Error },
+    /// One line each, with file, line and column.
+    #[error("{}", .0.join("\n"))]
+    Wrong(Vec<String>),
+    #[error(transparent)]
+    Tls(#[from] BadTls),
+    #[error(transparent)]
+    Bans(#[from] BadBans),
+    #[error("{address} can't be listened on: {source}")]
+    Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("{what}: {source}")]
+    Io {
+        what: &'static str,
+        source: io::Error,
+    },
+}
+
+fn io(what: &'static str) -> impl FnOnce(io::Error) -> CannotRun {
+    move |source| CannotRun::Io { what, source }
+}
+
+/// Reads and checks a configuration and all files it names, as starting would, and starts nothing.
+///
+/// # Errors
+/// With everything that is wrong in it.
+pub fn check(config_file: &Path) -> Result<Config, CannotRun> {
+    let config = read(config_file)?;
+    let directory = directory(config_file);
+    let running = Running::new(config.clone(), &directory, None)?;
+    running.authorities.complete()?;
+    Banned::read(&config, &directory)?;
+    Ok(config)
+}
+
+fn directory(config_file: &Path) -> PathBuf {
+    config_file
+        .parent()
+        .map_or_else(PathBuf::new, Path::to_owned)
+}
+
+fn read(config_file: &Path) -> Result<Config, CannotRun> {
+    let file = config_file.display().to_string();
+    let text = std::fs::read_to_string(config_file).map_err(|source| CannotRun::Unreadable {
+        file: file.clone(),
+        source,
+    })?;
+    Config::parse(&text).map_err(|wrong: Vec<Wrong>| {
+        CannotRun::Wrong(wrong.iter().map(|wrong| wrong.at(&file)).collect())
+    })
+}
+
+/// Runs an edge until it is told to stop, or another took over, and what was begun is ended.
+///
+/// # Errors
+/// When it can't start; an old edge that was to hand over then goes on.
+pub fn run(options: Options) -> Result<(), CannotRun> {
+    let predecessor =
+        Predecessor::there(options.takeover).map_err(io("the old edge can't be heard"))?;
+    let started = start(&options, predecessor.as_ref());
+    let (edge, sockets) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            if let Some(predecessor) = predecessor {
+                predecessor.refuse(&error.to_string());
+            }
+            return Err(error);
+        }
+    };
+    let (accepting, _) = watch::channel(true);
+    let workers = spawn(&edge, &sockets, &accepting)?;
+    let runtime = runtime().map_err(io("no thread could be started"))?;
+    let outcome = LocalSet::new().block_on(
+        &runtime,
+        Station {
+            edge: edge.clone(),
+            sockets,
+            accepting,
+            options,
+        }
+        .stand(predecessor),
+    );
+    edge.draining.send_replace(Draining::Now);
+    for worker in workers {
+        let _ = worker.join();
+    }
+    outcome
+}
+
+fn start(
+    options: &Options,
+    predecessor: Option<&Predecessor>,
+) -> Result<(Arc<Edge>, Vec<Socket>), CannotRun> {
+    raise_descriptors();
+    let config = read(&options.config_file)?;
+    let directory = directory(&options.config_file);
+    let running = Running::new(config, &directory, None)?;
+    let banned = Banned::read(&running.config, &directory)?;
+    let log =
+        Log::open(&running.config.access_log).map_err(io("the access log can't be opened"))?;
+    let (heirloom, given) = match predecessor {
+        Some(predecessor) => predecessor
+            .take()
+            .map_err(io("the old edge handed over nothing"))?,
+        None => (Heirloom::default(), Vec::new()),
+    };
+    running.restore(&heirloom.failovers);
+    let mut given: Vec<_> = heirloom.listening.iter().copied().zip(given).collect();
+    let mut sockets = Vec::with_capacity(running.config.listen.len());
+    for listen in &running.config.listen {
+        let place = given
+            .iter()
+            .position(|(address, _)| *address == listen.address);
+        let socket = match place {
+            Some(place) => given.swap_remove(place).1,
+            None => listen::bind(listen.address).map_err(|source| CannotRun::Listen {
+                address: listen.address,
+                source,
+            })?,
+        };
+        socket
+            .set_nonblocking(true)
+            .map_err(io("a socket can't be used"))?;
+        sockets.push((Arc::new(listen.clone()), socket));
+    }
+    let mut random = [0; 64];
+    rustls::crypto::aws_lc_rs::default_provider()
+        .secure_random
+        .fill(&mut random)
+        .map_err(|_| io("the system gives no random numbers")(io::ErrorKind::Other.into()))?;
+    Ok((
+        Arc::new(Edge::new(running, banned, options_rules(), log, &random)),
+        sockets,
+    ))
+}
+
+/// Rules come with a later part of hereby.
+fn options_rules() -> Option<Box<dyn Rules>> {
+    None
+}
+
+/// Each connection is a descriptor, and most systems begin with 1,024.
+fn raise_descriptors() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the number of descriptors can't be raised");
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(16)
+        .build()
+}
+
+/// One thread for each processor, or as many as the configuration says.
+fn spawn(
+    edge: &Arc<Edge>,
+    sockets: &[Socket],
+    accepting: &watch::Sender<bool>,
+) -> Result<Vec<JoinHandle<()>>, CannotRun> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = match edge.running.load().config.workers {
+        0 => processors,
+        workers => workers,
+    };
+    let mut threads = Vec::with_capacity(workers);
+    for number in 0..workers {
+        let edge = edge.clone();
+        let sockets = sockets
+            .iter()
+            .map(|(listen, socket)| Ok((listen.clone(), socket.try_clone()?)))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(io("a socket can't be shared"))?;
+        let runtime = runtime().map_err(io("no thread could be started"))?;
+        let accepting = accepting.subscribe();
+        let thread = std::thread::Builder::new()
+            .name(format!("edge-{number}"))
+            .spawn(move || work(&runtime, edge, sockets, &accepting))
+            .map_err(io("no thread could be started"))?;
+        threads.push(thread);
+    }
+    Ok(threads)
+}
+
+fn work(
+    runtime: &Runtime,
+    edge: Arc<Edge>,
+    sockets: Vec<Socket>,
+    accepting: &watch::Receiver<bool>,
+) {
+    let tasks = LocalSet::new();
+    let worker = Rc::new(Worker {
+        edge: edge.clone(),
+        pool: Rc::new(Pool::default()),
+    });
+    tasks.block_on(runtime, async {
+        for (listen, socket) in sockets {
+            match tokio::net::TcpListener::from_std(socket) {
+                Ok(socket) => {
+                    let task = listen::accept(worker.clone(), socket, listen, accepting.clone());
+                    tokio::task::spawn_local(task);
+                }
+                Err(error) => tracing::error!(%error, "a socket can't be used"),
+            }
+        }
+        let pool = worker.pool.clone();
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                pool.sweep();
+            }
+        });
+        let measured = edge.clone();
+        tokio::task::spawn_local(async move { measured.lag.measure().await });
+        let mut draining = edge.draining.subscribe();
+        let _ = draining.wait_for(|now| *now == Draining::Now).await;
+        tokio::time::sleep(LAST_GRACE).await;
+    });
+}
+
+/// Where an edge is minded from.
+struct Station {
+    edge: Arc<Edge>,
+    sockets: Vec<Socket>,
+    accepting: watch::Sender<bool>,
+    options: Options,
+}
+
+impl Station {
+    async fn stand(mut self, predecessor: Option<Predecessor>) -> Result<(), CannotRun> {
+        let socket = control::bind(&self.options.state_dir)
+            .map_err(io("the edge's own socket can't be made"))?;
+        let (wishes, mut asked) = mpsc::channel(4);
+        tokio::task::spawn_local(control::serve(self.edge.clone(), socket, wishes));
+        tokio::task::spawn_local(minder::mind(self.edge.clone()));
+        if let Some(predecessor) = predecessor {
+            predecessor
+                .ready()
+                .map_err(io("the old edge ended before it handed over"))?;
+        }
+        let listening: Vec<SocketAddr> = self.listening();
+        let ready = std::mem::replace(&mut self.options.ready, Box::new(|_| ()));
+        ready(&listening);
+        notify::tell(&format!("READY=1\nMAINPID={}\n", std::process::id()));
+        let wrong = io("signals can't be heard");
+        let mut term = signal(SignalKind::terminate()).map_err(wrong)?;
+        let mut interrupt =
+            signal(SignalKind::interrupt()).map_err(io("signals can't be heard"))?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(io("signals can't be heard"))?;
+        loop {
+            tokio::select! {
+                _ = term.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => {
+                    if let Err(error) = self.reload() {
+                        tracing::error!("the configuration stays as it was: {error}");
+                    }
+                }
+                Some(wish) = asked.recv() => match wish {
+                    Wish::Reload { done } => {
+                        let _ = done.send(self.reload());
+                    }
+                    Wish::Upgrade { program, done } => {
+                        if self.upgrade(program, done).await {
+                            self.drain().await;
+                            return Ok(());
+                        }
+                    }
+                },
+            }
+        }
+        notify::tell("STOPPING=1\n");
+        self.accepting.send_replace(false);
+        self.sockets.clear();
+        self.drain().await;
+        Ok(())
+    }
+
+    fn listening(&self) -> Vec<SocketAddr> {
+        self.sockets
+            .iter()
+            .filter_map(|(_, socket)| socket.local_addr().ok())
+            .collect()
+    }
+
+    /// Reads the configuration again. What was begun under the old one ends under it.
+    fn reload(&self) -> Result<String, String> {
+        notify::tell("RELOADING=1\n");
+        let outcome = self.exchange();
+        notify::tell("READY=1\n");
+        outcome
+    }
+
+    fn exchange(&self) -> Result<String, String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let config = read(&self.options.config_file).map_err(|error| text(&error))?;
+        let before = self.edge.running.load_full();
+        if config.listen != before.config.listen || config.workers != before.config.workers {
+            return Err("listeners and workers change with an upgrade: hereby edge upgrade".into());
+        }
+        if config.access_log != before.config.access_log {
+            return Err("the access log changes with an upgrade: hereby edge upgrade".into());
+        }
+        let directory = directory(&self.options.config_file);
+        let running =
+            Running::new(config, &directory, Some(&before)).map_err(|error| text(&error))?;
+        let banned = Banned::read(&running.config, &directory).map_err(|error| text(&error))?;
+        self.edge
+            .connections
+            .set_max(running.config.connection.connections_max);
+        self.edge
+            .requests
+            .set_max(running.config.overload.requests_concurrent_max);
+        let said = self.edge.bans.load().said();
+        self.edge.bans.store(Arc::new(banned.also(said)));
+        self.edge.running.store(Arc::new(running));
+        tracing::info!("the configuration was read again");
+        Ok("the configuration was read again".to_owned())
+    }
+
+    /// Has a successor started; true when it took over.
+    async fn upgrade(
+        &mut self,
+        program: Option<PathBuf>,
+        done: oneshot::Sender<Result<String, String>>,
+    ) -> bool {
+        let program = program.unwrap_or_else(|| self.options.program.clone());
+        let arguments = self.options.arguments.clone();
+        let heirloom = Heirloom {
+            listening: self
+                .sockets
+                .iter()
+                .map(|(listen, _)| listen.address)
+                .collect(),
+            failovers: self.edge.running.load().save(),
+        };
+        let sockets: io::Result<Vec<TcpListener>> = self
+            .sockets
+            .iter()
+            .map(|(_, socket)| socket.try_clone())
+            .collect();
+        let sockets = match sockets {
+            Ok(sockets) => sockets,
+            Err(error) => {
+                let _ = done.send(Err(format!("a socket can't be shared: {error}")));
+                return false;
+            }
+        };
+        // Once it is ready not even a reader of the result stands between it and us.
+        let accepting = self.accepting.clone();
+        let took = tokio::task::spawn_blocking(move || {
+            let child = handover::succeed(&program, &arguments, &heirloom, &sockets)?;
+            accepting.send_replace(false);
+            Ok::<u32, NoSuccessor>(child.id())
+        });
+        match took.await {
+            Ok(Ok(pid)) => {
+                self.sockets.clear();
+                tracing::info!(pid, "a successor has taken over");
+                let _ = done.send(Ok(format!("process {pid} has taken over")));
+                true
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "there is no successor; this edge goes on");
+                let _ = done.send(Err(error.to_string()));
+                false
+            }
+            Err(error) => {
+                let _ = done.send(Err(error.to_string()));
+                false
+            }
+        }
+    }
+
+    /// Lets what was begun end, for a bounded time.
+    async fn drain(&self) {
+        self.edge.draining.send_replace(Draining::Politely);
+        let most = Duration::from_millis(self.edge.running.load().config.drain_ms);
+        let empty = async {
+            while self.edge.connections.taken() > 0 || self.edge.tunnels.now() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(most, empty).await.is_err() {
+            let connections = self.edge.connections.taken();
+            tracing::warn!(connections, "cut: they did not end in time");
+        }
+    }
+}
+
+impl Running {
+    /// How each route's failover stands.
+    fn save(&self) -> Vec<(String, Saved)> {
+        let now = crate::clock::now();
+        let routes = self.routes().iter();
+        routes
+            .filter_map(|route| Some((route.config.name.clone(), route.save(now)?)))
+            .collect()
+    }
+
+    /// Goes on with what an old edge says of its routes.
+    fn restore(&self, saved: &[(String, Saved)]) {
+        for (name, saved) in saved {
+            if let Some(route) = self
+                .routes()
+                .iter()
+                .find(|route| route.config.name == *name)
+            {
+                route.restore(saved);
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! TLS towards clients: which certificate for which name, whose client certificates are asked for,
+//! and what a client showed. Whether a request may come in with it is decided for each request, not
+//! here: a session that is resumed says nothing of what was revoked since.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use policy::config::{Config, TenantId};
+use policy::table::Table;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache,
+};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
+
+/// TLS 1.2 sessions that are remembered for each configuration.
+const SESSIONS_MAX: usize = 10_000;
+
+/// Why TLS can't be spoken as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum BadTls {
+    #[error("{file}: {what}")]
+    File { file: String, what: String },
+    #[error("tenant {tenant}: its client certificates can't be checked: {what}")]
+    Clients { tenant: String, what: String },
+    #[error("what is revoked can't be read: {0}")]
+    Revocations(String),
+}
+
+/// Certificates by name.
+#[derive(Debug, Default)]
+pub(crate) struct Certificates {
+    exact: HashMap<String, Arc<CertifiedKey>>,
+    /// By what follows the star: `.example.org`. One label only (RFC 9525, 6.3).
+    below: HashMap<String, Arc<CertifiedKey>>,
+}
+
+impl Certificates {
+    /// Reads every chain and key.
+    ///
+    /// # Errors
+    /// With the first file that is not what it should be.
+    pub(crate) fn read(pairs: &[(PathBuf, PathBuf)]) -> Result<Certificates, BadTls> {
+        let mut certificates = Certificates::default();
+        for (chain, key) in pairs {
+            certificates.add(Arc::new(pair(chain, key)?), chain)?;
+        }
+        Ok(certificates)
+    }
+
+    fn add(&mut self, key: Arc<CertifiedKey>, file: &Path) -> Result<(), BadTls> {
+        let leaf = key.end_entity_cert().map_err(|error| bad(file, &error))?;
+        let names = names(leaf).map_err(|what| bad(file, &what))?;
+        if names.is_empty() {
+            return Err(bad(file, &"the certificate has no name (subjectAltName)"));
+        }
+        for name in names {
+            match name.strip_prefix('*') {
+                Some(below) => self
+                    .below
+                    .entry(below.to_owned())
+                    .or_insert_with(|| key.clone()),
+                None => self.exact.entry(name).or_insert_with(|| key.clone()),
+            };
+        }
+        Ok(())
+    }
+
+    /// The one for this name.
+    pub(crate) fn of(&self, name: &str) -> Option<Arc<CertifiedKey>> {
+        if let Some(key) = self.exact.get(name) {
+            return Some(key.clone());
+        }
+        let dot = name.find('.')?;
+        self.below.get(name.get(dot..)?).cloned()
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.of(&hello.server_name()?.to_ascii_lowercase())
+    }
+}
+
+/// The DNS names of a certificate, in lower case.
+fn names(leaf: &CertificateDer<'_>) -> Result<Vec<String>, String> {
+    let (_, leaf) = x509_parser::parse_x509_certificate(leaf).map_err(|error| error.to_string())?;
+    let alternative = leaf
+        .subject_alternative_name()
+        .map_err(|error| error.to_string())?;
+    let names = alternative.map(|names| &names.value.general_names);
+    Ok(names
+        .into_iter()
+        .flatten()
+        .filter_map(|name| match name {
+            x509_parser::extensions::GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+            _ => None,
+        })
+        .collect())
+}
+
+fn pair(chain: &Path, key: &Path) -> Result<CertifiedKey, BadTls> {
+    let certificates = chain_of(chain)?;
+    let secret = fs::read(key).map_err(|error| bad(key, &error))?;
+    let secret = PrivateKeyDer::from_pem_slice(&secret)
+        .map_err(|error| bad(key, &format!("that is no private key in PEM: {error}")))?;
+    let provider = aws_lc_rs::default_provider();
+    let pair = CertifiedKey::from_der(certificates, secret, &provider).map_err(|error| {
+        bad(
+            key,
+            &format!("the key does not fit {}: {error}", chain.display()),
+        )
+    })?;
+    Ok(pair)
+}
+
+/// The certificates in a file, at least one.
+///
+/// # Errors
+/// When it can't be read, or holds none.
+pub(crate) fn chain_of(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTls> {
+    let text = fs::read(file).map_err(|error| bad(file, &error))?;
+    let chain = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| bad(file, &format!("that is no certificate in PEM: {error}")))?;
+    match chain.is_empty() {
+        true => Err(bad(file, &"there is no certificate in it")),
+        false => Ok(chain),
+    }
+}
+
+pub(crate) fn bad(file: &Path, what: &dyn std::fmt::Display) -> BadTls {
+    BadTls::File {
+        file: file.display().to_string(),
+        what: what.to_string(),
+    }
+}
+
+/// How handshakes go: one way for each tenant that asks for client certificates, one for the rest.
+/// Each has its own tickets and sessions, so that none is resumed under another's rules.
+pub(crate) struct Handshakes {
+    common: Arc<ServerConfig>,
+    mutual: Vec<(TenantId, Arc<ServerConfig>)>,
+    certificates: Arc<Certificates>,
+}
+
+impl Handshakes {
+    /// # Errors
+    /// When the CAs of a tenant can't be read.
+    pub(crate) fn new(
+        config: &Config,
+        certificates: Arc<Certificates>,
+        http2: bool,
+        directory: &Path,
+    ) -> Result<Handshakes, BadTls> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut mutual = Vec::new();
+        for (place, tenant) in (0..).zip(&config.tenants) {
+            if let Some(clients) = &tenant.client_certificates {
+                let files = clients.ca_files.iter().map(|file| directory.join(file));
+                let roots = roots(files)?;
+                let wrong = |what: &dyn std::fmt::Display| BadTls::Clients {
+                    tenant: tenant.name.clone(),
+                    what: what.to_string(),
+                };
+                // Who shows none is told so by an answer, not by a broken handshake.
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                        .allow_unauthenticated()
+                        .build()
+                        .map_err(|error| wrong(&error))?;
+                let built = ServerConfig::builder_with_provider(provider.clone())
+                    .with_safe_default_protocol_versions()
+                    .map_err(|error| wrong(&error))?
+                    .with_client_cert_verifier(verifier)
+                    .with_cert_resolver(certificates.clone());
+                mutual.push((TenantId(place), finish(built, http2)));
+            }
+        }
+        let common = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| bad(directory, &error))?
+            .with_no_client_auth()
+            .with_cert_resolver(certificates.clone());
+        Ok(Handshakes {
+            common: finish(common, http2),
+            mutual,
+            certificates,
+        })
+    }
+
+    /// The way for this name; none: no certificate bears it.
+    pub(crate) fn of(&self, table: &Table, name: &str) -> Option<Arc<ServerConfig>> {
+        self.certificates.of(name)?;
+        let mutual = self
+            .mutual
+            .iter()
+            .find(|(tenant, _)| table.shares(name, *tenant));
+        Some(mutual.map_or(&self.common, |(_, config)| config).clone())
+    }
+}
+
+fn roots(files: impl Iterator<Item = PathBuf>) -> Result<RootCertStore, BadTls> {
+    let mut roots = RootCertStore::empty();
+    for file in files {
+        for certificate in chain_of(&file)? {
+            roots.add(certificate).map_err(|error| bad(&file, &error))?;
+        }
+    }
+    Ok(roots)
+}
+
+fn finish(mut config: ServerConfig, http2: bool) -> Arc<ServerConfig> {
+    config.session_storage = ServerSessionMemoryCache::new(SESSIONS_MAX);
+    match aws_lc_rs::Ticketer::new() {
+        Ok(ticketer) => config.ticketer = ticketer,
+        // Without tickets sessions are looked up; without randomness none are.
+        Err(_) => config.session_storage = Arc::new(NoServerSessionStorage {}),
+    }
+    config.send_half_rtt_data = false;
+    config.max_early_data_size = 0;
+    config.alpn_protocols = match http2 {
+        true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        false => vec![b"http/1.1".to_vec()],
+    };
+    Arc::new(config)
+}
