@@ -15,6 +15,7 @@ use super::*;
 mod mistakes;
 
 const DOCUMENTED: &str = include_str!("../../../../docs/reference/edge.toml");
+const HOW_TO: &str = include_str!("../../../../docs/how-to/edge.md");
 const SCHEMA: &str = include_str!("../../../../docs/reference/edge.schema.json");
 
 /// The least that does something.
@@ -54,6 +55,29 @@ fn every_commented_example_is_valid() {
     assert_eq!((config.tenants.len(), config.upstreams.len()), (1, 2));
     assert_eq!((config.limits.len(), config.routes.len()), (2, 5));
     assert!(config.acme.is_some() && config.certificates.len() == 1);
+}
+
+#[test]
+fn every_file_in_the_how_to_is_whole() {
+    let mut read = 0;
+    for block in HOW_TO.split("```toml\n").skip(1) {
+        let text = block.split("```").next().unwrap();
+        assert!(
+            parse_without(text, &[]).is_ok(),
+            "{text}\n{:?}",
+            parse_without(text, &[])
+        );
+        read += 1;
+    }
+    assert!(read >= 5, "{read}");
+    // The mistake that it shows is the first file's, with a letter swapped.
+    let first = HOW_TO
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let wrong = Config::parse(&first.replace("to = \"shop\"", "to = \"shpo\"")).unwrap_err();
+    assert!(HOW_TO.contains(&told(&wrong)), "{}", told(&wrong));
 }
 
 /// Each section of the table, once.
@@ -357,7 +381,7 @@ fn what_is_written_is_what_holds() {
             valid_ms: 3_600_000
         })
     );
-    let Action::Forward(forward) = &config.routes.get(1).unwrap().action else {
+    let Action::Forward(forward) = &config.routes.get(3).unwrap().action else {
         panic!("no forward");
     };
     assert!(matches!(
@@ -368,7 +392,7 @@ fn what_is_written_is_what_holds() {
             Tier::Mirror(_)
         ]
     ));
-    let pictures = config.routes.get(2).unwrap();
+    let pictures = config.routes.get(1).unwrap();
     assert_eq!(
         pictures.when.path,
         Some(PathPattern::Below("/shop/pictures".to_owned()))
@@ -474,14 +498,133 @@ fn what_was_meant_is_guessed_from_little() {
         ("Shop", Some("shop")),
         ("tennant", Some("tenant")),
         ("betwen_byte_ms", Some("between_bytes_ms")),
+        ("hsop", Some("shop")),
+        ("tneant", Some("tenant")),
         ("zebra", None),
+        ("sxyp", None),
         ("", None),
     ] {
         assert_eq!(nearest(word, names), meant, "{word}");
     }
 }
 
+/// A request, as far as routes look at it: host, path, method, the value of `x`.
+type Asked = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+);
+
+fn holds(when: &When, asked: Asked) -> bool {
+    let (host, path, method, value) = asked;
+    let host = match &when.host {
+        None | Some(HostPattern::Any) => true,
+        Some(HostPattern::Exact(own)) => own == host,
+        Some(HostPattern::Under(ending)) => host.len() > ending.len() && host.ends_with(ending),
+    };
+    let path = match &when.path {
+        None => true,
+        Some(PathPattern::Exact(own)) => own == path,
+        Some(PathPattern::Below(own)) => path == own || path.starts_with(&format!("{own}/")),
+    };
+    host && path
+        && (when.methods.is_empty() || when.methods.iter().any(|own| own == method))
+        && when.headers.iter().all(|(_, own)| value == Some(own))
+}
+
+fn a_route() -> impl Strategy<Value = String> {
+    let lines = (
+        prop::sample::select(vec![
+            "",
+            "host = \"a.b\"\n",
+            "host = \"*.b\"\n",
+            "host = \"*.a.b\"\n",
+        ]),
+        prop::sample::select(vec![
+            "",
+            "path = \"/a\"\n",
+            "path = \"/a/*\"\n",
+            "path = \"/a/b\"\n",
+            "path = \"/a/b/*\"\n",
+        ]),
+        prop::sample::select(vec![
+            "",
+            "methods = [\"GET\"]\n",
+            "methods = [\"GET\", \"POST\"]\n",
+        ]),
+        prop::sample::select(vec![
+            "",
+            "headers = { x = \"1\" }\n",
+            "headers = { X = \"2\" }\n",
+        ]),
+    );
+    lines.prop_map(|(host, path, methods, headers)| format!("{host}{path}{methods}{headers}"))
+}
+
+/// The distance as the textbook has it.
+fn typed_apart(a: &[u8], b: &[u8]) -> usize {
+    match (a, b) {
+        ([], rest) | (rest, []) => rest.len(),
+        ([x, a_rest @ ..], [y, b_rest @ ..]) => {
+            let mut least = typed_apart(a_rest, b_rest) + usize::from(x != y);
+            least = least
+                .min(typed_apart(a_rest, b) + 1)
+                .min(typed_apart(a, b_rest) + 1);
+            if let ([p, q, a_rest @ ..], [r, s, b_rest @ ..]) = (a, b)
+                && p == s
+                && q == r
+            {
+                least = least.min(typed_apart(a_rest, b_rest) + 1);
+            }
+            least
+        }
+    }
+}
+
 proptest! {
+    /// What is guessed is as near as can be.
+    #[test]
+    fn guesses_are_the_nearest(word in "[abc]{1,6}", names in prop::collection::vec("[abc]{1,6}", 0..4)) {
+        let allowed = (word.len() / 3).clamp(1, 3);
+        let apart = |name: &String| typed_apart(word.as_bytes(), name.as_bytes());
+        let meant = names.iter().filter(|name| apart(name) <= allowed).min_by_key(|name| apart(name));
+        prop_assert_eq!(nearest(&word, names.iter().map(String::as_str)), meant.map(String::as_str));
+    }
+
+    /// A route is told to be unreachable exactly if one before it takes all that it would.
+    #[test]
+    fn unreachable_routes_are_those_that_get_nothing(lines in prop::collection::vec(a_route(), 1..6)) {
+        let file = |lines: &[String]| lines.iter().enumerate().fold(String::new(), |text, (n, lines)| {
+            text + &format!("[[route]]\nname = \"r{n}\"\n{lines}respond = {{ status = 200 }}\n")
+        });
+        let whens: Vec<When> = lines
+            .iter()
+            .map(|line| parsed(&file(core::slice::from_ref(line))).routes.remove(0).when)
+            .collect();
+        let mut asked: Vec<Asked> = Vec::new();
+        for host in ["b", "a.b", "c.b", "c.a.b", "d"] {
+            for path in ["/", "/a", "/a/", "/ab", "/a/b", "/a/c", "/a/b/c"] {
+                for method in ["GET", "POST", "PUT"] {
+                    asked.extend([None, Some("1"), Some("2")].map(|x| (host, path, method, x)));
+                }
+            }
+        }
+        let nothing_left: Vec<usize> = (0..whens.len())
+            .filter(|&later| (0..later).any(|earlier| {
+                asked.iter().all(|&asked| !holds(&whens[later], asked) || holds(&whens[earlier], asked))
+            }))
+            .collect();
+        let text = file(&lines);
+        let told: Vec<usize> = Config::parse(&text)
+            .err()
+            .unwrap_or_default()
+            .iter()
+            .map(|wrong| text.lines().take(wrong.line as usize).filter(|line| line.starts_with("[[")).count() - 1)
+            .collect();
+        prop_assert_eq!(told, nothing_left, "{}", text);
+    }
+
     /// Whatever stands there, it is read or refused, and each mistake has a place in the text.
     #[test]
     fn any_text_is_read_or_refused(

@@ -19,7 +19,7 @@ const LIMITS_MAX: usize = 8;
 /// The most hosts, each counted once for each path, of all tenants.
 const PLACES_MAX: usize = 1_000_000;
 /// The most earlier routes that one is compared with.
-const COMPARED_MAX: usize = 4_096;
+const COMPARED_MAX: usize = 512;
 
 /// Where things stand.
 pub(crate) struct Tables<'t, 'a> {
@@ -144,16 +144,12 @@ fn shared_places(config: &Config, tables: &Tables<'_, '_>, report: &mut Report) 
     }
     let mut seen: HashMap<_, &str> = HashMap::new();
     for (tenant, table) in config.tenants.iter().zip(tables.tenants) {
-        let every = vec![String::new()];
-        let paths = if tenant.paths.is_empty() {
-            &every
-        } else {
-            &tenant.paths
-        };
+        let every = tenant.paths.is_empty().then_some("");
+        let paths = || tenant.paths.iter().map(String::as_str).chain(every);
         for host in &tenant.hosts {
             let mut other = None;
-            for path in paths {
-                let before = seen.insert((host, path.clone(), &tenant.header), &tenant.name);
+            for path in paths() {
+                let before = seen.insert((host, path, &tenant.header), &tenant.name);
                 other = other.or(before);
             }
             if let Some(other) = other {
@@ -218,46 +214,88 @@ fn tiers(route: &Route) -> impl Iterator<Item = UpstreamId> + '_ {
 fn routes(config: &Config, tables: &Tables<'_, '_>, report: &mut Report) {
     let hosts: Vec<Hosts<'_>> = config.tenants.iter().map(Hosts::of).collect();
     for (route, table) in config.routes.iter().zip(tables.routes) {
-        let tenant = usize::try_from(route.tenant.0).unwrap_or(usize::MAX);
-        let rated = config
-            .tenants
-            .get(tenant)
-            .is_some_and(|tenant| tenant.rate.is_some());
-        let limits = route.limits.len() + usize::from(rated);
-        if limits > LIMITS_MAX {
-            let with = if rated {
-                ", the tenant's rate among them"
-            } else {
-                ""
-            };
-            let what = format!("a request would meet {limits} limits{with}; at most {LIMITS_MAX}");
-            report.wrong(table.place("limits"), &table.path_of("limits"), what);
+        // A tenant that isn't known was told already.
+        let place = usize::try_from(route.tenant.0).unwrap_or(usize::MAX);
+        if let (Some(tenant), Some(hosts)) = (config.tenants.get(place), hosts.get(place)) {
+            limits(route, tenant, table, report);
+            within(&route.when, tenant, hosts, table, report);
         }
-        if let (Some(host), Some(hosts)) = (&route.when.host, hosts.get(tenant))
-            && !hosts.meet(host)
-        {
-            let what = format!(
-                "{:?} is none of its tenant's hosts, so no request would come here",
-                host.to_string()
-            );
-            report.wrong(table.place("host"), &table.path_of("host"), what);
-        }
-        if let Action::Forward(forward) = &route.action
-            && forward.websocket
-        {
-            let speaks = |id: UpstreamId| {
-                let upstream = config
-                    .upstreams
-                    .get(usize::try_from(id.0).unwrap_or(usize::MAX))?;
-                (upstream.protocol == Protocol::Http2).then_some(upstream.name.as_str())
-            };
-            if let Some(name) = tiers(route).find_map(speaks) {
-                let what = format!(
-                    "the upstream {name:?} speaks HTTP/2, and WebSockets pass over HTTP/1.1 only"
-                );
-                report.wrong(table.place("websocket"), &table.path_of("websocket"), what);
-            }
-        }
+        websocket(route, config, table, report);
+    }
+}
+
+/// A request waits for each of its limits: they are few.
+fn limits(route: &Route, tenant: &Tenant, table: &Table<'_>, report: &mut Report) {
+    let rated = usize::from(tenant.rate.is_some());
+    let limits = route.limits.len() + rated;
+    if limits > LIMITS_MAX {
+        let with = match rated {
+            0 => "",
+            _ => ", the tenant's rate among them",
+        };
+        let what = format!("a request would meet {limits} limits{with}; at most {LIMITS_MAX}");
+        report.wrong(table.place("limits"), &table.path_of("limits"), what);
+    }
+}
+
+/// A route that asks for what none of its tenant's requests has.
+fn within(when: &When, tenant: &Tenant, hosts: &Hosts<'_>, table: &Table<'_>, report: &mut Report) {
+    let mut never = |key: &str, what: String| {
+        let what = format!("{what}, so no request would come here");
+        report.wrong(table.place(key), &table.path_of(key), what);
+    };
+    if let Some(host) = &when.host
+        && !hosts.meet(host)
+    {
+        never(
+            "host",
+            format!("{:?} is none of its tenant's hosts", host.to_string()),
+        );
+    }
+    let lies_below = |path: &str, other: &str| {
+        let rest = path.strip_prefix(other);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let meets = |other: &String| match &when.path {
+        None => true,
+        Some(PathPattern::Exact(path)) => lies_below(path, other),
+        Some(PathPattern::Below(path)) => lies_below(path, other) || lies_below(other, path),
+    };
+    if !tenant.paths.is_empty() && !tenant.paths.iter().any(meets) {
+        never(
+            "path",
+            "that is below none of its tenant's paths".to_owned(),
+        );
+    }
+    if let Some((name, value)) = &tenant.header
+        && when
+            .headers
+            .iter()
+            .any(|(other, wanted)| other == name && wanted != value)
+    {
+        never(
+            "headers",
+            format!("the tenant's requests have another {name:?}"),
+        );
+    }
+}
+
+fn websocket(route: &Route, config: &Config, table: &Table<'_>, report: &mut Report) {
+    let Action::Forward(forward) = &route.action else {
+        return;
+    };
+    let speaks_http2 = |id: UpstreamId| {
+        let upstream = config
+            .upstreams
+            .get(usize::try_from(id.0).unwrap_or(usize::MAX))?;
+        (upstream.protocol == Protocol::Http2).then_some(upstream.name.as_str())
+    };
+    if forward.websocket
+        && let Some(name) = tiers(route).find_map(speaks_http2)
+    {
+        let what =
+            format!("the upstream {name:?} speaks HTTP/2, and WebSockets pass over HTTP/1.1 only");
+        report.wrong(table.place("websocket"), &table.path_of("websocket"), what);
     }
 }
 
@@ -343,25 +381,37 @@ fn path_reach(when: &When) -> Reach<'_> {
     }
 }
 
+/// A route's place among the earlier ones: tenant, host, path, and the first of its headers, which
+/// must be among those of every route that it leaves nothing for.
+type Spot<'a> = (u32, Reach<'a>, Reach<'a>, Option<&'a (String, String)>);
+
 /// A route that an earlier one of its tenant leaves nothing for.
 fn unreachable(config: &Config, tables: &Tables<'_, '_>, report: &mut Report) {
-    let mut earlier: HashMap<(u32, Reach<'_>), HashMap<Reach<'_>, Vec<&Route>>> = HashMap::new();
+    let mut hosts: HashSet<(u32, Reach<'_>)> = HashSet::new();
+    let mut earlier: HashMap<Spot<'_>, Vec<&Route>> = HashMap::new();
     for (route, table) in config.routes.iter().zip(tables.routes) {
         if route.tenant == NOBODY {
             continue;
         }
+        let tenant = route.tenant.0;
         let host = host_reach(&route.when);
         let path = path_reach(&route.when);
-        let wider = endings(host.1).map(|ending| (1, ending));
-        let wider = [EVERY, host].into_iter().chain(wider);
-        let covering = wider
-            .filter_map(|host| earlier.get(&(route.tenant.0, host)))
-            .flat_map(|paths| {
-                let below = (1, path.1);
-                let wider = [EVERY, below, path].into_iter();
-                let wider = wider.chain(above(path.1).map(|path| (1, path)));
-                wider.filter_map(|path| paths.get(&path)).flatten()
+        let headers = &route.when.headers;
+        let covering = [EVERY, host]
+            .into_iter()
+            .chain(endings(host.1).map(|ending| (1, ending)))
+            .filter(|host| hosts.contains(&(tenant, *host)))
+            .flat_map(|host| {
+                let below = above(path.1).map(|path| (1, path));
+                let wider = [EVERY, (1, path.1), path].into_iter().chain(below);
+                wider.map(move |path| (host, path))
             })
+            .flat_map(|(host, path)| {
+                let first = headers.iter().map(Some).chain([None]);
+                first.map(move |header| (tenant, host, path, header))
+            })
+            .filter_map(|spot| earlier.get(&spot))
+            .flatten()
             .take(COMPARED_MAX)
             .find(|other| leaves_nothing(&other.when, &route.when));
         if let Some(other) = covering {
@@ -372,12 +422,9 @@ fn unreachable(config: &Config, tables: &Tables<'_, '_>, report: &mut Report) {
             let next = format!("move it before {:?}, or take it out", other.name);
             report.advise(table.place("name"), "route", what, next);
         }
-        earlier
-            .entry((route.tenant.0, host))
-            .or_default()
-            .entry(path)
-            .or_default()
-            .push(route);
+        hosts.insert((tenant, host));
+        let spot = (tenant, host, path, headers.first());
+        earlier.entry(spot).or_default().push(route);
     }
 }
 

@@ -4,9 +4,13 @@
 const CANDIDATES_MAX: usize = 2_000;
 /// The longest word that is compared, in bytes.
 const WORD_BYTES_MAX: usize = 64;
+/// The most letters in which a word that was meant differs.
+const LETTERS_MAX: usize = 3;
+/// Further than any two words.
+const FAR: usize = 1_000_000;
 
 /// The candidate that differs least from `word`: by one letter in three at most (one where it is
-/// shorter). The first of several.
+/// shorter), and never by more than three. The first of several.
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -15,28 +19,33 @@ pub(crate) fn nearest<'a>(
         return None;
     }
     let word = word.to_lowercase();
-    let allowed = (word.len() / 3).max(1);
+    let allowed = (word.len() / 3).clamp(1, LETTERS_MAX);
     candidates
         .into_iter()
         .take(CANDIDATES_MAX)
         .filter(|candidate| candidate.len() <= WORD_BYTES_MAX)
         .filter(|candidate| candidate.len().abs_diff(word.len()) <= allowed)
-        .map(|candidate| (distance(word.as_bytes(), candidate.as_bytes()), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
+        .filter_map(|candidate| {
+            let distance = distance(word.as_bytes(), candidate.as_bytes(), allowed)?;
+            Some((distance, candidate))
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
 /// How many letters must be added, left out, changed, or swapped with their neighbour (optimal
-/// string alignment).
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX / 2);
+/// string alignment), if no more than `most`: only cells so near the diagonal are looked at.
+fn distance(a: &[u8], b: &[u8], most: usize) -> Option<usize> {
+    let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(FAR);
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
     for (i, &x) in a.iter().enumerate() {
-        let mut row = Vec::with_capacity(b.len() + 1);
-        row.push(i + 1);
-        for (j, &y) in b.iter().enumerate() {
+        let mut row = vec![FAR; b.len() + 1];
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+        let near = i.saturating_sub(most)..=i + most;
+        for (j, &y) in b.iter().enumerate().filter(|(j, _)| near.contains(j)) {
             let mut least = (cell(&last, j) + usize::from(x != y))
                 .min(cell(&last, j + 1) + 1)
                 .min(cell(&row, j) + 1);
@@ -44,9 +53,11 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
             if swapped {
                 least = least.min(cell(&before, j - 1) + 1);
             }
-            row.push(least);
+            if let Some(cell) = row.get_mut(j + 1) {
+                *cell = least;
+            }
         }
         before = core::mem::replace(&mut last, row);
     }
-    cell(&last, b.len())
+    Some(cell(&last, b.len())).filter(|distance| *distance <= most)
 }

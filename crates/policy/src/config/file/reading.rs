@@ -12,6 +12,8 @@ use super::syntax::Fault;
 
 /// The most mistakes that are told.
 const WRONG_MAX: usize = 1_000;
+/// For the most of them somebody else's name is guessed: that takes time where there are many names.
+const GUESSES_MAX: usize = 100;
 
 /// A mistake, where it is as a byte's place in the text.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub(crate) struct Report {
     pub(crate) findings: Vec<Finding>,
     /// How many more there were.
     pub(crate) untold: usize,
+    guesses: usize,
     not_yet: &'static [(&'static str, &'static str)],
 }
 
@@ -52,6 +55,7 @@ impl Report {
         Report {
             findings: Vec::new(),
             untold: 0,
+            guesses: 0,
             not_yet,
         }
     }
@@ -70,6 +74,15 @@ impl Report {
         next: impl Into<String>,
     ) {
         self.note(at, key, what.into(), Some(next.into()));
+    }
+
+    /// Which of these names was probably meant.
+    pub(crate) fn guess(&mut self, name: &str, names: &[&str]) -> Option<String> {
+        self.guesses += 1;
+        if self.guesses > GUESSES_MAX {
+            return None;
+        }
+        nearest(name, names.iter().copied()).map(|near| format!("did you mean {near:?}?"))
     }
 
     /// Whether a mistake of that key was noted.
@@ -108,7 +121,10 @@ impl<'a> Table<'a> {
             })
             .collect();
         unknown.sort_by_key(|name| name.at);
-        for name in unknown {
+        // What is beyond is counted: a guess for each of a million would take its time.
+        let told = WRONG_MAX.saturating_sub(report.findings.len());
+        report.untold += unknown.len().saturating_sub(told);
+        for name in unknown.into_iter().take(told) {
             let next = match nearest(name.value, section.keys.iter().map(|key| key.name)) {
                 Some(near) => format!("did you mean {near:?}?"),
                 None => listed(section.keys.iter().map(|key| key.name)),

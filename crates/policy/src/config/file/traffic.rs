@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::nearest::nearest;
 use super::reading::{At, Mixed, Report, Table};
 use super::{agreement, syntax};
 use crate::config::{
@@ -112,8 +111,7 @@ impl<'a> Index<'a> {
         let found = self.places.get(name.value).copied();
         if found.is_none() {
             let what = format!("there is no {} {:?}", self.kind, name.value);
-            let next = nearest(name.value, self.names.iter().copied())
-                .map(|near| format!("did you mean {near:?}?"));
+            let next = report.guess(name.value, &self.names);
             report.note(name.at, &table.path_of(key), what, next);
         }
         found

@@ -405,6 +405,40 @@ fn a_routes_host_is_its_tenants() {
 }
 
 #[test]
+fn a_route_asks_for_what_its_tenant_has() {
+    let with = |of_tenant: &str, of_route: &str| {
+        format!(
+            "[[tenant]]\nname = \"a\"\nhosts = [\"a\"]\n{of_tenant}\n[[route]]\nname = \"r\"\n{of_route}\nrespond = {{ status = 200 }}\n"
+        )
+    };
+    for path in ["/cart", "/shopping", "/shopping/*", "/b/*"] {
+        wrong(
+            &with(
+                "paths = [\"/shop\", \"/a/b\"]",
+                &format!("path = \"{path}\""),
+            ),
+            &[
+                "7:8: route.path: that is below none of its tenant's paths, so no request would come here",
+            ],
+        );
+    }
+    for path in ["/shop", "/shop/", "/shop/*", "/shop/a/*", "/a/*", "/*"] {
+        parsed(&with(
+            "paths = [\"/shop\", \"/a/b\"]",
+            &format!("path = \"{path}\""),
+        ));
+    }
+    let header = "header = { name = \"X-Stage\", value = \"live\" }";
+    wrong(
+        &with(header, "headers = { x-stage = \"test\" }"),
+        &[
+            "7:11: route.headers: the tenant's requests have another \"x-stage\", so no request would come here",
+        ],
+    );
+    parsed(&with(header, "headers = { x-stage = \"live\" }"));
+}
+
+#[test]
 fn paths_are_paths() {
     for (path, told) in [
         ("a", "\"a\" does not begin with a slash; write \"/a\""),
