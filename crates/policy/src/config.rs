@@ -9,6 +9,8 @@ use core::net::{IpAddr, SocketAddr};
 mod defaults;
 pub mod file;
 
+pub use file::Wrong;
+
 #[cfg(test)]
 mod tests;
 

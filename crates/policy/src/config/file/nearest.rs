@@ -44,8 +44,8 @@ fn distance(a: &[u8], b: &[u8], most: usize) -> Option<usize> {
         if let Some(first) = row.first_mut() {
             *first = i + 1;
         }
-        let near = i.saturating_sub(most)..=i + most;
-        for (j, &y) in b.iter().enumerate().filter(|(j, _)| near.contains(j)) {
+        let first = i.saturating_sub(most);
+        for (j, &y) in b.iter().enumerate().skip(first).take(i + most + 1 - first) {
             let mut least = (cell(&last, j) + usize::from(x != y))
                 .min(cell(&last, j + 1) + 1)
                 .min(cell(&row, j) + 1);

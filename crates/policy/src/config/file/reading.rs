@@ -13,7 +13,7 @@ use super::syntax::Fault;
 /// The most mistakes that are told.
 const WRONG_MAX: usize = 1_000;
 /// For the most of them somebody else's name is guessed: that takes time where there are many names.
-const GUESSES_MAX: usize = 100;
+const GUESSES_MAX: usize = 50;
 
 /// A mistake, where it is as a byte's place in the text.
 #[derive(Debug)]
