@@ -118,7 +118,7 @@ const DISK: Declared = Declared {
     mode: Mode::Open,
     goes_on: "every request: none needs the disk, but those for a mirror's files",
     stops: "a mirror that can't be read is a tier that is down; a successor starts without what \
-                 was saved, and says so",
+            was saved, and says so",
 };
 
 const CLOCK_JUMP: Declared = Declared {
@@ -126,7 +126,7 @@ const CLOCK_JUMP: Declared = Declared {
     mode: Mode::Closed,
     goes_on: "limits, deadlines, breakers and failover: they count on a clock that never jumps",
     stops: "certificates and CRLs are judged by what the clock says, and those out of date by \
-                 it are refused: `certificate_expired`, `revocation_unknown`",
+            it are refused: `certificate_expired`, `revocation_unknown`",
 };
 
 const CLIENT_CAS: Declared = Declared {
@@ -145,7 +145,7 @@ const REVOCATION_LIST: Declared = Declared {
 
 const CRL: Declared = Declared {
     fails: "a CRL can't be read, is past its next update, or an issuer has none beside others \
-                 that do",
+            that do",
     mode: Mode::Closed,
     goes_on: "other tenants and issuers; of this one, who needs no certificate",
     stops: "that issuer's certificates are refused: `revocation_unknown`",
@@ -156,7 +156,7 @@ const CERTIFICATE_FILES: Declared = Declared {
     mode: Mode::Open,
     goes_on: "handshakes, with the certificates read last",
     stops: "a name that never had one is not served: `server_name_unknown`; what is read last \
-                 runs out some day, and that is warned of",
+            runs out some day, and that is warned of",
 };
 
 const DNS: Declared = Declared {
@@ -171,7 +171,7 @@ const UPSTREAM: Declared = Declared {
     mode: Mode::Closed,
     goes_on: "other routes; this one with its next tier, after the wait of its plan",
     stops: "no answer is made up: `upstream_unhealthy`, `upstream_unreachable`, \
-                 `upstream_too_slow`, `upstream_broken`, `breaker_open`",
+            `upstream_too_slow`, `upstream_broken`, `breaker_open`",
 };
 
 const ACCESS_LOG: Declared = Declared {
