@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use crate::Reason;
-use crate::config::{Config, HostPattern, PathPattern, RouteId, TenantId};
+use crate::config::{Config, RouteId, TenantId};
 
 /// Always hashes alike: what is looked up is known when the table is built, and nobody outside adds
 /// to it.
@@ -39,6 +39,11 @@ pub struct Table {
     rules: Box<[Rule]>,
     /// By tenant, in `rules`.
     rules_of: Box<[Span]>,
+    /// What the rules compare with. A tenant's lies together, so that it costs a line or two of
+    /// cache and not one for each word.
+    text: Box<str>,
+    methods: Box<[Span]>,
+    headers: Box<[(Span, Span)]>,
 }
 
 /// A part of one of the table's slices.
@@ -86,16 +91,24 @@ struct Pathed {
     tenant: TenantId,
 }
 
-/// A header field that must be there: its name in lower case, its value.
-type Field = (Box<str>, Box<[u8]>);
-
+/// A route's conditions; texts are spans of the table's `text`.
 #[derive(Debug)]
 struct Rule {
     id: RouteId,
-    host: Option<HostPattern>,
-    path: Option<PathPattern>,
-    methods: Box<[Box<str>]>,
-    headers: Box<[Field]>,
+    host: Condition,
+    path: Condition,
+    /// In `methods`; none: any.
+    methods: Span,
+    /// In `headers`: names in lower case, and values.
+    headers: Span,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Condition {
+    Any,
+    Exact(Span),
+    /// Hosts that end so, paths that begin so.
+    Under(Span),
 }
 
 impl Table {
@@ -164,11 +177,11 @@ impl Table {
     ) -> Result<RouteId, Reason> {
         let mut refused = Reason::RouteUnknown;
         for rule in self.rules_of(tenant) {
-            let method_holds = rule.allows(method);
+            let method_holds = self.allows(rule, method);
             if !method_holds && refused == Reason::MethodNotAllowed {
                 continue;
             }
-            if rule.holds(host, path, &header) {
+            if self.holds(rule, host, path, &header) {
                 if method_holds {
                     return Ok(rule.id);
                 }
@@ -188,9 +201,10 @@ impl Table {
         header: impl Fn(&str) -> Option<&'h [u8]>,
     ) -> Vec<&str> {
         let rules = self.rules_of(tenant).iter();
-        let holding = rules.filter(|rule| rule.holds(host, path, &header));
+        let holding = rules.filter(|rule| self.holds(rule, host, path, &header));
         let mut methods: Vec<&str> = holding
-            .flat_map(|rule| rule.methods.iter().map(|method| &**method))
+            .flat_map(|rule| rule.methods.of(&self.methods))
+            .map(|method| self.text(*method))
             .collect();
         methods.sort_unstable();
         methods.dedup();
@@ -205,6 +219,43 @@ impl Table {
     fn rules_of(&self, tenant: TenantId) -> &[Rule] {
         let span = self.rules_of.get(tenant.0 as usize).copied();
         span.unwrap_or_default().of(&self.rules)
+    }
+
+    fn text(&self, span: Span) -> &str {
+        let text = self.text.get(span.from as usize..span.to as usize);
+        text.unwrap_or_default()
+    }
+
+    fn allows(&self, rule: &Rule, method: &str) -> bool {
+        let methods = rule.methods.of(&self.methods);
+        methods.is_empty() || methods.iter().any(|one| self.text(*one) == method)
+    }
+
+    fn holds<'h>(
+        &self,
+        rule: &Rule,
+        host: &str,
+        path: &str,
+        header: &impl Fn(&str) -> Option<&'h [u8]>,
+    ) -> bool {
+        let path_holds = match rule.path {
+            Condition::Any => true,
+            Condition::Exact(exact) => self.text(exact) == path,
+            Condition::Under(prefix) => below(path, self.text(prefix)),
+        };
+        let host_holds = || match rule.host {
+            Condition::Any => true,
+            Condition::Exact(exact) => self.text(exact) == host,
+            Condition::Under(suffix) => {
+                let suffix = self.text(suffix);
+                host.len() > suffix.len() && host.ends_with(suffix)
+            }
+        };
+        let mut headers = rule.headers.of(&self.headers).iter();
+        path_holds
+            && host_holds()
+            && headers
+                .all(|(name, value)| header(self.text(*name)) == Some(self.text(*value).as_bytes()))
     }
 
     /// The patterns that the host matches, the closest first.
@@ -286,34 +337,6 @@ impl Table {
 impl Headed {
     fn rank(&self) -> (core::cmp::Reverse<usize>, TenantId) {
         (core::cmp::Reverse(self.path.len()), self.tenant)
-    }
-}
-
-impl Rule {
-    fn allows(&self, method: &str) -> bool {
-        self.methods.is_empty() || self.methods.iter().any(|one| **one == *method)
-    }
-
-    fn holds<'h>(
-        &self,
-        host: &str,
-        path: &str,
-        header: &impl Fn(&str) -> Option<&'h [u8]>,
-    ) -> bool {
-        let path_holds = match &self.path {
-            None => true,
-            Some(PathPattern::Exact(exact)) => exact == path,
-            Some(PathPattern::Below(prefix)) => below(path, prefix),
-        };
-        let host_holds = match &self.host {
-            None | Some(HostPattern::Any) => true,
-            Some(HostPattern::Exact(exact)) => exact == host,
-            Some(HostPattern::Under(suffix)) => {
-                host.len() > suffix.len() && host.ends_with(suffix.as_str())
-            }
-        };
-        let mut headers = self.headers.iter();
-        path_holds && host_holds && headers.all(|(name, value)| header(name) == Some(value))
     }
 }
 

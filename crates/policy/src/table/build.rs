@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Headed, Hosts, Level, Pathed, Rule, Span, Table, labels_bit};
+use super::{Condition, Headed, Hosts, Level, Pathed, Rule, Span, Table, labels_bit};
 use crate::config::{Config, HostPattern, PathPattern, Route, RouteId, Tenant, TenantId};
 
 pub(super) fn table(config: &Config) -> Table {
@@ -26,7 +26,7 @@ pub(super) fn table(config: &Config) -> Table {
     }
     table_exact.shrink_to_fit();
     table_under.shrink_to_fit();
-    let (rules, rules_of) = rules(config);
+    let routes = Routes::new(config);
     Table {
         exact: table_exact,
         under: table_under,
@@ -37,8 +37,11 @@ pub(super) fn table(config: &Config) -> Table {
         headed: levels.headed.into(),
         pathed: levels.pathed.into(),
         members: levels.members.into(),
-        rules,
-        rules_of,
+        rules: routes.rules.into(),
+        rules_of: routes.rules_of.into(),
+        text: routes.text.into(),
+        methods: routes.methods.into(),
+        headers: routes.headers.into(),
     }
 }
 
@@ -150,38 +153,70 @@ fn small(place: usize) -> u32 {
     u32::try_from(place).expect("a configuration has fewer than 2^32 of anything")
 }
 
-fn rules(config: &Config) -> (Box<[Rule]>, Box<[Span]>) {
-    let mut by_tenant: Vec<Vec<(RouteId, &Route)>> = vec![Vec::new(); config.tenants.len()];
-    for (id, route) in (0..).map(RouteId).zip(&config.routes) {
-        if let Some(of_tenant) = by_tenant.get_mut(route.tenant.0 as usize) {
-            of_tenant.push((id, route));
-        }
-    }
-    let mut rules = Vec::with_capacity(config.routes.len());
-    let spans = by_tenant.into_iter().map(|routes| {
-        let compiled = routes.into_iter().map(|(id, route)| rule(id, route));
-        append(&mut rules, compiled.collect())
-    });
-    let spans = spans.collect();
-    (rules.into(), spans)
+#[derive(Default)]
+struct Routes {
+    rules: Vec<Rule>,
+    rules_of: Vec<Span>,
+    text: String,
+    methods: Vec<Span>,
+    headers: Vec<(Span, Span)>,
 }
 
-fn rule(id: RouteId, route: &Route) -> Rule {
-    let when = &route.when;
-    let path = when.path.as_ref().map(|path| match path {
-        PathPattern::Exact(exact) => PathPattern::Exact(exact.clone()),
-        PathPattern::Below(prefix) => PathPattern::Below(prefix.trim_end_matches('/').to_owned()),
-    });
-    let methods = when.methods.iter();
-    let headers = when.headers.iter();
-    Rule {
-        id,
-        host: when.host.clone(),
-        path,
-        methods: methods.map(|method| method.as_str().into()).collect(),
-        headers: headers
-            .map(|(name, value)| (name.to_ascii_lowercase().into(), value.as_bytes().into()))
-            .collect(),
+impl Routes {
+    fn new(config: &Config) -> Routes {
+        let mut by_tenant: Vec<Vec<(RouteId, &Route)>> = vec![Vec::new(); config.tenants.len()];
+        for (id, route) in (0..).map(RouteId).zip(&config.routes) {
+            if let Some(of_tenant) = by_tenant.get_mut(route.tenant.0 as usize) {
+                of_tenant.push((id, route));
+            }
+        }
+        let mut routes = Routes::default();
+        for of_tenant in by_tenant {
+            let rules = of_tenant.into_iter();
+            let rules = rules.map(|(id, route)| routes.rule(id, route)).collect();
+            let span = append(&mut routes.rules, rules);
+            routes.rules_of.push(span);
+        }
+        routes
+    }
+
+    fn rule(&mut self, id: RouteId, route: &Route) -> Rule {
+        let when = &route.when;
+        let path = match &when.path {
+            None => Condition::Any,
+            Some(PathPattern::Exact(exact)) => Condition::Exact(self.word(exact)),
+            Some(PathPattern::Below(prefix)) => {
+                Condition::Under(self.word(prefix.trim_end_matches('/')))
+            }
+        };
+        let host = match &when.host {
+            None | Some(HostPattern::Any) => Condition::Any,
+            Some(HostPattern::Exact(exact)) => Condition::Exact(self.word(exact)),
+            Some(HostPattern::Under(suffix)) => Condition::Under(self.word(suffix)),
+        };
+        let methods = when.methods.iter();
+        let methods = methods.map(|method| self.word(method)).collect();
+        let headers = when.headers.iter().map(|(name, value)| {
+            let name = self.word(&name.to_ascii_lowercase());
+            (name, self.word(value))
+        });
+        let headers = headers.collect();
+        Rule {
+            id,
+            host,
+            path,
+            methods: append(&mut self.methods, methods),
+            headers: append(&mut self.headers, headers),
+        }
+    }
+
+    fn word(&mut self, word: &str) -> Span {
+        let from = small(self.text.len());
+        self.text.push_str(word);
+        Span {
+            from,
+            to: small(self.text.len()),
+        }
     }
 }
 
@@ -204,21 +239,6 @@ pub(super) fn bytes(table: &Table) -> usize {
     let headed = table.headed.iter();
     let headed = headed.map(|one| text(&one.name) + text(&one.path) + one.value.len() + EACH);
     let pathed = table.pathed.iter().map(|one| text(&one.path));
-    let rules = table.rules.iter().map(|rule| {
-        let host = match &rule.host {
-            Some(HostPattern::Exact(host) | HostPattern::Under(host)) => text(host),
-            Some(HostPattern::Any) | None => 0,
-        };
-        let path = match &rule.path {
-            Some(PathPattern::Exact(path) | PathPattern::Below(path)) => text(path),
-            None => 0,
-        };
-        let methods = rule.methods.iter();
-        let methods = methods.map(|method| size_of::<Box<str>>() + text(method));
-        let headers = rule.headers.iter();
-        let headers = headers.map(|(name, value)| 32 + text(name) + value.len() + EACH);
-        host + path + methods.sum::<usize>() + headers.sum::<usize>()
-    });
     hosts(&table.exact)
         + hosts(&table.under)
         + size_of_val(&*table.levels)
@@ -229,6 +249,8 @@ pub(super) fn bytes(table: &Table) -> usize {
         + pathed.sum::<usize>()
         + size_of_val(&*table.members)
         + size_of_val(&*table.rules)
-        + rules.sum::<usize>()
         + size_of_val(&*table.rules_of)
+        + table.text.len()
+        + size_of_val(&*table.methods)
+        + size_of_val(&*table.headers)
 }
