@@ -105,7 +105,8 @@ const SHARD_SLOTS_MIN: usize = 64;
 /// owner. If there is none, the newcomer is counted in one bucket that all such newcomers share.
 /// So who floods the table with new keys is held to one bucket with all of them, resets nobody's
 /// bucket (their own least of all), and makes it hard for other newcomers, not for those who are
-/// known. A request looks at sixteen slots, never at more.
+/// known. Who was counted with the others and then finds room begins with a full bucket, once. A
+/// request looks at sixteen slots, never at more.
 #[derive(Debug)]
 pub struct Limits {
     pace: Pace,
@@ -211,12 +212,8 @@ impl Shard {
         let slot = groups
             .get_mut(place)?
             .get_mut(full.trailing_zeros() as usize)?;
-        let mut newcomer = [key.0, 0];
-        let outcome = take(pace, &mut newcomer, now, cost);
-        if outcome.is_ok() {
-            *slot = newcomer;
-        }
-        Some(outcome)
+        *slot = [key.0, 0];
+        Some(take(pace, slot, now, cost))
     }
 }
 

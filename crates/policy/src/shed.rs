@@ -216,7 +216,6 @@ fn refused(level: u32, danger: u32, priority: Priority, share: Share) -> u32 {
     u32::try_from(by_weight)
         .unwrap_or(FULL)
         .max(ramp(level, SHEDDABLE_FROM - 100, SHEDDABLE_FROM))
-        .max(light)
         .min(FULL)
 }
 

@@ -111,6 +111,10 @@ fn far_times_are_kept_as_for_ever() {
     let bans = Bans::build(i64::MIN, [ban("192.0.2.7", Some(i64::MIN + 5))]);
     assert!(bans.holds(address("192.0.2.7"), i64::MIN));
     assert!(!bans.holds(address("192.0.2.7"), NOW_S));
+    let both = [ban("192.0.2.7", None), ban("192.0.2.8", Some(NOW_S + 1))];
+    let bans = Bans::build(NOW_S, both);
+    assert!(bans.holds(address("192.0.2.7"), i64::MAX));
+    assert!(!bans.holds(address("192.0.2.8"), i64::MAX));
     let almost = i64::from(u32::MAX) - 1;
     let bans = Bans::build(0, [ban("192.0.2.7", Some(almost))]);
     assert!(bans.holds(address("192.0.2.7"), almost - 1));

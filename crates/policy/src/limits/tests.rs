@@ -172,6 +172,34 @@ fn the_smallest_table_still_counts() {
 }
 
 #[test]
+fn a_rate_that_is_no_whole_number_of_parts_is_not_exceeded() {
+    // 819.2 parts of a microsecond from one to the next.
+    let (bucket, rate) = (Bucket::new(), rate(5_000_000, 1_000, 10));
+    let mut admitted = 0;
+    for us in 1..=100_000 {
+        for _ in 0..6 {
+            admitted += u64::from(bucket.try_take(&rate, Moment(us), 1).is_ok());
+        }
+    }
+    assert!(admitted <= 10 + 5 * 99_999, "{admitted}");
+    assert!(admitted > 499_000, "{admitted}");
+}
+
+/// One thread is late: what was forgotten as full again by the clock of another must not be full
+/// again once more when time has come that far.
+#[test]
+fn a_late_thread_brings_no_bucket_back() {
+    let limits = Limits::with(&rate(1, 1_000, 1), 8);
+    for number in 0..8 {
+        assert!(limits.try_take(key(number), second(1), 1).is_ok());
+    }
+    assert!(limits.try_take(key(9), second(3), 1).is_ok());
+    assert!(limits.try_take(key(0), second(1), 1).is_ok());
+    assert_eq!(limits.overflowed_total(), 0);
+    assert!(limits.try_take(key(0), second(3), 1).is_err());
+}
+
+#[test]
 fn a_subscribers_block_is_one_key() {
     let of = |text: &str| Key::of_prefix(SEED, &Prefix::subscriber(text.parse().unwrap()));
     assert_eq!(of("2001:db8::1"), of("2001:db8::ffff"));
