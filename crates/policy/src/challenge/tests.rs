@@ -126,6 +126,21 @@ fn without_work_no_hmac_is_spent() {
 }
 
 #[test]
+fn work_is_every_bit_that_was_asked_for() {
+    let token = Challenger::new(&KEY).issue("shop", &somebody(), NOW_S, 60, 8);
+    for nonce in 0..3_000 {
+        let text = format!("{token}{nonce:08x}");
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        let expected = if hash.as_ref()[0] == 0 {
+            Ok(())
+        } else {
+            Err(Why::NoWork)
+        };
+        assert_eq!(check(&format!("{token}.{nonce:08x}")), expected);
+    }
+}
+
+#[test]
 fn there_is_one_way_to_write_it() {
     let good = solved(8);
     for bad in [
