@@ -39,4 +39,5 @@ mod worker;
 pub use control::SOCKET;
 pub use handover::{NoSuccessor, TAKEOVER};
 pub use judge::{Head, Rules};
-pub use run::{CannotRun, Options, check, run};
+pub use policy::config::file::schema;
+pub use run::{CannotRun, Options, Ready, check, run};

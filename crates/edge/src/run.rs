@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use policy::config::file::Wrong;
-use policy::config::{Config, Listen};
+use policy::config::{Config, Listen, Wrong};
 use policy::failover::Saved;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};

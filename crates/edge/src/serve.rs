@@ -55,6 +55,7 @@ where
     let mut http = http1::Builder::new();
     http.max_headers(limits.header_lines_max.saturating_add(8))
         .max_buf_size(limits.head_bytes_max.saturating_mul(2).max(64 << 10))
+        .writev(false)
         .header_read_timeout(None);
     drop(running);
     let mut draining = facts.worker.edge.draining.subscribe();

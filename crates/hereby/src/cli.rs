@@ -16,6 +16,7 @@ use crate::say::Color;
 pub(crate) mod access;
 pub(crate) mod chat;
 pub(crate) mod directory;
+pub(crate) mod edge;
 pub(crate) mod groups;
 pub(crate) mod listen;
 pub(crate) mod machine;
@@ -200,6 +201,7 @@ pub(crate) enum Task {
 
     Up(machine::UpArgs),
     Serve(machine::ServeArgs),
+    Edge(edge::EdgeArgs),
     Doctor(machine::DoctorArgs),
     Token(access::TokenArgs),
     Login(access::LoginArgs),

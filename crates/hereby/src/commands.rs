@@ -194,6 +194,7 @@ impl Session<'_> {
             Task::Up(_)
             | Task::Serve(_)
             | Task::Witness(_)
+            | Task::Edge(_)
             | Task::Verify(_)
             | Task::Auditor(_)
             | Task::Prove(_)

@@ -9,6 +9,7 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod edge;
 mod exit;
 mod log;
 mod offline;
@@ -49,6 +50,7 @@ fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failure> {
         Task::Up(args) => serve::up(args, globals, out),
         Task::Serve(args) => serve::serve(args, globals, out),
         Task::Witness(args) => witness::run(args, globals, out),
+        Task::Edge(args) => edge::run(args, globals, out),
         Task::Verify(args) => offline::verify(args, globals, out),
         Task::Auditor(args) => offline::auditor(args, globals, out),
         Task::Prove(args) => offline::prove(args, globals, out),

@@ -103,7 +103,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Run hereby",
-        &["up", "serve", "backup", "restore", "doctor"],
+        &["up", "serve", "edge", "backup", "restore", "doctor"],
     ),
     (
         "Give access and automate",

@@ -1,0 +1,123 @@
+//! Arguments of `hereby edge`: the data plane, which runs and is asked without the rest of hereby.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::parse;
+
+/// Run a reverse proxy that contains failure, or ask the one that runs
+#[derive(Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  hereby edge --config /etc/hereby/edge.toml     serve what this file says
+  hereby edge check edge.toml                    is it right?
+  hereby edge top                                what goes on
+  hereby edge upgrade                            hand over to a new process; nothing is dropped"
+)]
+pub(crate) struct EdgeArgs {
+    #[command(subcommand)]
+    pub(crate) verb: Option<EdgeVerb>,
+    #[command(flatten)]
+    pub(crate) place: EdgePlace,
+    /// What it serves [default: DATA/edge.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Which edge of this machine.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct EdgePlace {
+    /// Where the edge's own socket lies [default: DATA/edge]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+/// What is done with an edge.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EdgeVerb {
+    /// Say whether a configuration is right, with line and column of what is not
+    Check {
+        /// The configuration
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of the configuration
+    Schema,
+    /// Show what goes on, again and again
+    Top {
+        #[command(flatten)]
+        place: EdgePlace,
+        /// Show it once
+        #[arg(long)]
+        once: bool,
+    },
+    /// Print the metrics
+    Metrics {
+        #[command(flatten)]
+        place: EdgePlace,
+    },
+    /// Say why a request was refused, or broke
+    Explain {
+        #[command(flatten)]
+        place: EdgePlace,
+        /// As in the answer's hereby-request-id
+        #[arg(value_name = "REQUEST-ID")]
+        id: String,
+    },
+    /// Read the configuration again
+    Reload {
+        #[command(flatten)]
+        place: EdgePlace,
+    },
+    /// Hand over to a new process, dropping nothing
+    #[command(
+        after_help = "The new process reads the configuration and takes the listening \
+        sockets before the old one stops accepting. If it refuses or crashes, the old one goes on."
+    )]
+    Upgrade {
+        #[command(flatten)]
+        place: EdgePlace,
+        /// Another program than the one that runs [default: the same path, read anew]
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+    },
+    /// Have another tier of a route answer, or go back to the plan
+    #[command(after_help = "Examples:
+  hereby edge failover site --to 1 --for 2h -m \"the primary's disk is full\"
+  hereby edge failover site --to auto -m \"repaired\"")]
+    Failover {
+        #[command(flatten)]
+        place: EdgePlace,
+        /// Which route
+        #[arg(value_name = "ROUTE")]
+        route: String,
+        /// A tier, 0 the primary; or `auto`: as planned
+        #[arg(long, value_name = "TIER", value_parser = tier)]
+        to: Tier,
+        /// For how long
+        #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = parse::duration_ms)]
+        duration_ms: i64,
+        /// Why
+        #[arg(short = 'm', long = "message", value_name = "WHY")]
+        why: String,
+    },
+}
+
+/// Where `failover` leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tier {
+    Auto,
+    Place(usize),
+}
+
+fn tier(text: &str) -> Result<Tier, String> {
+    match text {
+        "auto" => Ok(Tier::Auto),
+        digits => digits
+            .parse()
+            .map(Tier::Place)
+            .map_err(|_| "a tier is 0 (the primary), 1, 2, or `auto`".to_owned()),
+    }
+}
