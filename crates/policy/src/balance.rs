@@ -20,7 +20,7 @@ pub struct Turns {
 #[derive(Clone, Copy, Debug)]
 struct Turn {
     weight: i64,
-    /// What it is owed: the sum over all is 0 as long as the same ones are usable.
+    /// What it is owed; the sum over all is 0.
     owed: i64,
 }
 
@@ -38,13 +38,12 @@ impl Turns {
 
     /// The next of those that are usable, by its place; `None` if there is none. Over any time in
     /// which the same ones are usable, each is chosen as its weight says, to within one turn for each
-    /// server; of equals the first goes first. Who is not usable is owed nothing when it comes back.
+    /// server; of equals the first goes first. Who is not usable is owed no more meanwhile, and no less.
     pub fn next(&mut self, usable: impl Fn(usize) -> bool) -> Option<usize> {
         let mut sum = 0;
         let mut best: Option<(usize, i64)> = None;
         for (place, server) in self.servers.iter_mut().enumerate() {
             if server.weight == 0 || !usable(place) {
-                server.owed = 0;
                 continue;
             }
             sum += server.weight;

@@ -43,6 +43,22 @@ fn who_comes_back_is_not_flooded_with_what_it_missed() {
     assert_eq!(next.iter().filter(|place| **place == 1).count(), 2);
 }
 
+/// Left out of its own second try, a server that fails would have begun again with nothing to make up
+/// for, and been asked first each time.
+#[test]
+fn who_is_left_out_of_a_second_try_gains_nothing_by_it() {
+    let mut turns = Turns::new(&servers(&[1, 1, 1]));
+    let mut first_tries = [0; 3];
+    for _ in 0..300 {
+        let first = turns.next(|_| true).unwrap();
+        first_tries[first] += 1;
+        if first == 0 {
+            turns.next(|place| place != 0).unwrap();
+        }
+    }
+    assert_eq!(first_tries[0], 100, "{first_tries:?}");
+}
+
 #[test]
 fn the_least_busy_for_its_weight_is_asked_and_equals_take_turns() {
     let even = servers(&[1, 1, 1]);

@@ -47,8 +47,8 @@ fn what_left_the_window_no_longer_counts() {
     for _ in 0..3 {
         pass(&mut breaker, Outcome::Failed, at(0));
     }
-    pass(&mut breaker, Outcome::Failed, at(10_000));
-    assert_eq!(breaker.state(at(10_000)), State::Closed);
+    pass(&mut breaker, Outcome::Failed, at(11_000));
+    assert_eq!(breaker.state(at(11_000)), State::Closed);
     let mut sooner = Breaker::new(&plan());
     for _ in 0..3 {
         pass(&mut sooner, Outcome::Failed, at(0));
