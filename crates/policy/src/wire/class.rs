@@ -1,5 +1,8 @@
 //! Which bytes may stand where (RFC 9110, 5.6.2; RFC 3986, 3.3 and 3.4): tables, made by the compiler.
 
+#[cfg(test)]
+mod tests;
+
 /// A set of bytes.
 pub(super) struct Class([bool; 256]);
 

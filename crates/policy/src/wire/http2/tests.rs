@@ -176,6 +176,19 @@ fn a_download_of_gigabytes_is_no_flood() {
 }
 
 #[test]
+fn an_upload_with_pings_is_no_flood() {
+    let mut connection = Connection::opened();
+    let begin = frame(HEADERS, END_HEADERS, 1, &[0x83]);
+    connection.arrive(&begin).expect("a request");
+    // We measure the delay, too: each answer to a ping of ours comes behind some data.
+    for _ in 0..10_000 {
+        let raw = [frame(DATA, 0, 1, &[7; 64]), frame(PING, ACK, 0, &[0; 8])].concat();
+        assert_eq!(connection.arrive(&raw), Ok(()));
+        connection.handed.clear();
+    }
+}
+
+#[test]
 fn rapid_resets_are_a_flood() {
     // CVE-2023-44487: each stream is cancelled as soon as it is opened.
     let attack = |count| {
