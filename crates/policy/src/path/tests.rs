@@ -1,3 +1,5 @@
+//! One spelling for each path, and none for two different ones.
+
 use std::borrow::Cow;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Which bytes are taken, one by one.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Fields of HTTP/2 that clients send, and those that would mean something else in HTTP/1.
+
 use super::*;
 
 #[test]

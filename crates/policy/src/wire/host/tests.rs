@@ -1,3 +1,5 @@
+//! What is a host, and what only looks like one.
+
 use proptest::prelude::*;
 
 use super::*;

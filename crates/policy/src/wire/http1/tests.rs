@@ -1,3 +1,5 @@
+//! Requests as clients send them and as attackers do, whole and in pieces.
+
 use proptest::prelude::*;
 
 use super::*;

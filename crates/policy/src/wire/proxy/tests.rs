@@ -1,3 +1,5 @@
+//! PROXY headers of both versions, right and wrong, whole and in pieces.
+
 use proptest::prelude::*;
 
 use super::*;

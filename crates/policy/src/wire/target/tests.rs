@@ -1,3 +1,5 @@
+//! Paths that everybody reads alike, and those that don't go on.
+
 use proptest::prelude::*;
 
 use super::*;
