@@ -4,20 +4,20 @@
 //!
 //! `edge` carries it out. Nothing here knows of sockets, TLS or threads.
 
-pub mod bans;
 pub mod balance;
+pub mod bans;
 pub mod breaker;
 pub mod bytes;
-pub mod challenge;
 pub mod certificate;
+pub mod challenge;
 pub mod config;
 mod decay;
 pub mod failover;
 pub mod health;
 pub mod limits;
-pub mod permits;
-pub mod path;
 pub mod modes;
+pub mod path;
+pub mod permits;
 mod prefix;
 mod refusal;
 pub mod retries;
