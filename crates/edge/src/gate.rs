@@ -266,6 +266,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gate<S> {
 
     /// Some of an answer was taken.
     fn taken(&mut self, size: usize) {
+        if let Wire::Http2(http) = &mut self.wire {
+            http.sent(size);
+        }
         let Some(since) = self.taking.waiting_since.take() else {
             return;
         };
