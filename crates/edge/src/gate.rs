@@ -7,6 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::rt::ReadBufCursor;
 use policy::config::{Connection, Http2};
@@ -25,6 +26,9 @@ const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r
 const PREFACE_START: &[u8] = b"PRI ";
 
 const SCRATCH_BYTES: usize = 16 << 10;
+/// What is read of a refused connection, so that its answer arrives.
+const LINGER_BYTES_MAX: usize = 1 << 20;
+const LINGER_MAX: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// Where bytes land before they are judged: one for the thread, so that an idle connection
@@ -85,6 +89,11 @@ pub(crate) struct Gate<S> {
     /// When the first byte of what is incomplete came.
     head_since: Option<Moment>,
     ended: bool,
+    /// Bytes were refused: nothing after them is handed on.
+    refused: bool,
+    /// How much was thrown away since, and until when more is.
+    lingered: usize,
+    linger: Option<Pin<Box<Sleep>>>,
     pace: Pace,
     conversation: Arc<Conversation>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -102,6 +111,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gate<S> {
             admitted: 0,
             head_since: None,
             ended: false,
+            refused: false,
+            lingered: 0,
+            linger: None,
             pace,
             conversation,
             timer: None,
@@ -201,7 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gate<S> {
         self.pending.extend_from_slice(STAND_IN);
         (self.given, self.admitted) = (0, STAND_IN.len());
         self.head_since = None;
-        self.ended = true;
+        self.refused = true;
         Ok(())
     }
 
@@ -287,6 +299,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gate<S> {
     /// Reads what is there, judges it, and puts what may be handed on into `into`.
     fn fill(&mut self, cx: &mut Context<'_>, into: &mut ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         loop {
+            if self.refused && self.admitted == self.given {
+                // An end here would end the connection before the answer is written.
+                ready!(self.discard(cx));
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
             if self.judge()? {
                 let admitted = self.pending.get(self.given..self.admitted).unwrap_or(&[]);
                 let admitted = admitted.get(..into.remaining()).unwrap_or(admitted);
@@ -318,6 +335,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gate<S> {
                 },
             }
         }
+    }
+
+    /// Throws away what comes. Ready when nothing more will, or it was enough.
+    fn discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            while self.lingered < LINGER_BYTES_MAX {
+                let mut buffer = ReadBuf::new(scratch);
+                match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+                    Ok(()) if !buffer.filled().is_empty() => self.lingered += buffer.filled().len(),
+                    _ => break,
+                }
+            }
+            Poll::Ready(())
+        })
+    }
+
+    /// Whether the client may still be sending what nobody will read.
+    fn is_cut(&self) -> bool {
+        let within = match &self.wire {
+            Wire::Http1(http) => http.phase() == Phase::Body,
+            Wire::Http2(_) | Wire::Undecided => false,
+        };
+        self.refused || within
     }
 
     /// Judges what was read just now. False: nothing of it was handed on, look again.
@@ -405,7 +445,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> hyper::rt::Write for Gate<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        if !self.is_cut() {
+            return Poll::Ready(Ok(()));
+        }
+        // Closing while there is something unread resets the connection, and the answer with it
+        // (RFC 9112, 9.6).
+        let timer = self
+            .linger
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER_MAX)));
+        if timer.as_mut().poll(cx).is_pending() {
+            ready!(self.discard(cx));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

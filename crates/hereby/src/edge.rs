@@ -29,7 +29,7 @@ pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Fa
             let text = get(&state_dir(&place, globals)?, "/metrics")?;
             out.bytes(text.as_bytes())
         }
-        EdgeVerb::Explain { place, id } => explain(&place, &id, globals, out),
+        EdgeVerb::Explain { place, request } => explain(&place, &request, globals, out),
         EdgeVerb::Reload { place } => said(
             post(&state_dir(&place, globals)?, "/reload", &Value::Null)?,
             out,

@@ -64,7 +64,7 @@ pub(crate) enum EdgeVerb {
         place: EdgePlace,
         /// As in the answer's hereby-request-id
         #[arg(value_name = "REQUEST-ID")]
-        id: String,
+        request: String,
     },
     /// Read the configuration again
     Reload {

@@ -1,0 +1,11 @@
+//! The edge as users meet it: the real binary in front of real servers, asked by real clients.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod harness;
+mod proxy;
