@@ -1,5 +1,5 @@
 //! What is decided of a request before anybody answers it: cheapest first, each step bounded. The
-//! order is design 0016's; it is here and nowhere else.
+//! order is design 0015's; it is here and nowhere else.
 
 use std::borrow::Cow;
 use std::net::IpAddr;

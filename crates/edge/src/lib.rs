@@ -24,6 +24,7 @@ mod log;
 mod metrics;
 mod minder;
 mod notify;
+mod overlay;
 mod pool;
 mod refuse;
 mod reload;

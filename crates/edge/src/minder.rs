@@ -12,6 +12,7 @@ use policy::{Moment, config};
 
 use crate::clock;
 use crate::edge::Edge;
+use crate::overlay::Carried;
 use crate::pool;
 use crate::reload;
 use crate::running::Running;
@@ -46,7 +47,7 @@ impl Lag {
 }
 
 /// Watches over an edge until its thread ends.
-pub(crate) async fn mind(edge: Arc<Edge>) {
+pub(crate) async fn mind(edge: Arc<Edge>, state_dir: PathBuf) {
     let pressure = async {
         loop {
             tokio::time::sleep(SHED_EVERY).await;
@@ -56,6 +57,7 @@ pub(crate) async fn mind(edge: Arc<Edge>) {
     let look = async {
         let mut probes = Probes::default();
         let mut files = Files::default();
+        let mut overlay = Carried::default();
         let mut names_at = Moment(0);
         loop {
             let running = edge.running.load_full();
@@ -68,6 +70,7 @@ pub(crate) async fn mind(edge: Arc<Edge>) {
                 look_up(&running);
             }
             files.look(&edge, &running);
+            overlay.look(&edge, &state_dir);
             drop(running);
             tokio::time::sleep(LOOK_EVERY).await;
         }

@@ -299,7 +299,10 @@ impl Station {
             .map_err(io("the edge's own socket can't be made"))?;
         let (wishes, mut asked) = mpsc::channel(4);
         tokio::task::spawn_local(control::serve(self.edge.clone(), socket, wishes));
-        tokio::task::spawn_local(minder::mind(self.edge.clone()));
+        tokio::task::spawn_local(minder::mind(
+            self.edge.clone(),
+            self.options.state_dir.clone(),
+        ));
         if let Some(predecessor) = predecessor {
             predecessor
                 .ready()
