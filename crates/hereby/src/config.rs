@@ -60,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) chat: Vec<chat::ChatChannel>,
     /// To whom incidents must be reported, and how soon.
     pub(crate) regulator: Vec<RegulatorDuty>,
+    /// The edge that `up` runs.
+    pub(crate) edge: EdgeBeside,
     /// The public status page.
     pub(crate) status: StatusPage,
     /// Where mail is handed in; none: there is no mail.
@@ -185,6 +187,20 @@ pub(crate) enum LogFormat {
     #[default]
     Text,
     Json,
+}
+
+/// The edge that `up` runs. What it serves stands in `edge.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EdgeBeside {
+    /// Whether `up` runs one.
+    pub(crate) start: bool,
+}
+
+impl Default for EdgeBeside {
+    fn default() -> EdgeBeside {
+        EdgeBeside { start: true }
+    }
 }
 
 /// Prometheus metrics.

@@ -2,6 +2,7 @@
 //! and no record; what it serves without them is said to be unrecorded.
 
 mod ask;
+mod spare;
 mod top;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::exit::{Exit, Failure};
 use crate::say::{Line, Out, Style, counted};
 
 use ask::{get, post};
+pub(crate) use spare::Beside;
 
 pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
     let Some(verb) = args.verb else {

@@ -217,6 +217,7 @@ fn serve_until_told(
         } = listeners(&run.config, station, data_dir).await?;
         witnesses.start(&station.published);
         let (page, served) = page(run, station, data_dir, out)?;
+        let edge = edge(run, data_dir, out);
         let beside = Beside {
             board,
             page,
@@ -226,7 +227,8 @@ fn serve_until_told(
         keep_watch(runtime, station, found)?;
         if run.talks {
             let address = served.as_ref().map(|served| served.address);
-            welcome(run, station, data_dir, (http, &tls, address), out);
+            let edges = edge.as_ref().map_or(&[][..], |edge| &edge.listening);
+            welcome(run, station, data_dir, (http, &tls, address, edges), out);
         }
         tracing::info!(
             origin = station.origin,
@@ -257,6 +259,9 @@ fn serve_until_told(
         };
         if let Some(served) = served {
             served.stop();
+        }
+        if let Some(edge) = edge {
+            edge.stop();
         }
         // What is on its way to subscribers has a little time to end.
         if let Some(telling) = telling {
@@ -305,6 +310,18 @@ fn page(
         out.warn(&format!("{}: {why}", failure.what));
     });
     Ok((Some(board), served.ok()))
+}
+
+/// Runs the edge beside `up`. Control without one is worth having, so its failure ends nothing.
+fn edge(run: &Run<'_>, data_dir: &Path, out: &Out) -> Option<crate::edge::Beside> {
+    if !run.talks || !run.config.edge.start {
+        return None;
+    }
+    let started = crate::edge::Beside::start(data_dir).map_err(|failure| {
+        let why = failure.why.as_deref().unwrap_or_default();
+        out.warn(&format!("{}: {why}", failure.what));
+    });
+    started.ok()
 }
 
 /// Plays the rehearsal, then lets the server run on. Its failure is said, and ends nothing.
@@ -433,7 +450,7 @@ fn welcome(
     run: &Run<'_>,
     station: &Station,
     data_dir: &Path,
-    (http, tls, page): (SocketAddr, &Tls, Option<SocketAddr>),
+    (http, tls, page, edges): (SocketAddr, &Tls, Option<SocketAddr>, &[String]),
     out: &Out,
 ) {
     let head = station.engine.view().head();
@@ -457,6 +474,13 @@ fn welcome(
     }
     if let Some(address) = page {
         out.talk(format!("  status   http://{address}"));
+    }
+    if let Some(address) = edges.first() {
+        let file = data_dir.join("edge.toml");
+        out.talk(format!(
+            "  edge     http://{address} (serves what {} says)",
+            file.display()
+        ));
     }
     out.talk(format!("  data     {}", data_dir.display()));
     out.talk(format!(

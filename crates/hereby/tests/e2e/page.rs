@@ -457,7 +457,7 @@ fn what_is_published_from_a_bundle_stands_until_it_is_said_on_the_record() {
 #[test]
 fn what_serves_the_page_survives_the_death_of_up() {
     let place = Place::new();
-    place.configure("[status]\nlisten = \"127.0.0.1:0\"\n");
+    place.configure("[status]\nlisten = \"127.0.0.1:0\"\n[edge]\nstart = false\n");
     let log = std::fs::File::create(place.dir.path().join("up.log")).unwrap();
     let mut up = Command::new(HEREBY)
         .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
