@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioTimer;
 use policy::Reason;
 use policy::config::Action;
@@ -22,7 +22,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::account::{Account, RequestId};
 use crate::body::Answer;
 use crate::clock;
-use crate::edge::Draining;
+use crate::conversation::Conversation;
+use crate::edge::{Draining, Edge};
 use crate::facts::Facts;
 use crate::files;
 use crate::forward::Errand;
@@ -34,6 +35,8 @@ use crate::worker::Local;
 
 /// Between two looks at whether an HTTP/2 connection has nothing to do.
 const REST_LOOK: Duration = Duration::from_secs(5);
+/// While the edge drains an idle connection is closed after so long, or half the drain's time.
+const DRAIN_REST_MS: u64 = 5_000;
 
 /// Serves a connection to its end.
 pub(crate) async fn serve<S>(facts: Rc<Facts>, gate: Gate<S>, version: Version)
@@ -62,18 +65,44 @@ where
     let service = service_fn(|request| Box::pin(answer(facts.clone(), request)));
     let connection = http.serve_connection(gate, service).with_upgrades();
     let mut connection = pin!(connection);
-    let mut polite = false;
-    loop {
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = draining.wait_for(|now| now.begun()) => {}
+    }
+    // Whoever asks now is answered, and told that it was the last answer. To close a connection
+    // that is merely idle at this moment would lose the request that is on its way.
+    facts.conversation.close();
+    // Boxed, so that no idle connection holds room for it.
+    let last = Box::pin(async {
         tokio::select! {
+            // First: what has come already is heard before the connection is closed.
+            biased;
             _ = connection.as_mut() => return,
-            _ = draining.wait_for(|now| now.begun() && (!polite || *now == Draining::Now)) => {
-                if polite {
-                    return;
-                }
-                polite = true;
-                connection.as_mut().graceful_shutdown();
-            }
+            () = rest(&facts.worker.edge, &facts.conversation) => {}
+            _ = draining.wait_for(|now| *now == Draining::Now) => return,
         }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            _ = connection.as_mut() => {}
+            _ = draining.wait_for(|now| *now == Draining::Now) => {}
+        }
+    });
+    last.await;
+}
+
+/// Waits until the conversation has rested as long as it may while the edge drains.
+pub(crate) async fn rest(edge: &Edge, conversation: &Conversation) {
+    let most_ms = edge.running.load().config.drain_ms / 2;
+    let rest_ms = DRAIN_REST_MS.min(most_ms);
+    let begun = clock::now();
+    loop {
+        let since = conversation.idle_since().map(|since| since.max(begun));
+        let now = clock::now();
+        let due = since.unwrap_or(now).plus_ms(rest_ms);
+        if due <= now {
+            return;
+        }
+        tokio::time::sleep_until(clock::instant(due)).await;
     }
 }
 
@@ -130,8 +159,12 @@ async fn answer(
 ) -> Result<Response<Answer>, Infallible> {
     let stands_for = facts.conversation.begin();
     let mut account = open(&facts, &request);
+    if stands_for.is_some() {
+        // What it was could not be read.
+        account.asked.method = Method::from_bytes(b"-").unwrap_or_default();
+        account.asked.host = None;
+    }
     let id = account.id;
-    let last = facts.conversation.requests() >= account.running.config.connection.requests_max;
     let outcome = match stands_for {
         Some(reason) => Err(Refused::new(reason)),
         None => {
@@ -151,6 +184,8 @@ async fn answer(
     if let Ok(id) = HeaderValue::from_bytes(&id.text()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    let most = account.running.config.connection.requests_max;
+    let last = facts.conversation.is_closing() || facts.conversation.requests() >= most;
     if facts.http2 {
         response.headers_mut().remove(hyper::header::CONNECTION);
     } else if last {

@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure};
 use crate::say::{Line, Out, Style, counted};
 
 use ask::{get, post};
-pub(crate) use spare::Beside;
+pub(crate) use spare::{Beside, status};
 
 pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
     let Some(verb) = args.verb else {

@@ -144,6 +144,7 @@ fn workers() -> usize {
 struct Beside {
     board: Arc<chat::Board>,
     page: Option<Arc<publish::Board>>,
+    edge_dir: std::path::PathBuf,
     subscriptions: Option<Arc<Subscriptions>>,
 }
 
@@ -175,6 +176,7 @@ fn web_options(
             found: found.clone(),
             board: beside.board,
             page: beside.page,
+            edge_dir: beside.edge_dir,
             started_at: SystemClock.now(),
         }),
         formats: formats::formats(),
@@ -221,6 +223,7 @@ fn serve_until_told(
         let beside = Beside {
             board,
             page,
+            edge_dir: data_dir.join("edge"),
             subscriptions: subscriptions.clone(),
         };
         let options = web_options(run, station, &witnesses, &found, beside, http)?;

@@ -175,4 +175,4 @@ const watch = () => {
 
 listen();
 tick();
-setInterval(() => (tick(), watch()), 10000);
+setInterval(() => (tick(), watch(), document.querySelector("[data-again]") && update()), 10000);

@@ -75,6 +75,10 @@ pub trait Backstage: Send + Sync {
     /// What the auditor has found so far; `None`: nothing audits here. Never blocks.
     fn audited(&self) -> Option<Audited>;
 
+    /// What the edge of this machine says of itself, as `hereby edge top --json` has it; `None`: none
+    /// answers. Waits for it, a second at most.
+    fn edge(&self) -> Option<serde_json::Value>;
+
     /// How each place stands that the status page is published to. Never blocks.
     fn page_targets(&self) -> Vec<PageTarget>;
 }

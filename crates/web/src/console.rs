@@ -9,6 +9,7 @@
 mod act;
 mod assets;
 mod cookie;
+mod edge;
 mod fields;
 mod frame;
 mod incidents;
@@ -119,6 +120,7 @@ pub(crate) fn pages() -> Vec<Page> {
         act::pages(),
         tables::pages(),
         numbers::pages(),
+        edge::pages(),
         review::pages(),
         settings::pages(),
         send::pages(),

@@ -14,6 +14,8 @@ use crate::exit::{Exit, Failure};
 
 /// An upgrade may take a minute.
 const TIME_MAX: Duration = Duration::from_secs(90);
+/// A page does not wait longer for it.
+const GLANCE_MAX: Duration = Duration::from_secs(1);
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// What it says there.
@@ -21,7 +23,12 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// # Errors
 /// When no edge runs, or it refuses.
 pub(crate) fn get(state_dir: &Path, path: &str) -> Result<String, Failure> {
-    ask(state_dir, "GET", path, Bytes::new())
+    ask(state_dir, "GET", path, Bytes::new(), TIME_MAX)
+}
+
+/// What it says there, if it says it at once.
+pub(crate) fn glance(state_dir: &Path, path: &str) -> Option<String> {
+    ask(state_dir, "GET", path, Bytes::new(), GLANCE_MAX).ok()
 }
 
 /// Asks it to do something.
@@ -33,13 +40,19 @@ pub(crate) fn post(state_dir: &Path, path: &str, what: &Value) -> Result<Value, 
         Value::Null => Bytes::new(),
         some => Bytes::from(some.to_string()),
     };
-    let text = ask(state_dir, "POST", path, body)?;
+    let text = ask(state_dir, "POST", path, body, TIME_MAX)?;
     serde_json::from_str(&text).map_err(|error| {
         Failure::new(Exit::Internal, "the edge's answer can't be read").because(error)
     })
 }
 
-fn ask(state_dir: &Path, method: &str, path: &str, body: Bytes) -> Result<String, Failure> {
+fn ask(
+    state_dir: &Path,
+    method: &str,
+    path: &str,
+    body: Bytes,
+    time: Duration,
+) -> Result<String, Failure> {
     let socket = state_dir.join(::edge::SOCKET);
     let unreachable = |error: &dyn std::fmt::Display| {
         Failure::new(
@@ -85,7 +98,7 @@ fn ask(state_dir: &Path, method: &str, path: &str, body: Bytes) -> Result<String
         Ok::<_, Failure>((status, String::from_utf8_lossy(&bytes).into_owned()))
     };
     let (status, text) = runtime
-        .block_on(async { tokio::time::timeout(TIME_MAX, exchange).await })
+        .block_on(async { tokio::time::timeout(time, exchange).await })
         .map_err(|_| unreachable(&"it did not answer in time"))??;
     if status.is_success() {
         return Ok(text);

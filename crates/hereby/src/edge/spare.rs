@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::exit::{Exit, Failure};
 
-use super::ask::get;
+use super::ask::glance;
 
 /// So long it may take until it serves.
 const READY_MAX: Duration = Duration::from_secs(10);
@@ -26,9 +26,9 @@ pub(crate) struct Beside {
     pub(crate) listening: Vec<String>,
 }
 
-/// What an edge by itself says of itself.
-fn status(state_dir: &Path) -> Option<Value> {
-    serde_json::from_str(&get(state_dir, "/status").ok()?).ok()
+/// What the edge there says of itself; none: none answers within a second.
+pub(crate) fn status(state_dir: &Path) -> Option<Value> {
+    serde_json::from_str(&glance(state_dir, "/status")?).ok()
 }
 
 impl Beside {

@@ -36,6 +36,8 @@ pub(crate) struct Storage {
     pub(crate) board: Arc<Board>,
     /// How the places stand that the status page is published to.
     pub(crate) page: Option<Arc<publish::Board>>,
+    /// Where the socket of this machine's edge lies.
+    pub(crate) edge_dir: std::path::PathBuf,
     /// When this process started.
     pub(crate) started_at: base::Timestamp,
 }
@@ -129,6 +131,10 @@ impl Backstage for Storage {
 
     fn chat(&self) -> Vec<ChatChannel> {
         self.board.all()
+    }
+
+    fn edge(&self) -> Option<serde_json::Value> {
+        crate::edge::status(&self.edge_dir)
     }
 
     fn audited(&self) -> Option<Audited> {
