@@ -10,7 +10,8 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
 use policy::Reason;
 use policy::certificate::{
-    Authority, Builder, Fingerprint, Item, Knowledge, Link, Presented, Serial, authorise,
+    Authority, Builder, Fingerprint, Item, Knowledge, Link, Presented, Revocations, Serial,
+    authorise,
 };
 use policy::config::{ClientCertificates, Config, TenantId};
 use rustls::pki_types::pem::PemObject as _;
@@ -45,6 +46,8 @@ struct Cas {
 /// What a connection's certificates amount to under one set of CAs.
 pub(crate) struct Shown {
     cas: Arc<Cas>,
+    /// The client's own certificate.
+    leaf: Fingerprint,
     outcome: Result<Presented, Reason>,
 }
 
@@ -97,24 +100,36 @@ impl Authorities {
                 }
             };
             let next = Own::new(clients, cas, directory);
-            match &next.authority.revocations {
-                Knowledge::Known(known) => tracing::info!(
+            if let Knowledge::Known(known) = &next.authority.revocations {
+                let revoked = known.len();
+                tracing::info!(
                     tenant = tenant.name,
-                    revoked = known.len(),
+                    revoked,
                     "revoked certificates were read again"
-                ),
-                Knowledge::Missing(why) => tracing::error!(
-                    tenant = tenant.name,
-                    why = &**why,
-                    "nobody comes in with a certificate: what is revoked can't be read"
-                ),
+                );
             }
             own.store(Arc::new(next));
         }
+        self.tell(config);
     }
 
-    /// Whether a request may come in with what its connection showed, and the fingerprint of what
-    /// was shown.
+    /// Says in the log whose lists can't be read.
+    pub(crate) fn tell(&self, config: &Config) {
+        for (own, tenant) in self.tenants.iter().zip(&config.tenants) {
+            let own = own.as_ref().map(ArcSwap::load);
+            let revocations = own.as_ref().map(|own| &own.authority.revocations);
+            if let Some(Knowledge::Missing(why)) = revocations {
+                tracing::error!(
+                    tenant = tenant.name,
+                    why = &**why,
+                    "nobody comes in with a certificate: what is revoked can't be read"
+                );
+            }
+        }
+    }
+
+    /// Whether a request may come in with what its connection showed. `certificate` is whose it is,
+    /// for the log, also where it is refused.
     ///
     /// # Errors
     /// With the reason why not.
@@ -124,12 +139,12 @@ impl Authorities {
         tenant: TenantId,
         own_name: bool,
         overlay: &[Item],
-    ) -> Result<Option<Fingerprint>, Refused> {
+        certificate: &mut Option<Fingerprint>,
+    ) -> Result<(), Refused> {
         let place = usize::try_from(tenant.0).unwrap_or(usize::MAX);
-        let Some(Some(own)) = self.tenants.get(place) else {
-            return authorise(None, None, own_name, 0)
-                .map(|()| None)
-                .map_err(Refused::new);
+        let own = self.tenants.get(place).and_then(Option::as_ref);
+        let Some(own) = own.filter(|_| own_name) else {
+            return authorise(None, None, own_name, 0).map_err(Refused::new);
         };
         let own = own.load();
         let mut shown = facts.shown.borrow_mut();
@@ -137,22 +152,32 @@ impl Authorities {
             .as_ref()
             .is_some_and(|shown| Arc::ptr_eq(&shown.cas, &own.cas))
         {
-            *shown = own.cas.verify(&facts.chain).map(|outcome| Shown {
-                cas: own.cas.clone(),
-                outcome,
-            });
+            *shown = Shown::of(&facts.chain, &own.cas);
         }
+        *certificate = shown.as_ref().map(|shown| shown.leaf);
+        let refused = |reason| named(reason, *certificate);
         let presented = match shown.as_ref().map(|shown| &shown.outcome) {
             None => None,
             Some(Ok(presented)) => Some(presented),
-            Some(Err(reason)) => return Err(Refused::new(*reason)),
+            Some(Err(reason)) => return Err(refused(*reason)),
         };
-        authorise(Some(&own.authority), presented, own_name, clock::unix_s())
-            .map_err(|reason| named(reason, presented))?;
-        if presented.is_some_and(|presented| said(overlay, presented)) {
-            return Err(named(Reason::CertificateRevoked, presented));
+        authorise(Some(&own.authority), presented, own_name, clock::unix_s()).map_err(refused)?;
+        match presented.is_some_and(|presented| said(overlay, presented)) {
+            true => Err(refused(Reason::CertificateRevoked)),
+            false => Ok(()),
         }
-        Ok(presented.map(|presented| presented.leaf.fingerprint))
+    }
+}
+
+impl Shown {
+    /// What a chain amounts to; none: nothing was shown.
+    fn of(chain: &[CertificateDer<'static>], cas: &Arc<Cas>) -> Option<Shown> {
+        let (leaf, above) = chain.split_first()?;
+        Some(Shown {
+            cas: cas.clone(),
+            leaf: fingerprint(leaf),
+            outcome: cas.path(leaf, above),
+        })
     }
 }
 
@@ -166,13 +191,11 @@ fn said(overlay: &[Item], presented: &Presented) -> bool {
     })
 }
 
-fn named(reason: Reason, presented: Option<&Presented>) -> Refused {
+fn named(reason: Reason, certificate: Option<Fingerprint>) -> Refused {
     let refused = Refused::new(reason);
-    match presented {
-        Some(presented) => {
-            let hex: String = presented
-                .leaf
-                .fingerprint
+    match certificate {
+        Some(certificate) => {
+            let hex: String = certificate
                 .iter()
                 .map(|byte| format!("{byte:02x}"))
                 .collect();
@@ -185,7 +208,7 @@ fn named(reason: Reason, presented: Option<&Presented>) -> Refused {
 impl Own {
     fn new(clients: &ClientCertificates, cas: Arc<Cas>, directory: &Path) -> Own {
         let revocations = match revocations(clients, &cas, directory) {
-            Ok(builder) => Knowledge::Known(Arc::new(builder.build())),
+            Ok(known) => Knowledge::Known(Arc::new(known)),
             Err(error) => Knowledge::Missing(error.to_string().into()),
         };
         let authority = Authority {
@@ -212,12 +235,6 @@ impl Cas {
             certificates,
             fingerprints,
         })
-    }
-
-    /// What a chain amounts to; none: nothing was shown.
-    fn verify(&self, chain: &[CertificateDer<'static>]) -> Option<Result<Presented, Reason>> {
-        let (leaf, above) = chain.split_first()?;
-        Some(self.path(leaf, above))
     }
 
     fn path(
@@ -296,7 +313,7 @@ fn revocations(
     clients: &ClientCertificates,
     cas: &Cas,
     directory: &Path,
-) -> Result<Builder, BadTls> {
+) -> Result<Revocations, BadTls> {
     let mut builder = Builder::default();
     for file in &clients.revoked_files {
         let file = directory.join(file);
@@ -320,12 +337,29 @@ fn revocations(
             add(&mut builder, cas, list).map_err(|what| bad(&file, &what))?;
         }
     }
-    Ok(builder)
+    let known = builder.build();
+    // Paths end at the first CA of the set: what the one above it revoked must be known beforehand.
+    let fallen = cas.certificates.iter().filter_map(|ca| link(ca));
+    let fallen: Vec<Item> = fallen
+        .filter(|ca| known.revokes(ca))
+        .map(|ca| Item::Fingerprint(ca.fingerprint))
+        .collect();
+    known
+        .overlaid(fallen)
+        .map_err(|error| bad(directory, &error))
 }
 
 /// Adds one CRL, if one of the CAs signed it.
 fn add(builder: &mut Builder, cas: &Cas, list: &[u8]) -> Result<(), String> {
     let (_, list) = CertificateRevocationList::from_der(list).map_err(|error| error.to_string())?;
+    // Such a CRL says something else than which certificates of one CA are revoked (RFC 5280, 5.2).
+    if let Some(other) = list.extensions().iter().find(|one| one.critical) {
+        return Err(format!(
+            "the CRL of {} is of a part only, or unknown in kind (extension {}); bring a whole one",
+            list.issuer(),
+            other.oid
+        ));
+    }
     let signed = cas.certificates.iter().any(|ca| {
         X509Certificate::from_der(ca).is_ok_and(|(_, ca)| {
             ca.subject().as_raw() == list.issuer().as_raw()
@@ -334,7 +368,7 @@ fn add(builder: &mut Builder, cas: &Cas, list: &[u8]) -> Result<(), String> {
     });
     if !signed {
         return Err(format!(
-            "no CA of the tenant signed the CRL of {}",
+            "no CA of the tenant signed the CRL of {}: its issuer must stand in ca_files",
             list.issuer()
         ));
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hyper::header::{HOST, HeaderMap, HeaderName};
+use hyper::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Method, Version};
 use policy::config::{LimitKey, RouteId, TenantId};
@@ -64,7 +64,7 @@ pub(crate) fn judge(
 ) -> Result<Arc<Route>, Refused> {
     let edge = account.edge.clone();
     let running = account.running.clone();
-    let host = host(parts)?;
+    let host = host(parts, running.config.connection.header_lines_max)?;
     let path = path::comparable(parts.uri.path());
     let header = |name: &str| one(&parts.headers, name);
     let client = client(facts, &running, &parts.headers);
@@ -82,10 +82,10 @@ pub(crate) fn judge(
         .server_name
         .as_deref()
         .is_none_or(|name| running.table.shares(name, id));
-    account.asked.certificate =
-        running
-            .authorities
-            .authorise(facts, id, own, &edge.revoked.load())?;
+    let certificate = &mut account.asked.certificate;
+    running
+        .authorities
+        .authorise(facts, id, own, &edge.revoked.load(), certificate)?;
     if facts.redirect_to_https {
         return Err(elsewhere(&host, parts));
     }
@@ -107,16 +107,14 @@ pub(crate) fn judge(
 
 /// The host that a request is for, in lower case, without port. HTTP/1 was looked at by the gate;
 /// HTTP/2's pseudo-fields and fields are looked at here.
-fn host(parts: &Parts) -> Result<Cow<'_, str>, Refused> {
+fn host(parts: &Parts, lines_max: usize) -> Result<Cow<'_, str>, Refused> {
     let field = parts.headers.get(HOST);
     let authority = parts
         .uri
         .authority()
         .map(|authority| authority.as_str().as_bytes());
     if parts.version == Version::HTTP_2 {
-        for (name, value) in &parts.headers {
-            wire::field(name.as_str().as_bytes(), value.as_bytes()).map_err(Refused::new)?;
-        }
+        fields(&parts.headers, lines_max)?;
         let target = parts
             .uri
             .path_and_query()
@@ -142,6 +140,21 @@ fn host(parts: &Parts) -> Result<Cow<'_, str>, Refused> {
         true => Cow::Owned(name.to_ascii_lowercase()),
         false => Cow::Borrowed(name),
     })
+}
+
+/// HTTP/2's fields. A cookie's crumbs are one field (RFC 9113, 8.2.3).
+fn fields(fields: &HeaderMap, lines_max: usize) -> Result<(), Refused> {
+    let crumbs = fields.get_all(COOKIE).iter().skip(1).count();
+    if fields.len() - crumbs > lines_max {
+        return Err(Refused::new(Reason::TooManyHeaders));
+    }
+    for (name, value) in fields {
+        wire::field(name.as_str().as_bytes(), value.as_bytes()).map_err(Refused::new)?;
+    }
+    if fields.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+        return Err(Refused::new(Reason::LengthMalformed));
+    }
+    Ok(())
 }
 
 /// A field's value, if it is there once.

@@ -217,6 +217,7 @@ impl Running {
             config,
         };
         running.read_certificates(&[])?;
+        running.authorities.tell(&running.config);
         Ok(running)
     }
 
@@ -234,8 +235,9 @@ impl Running {
             return Ok(());
         }
         let certificates = Arc::new(Certificates::read(&pairs)?);
+        let (config, table) = (&self.config, &self.table);
         let with =
-            |http2| Handshakes::new(&self.config, certificates.clone(), http2, &self.directory);
+            |http2| Handshakes::new(config, table, certificates.clone(), http2, &self.directory);
         self.handshakes
             .store(Some(Arc::new((with(false)?, with(true)?))));
         Ok(())

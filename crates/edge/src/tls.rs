@@ -7,12 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use policy::config::{Config, TenantId};
+use policy::config::{Config, HostPattern, TenantId};
 use policy::table::Table;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
     ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache,
 };
@@ -142,11 +143,13 @@ pub(crate) fn bad(file: &Path, what: &dyn std::fmt::Display) -> BadTls {
     }
 }
 
-/// How handshakes go: one way for each tenant that asks for client certificates, one for the rest.
-/// Each has its own tickets and sessions, so that none is resumed under another's rules.
+/// How handshakes go: one way for each set of tenants with client certificates that one name may
+/// lead to, one for the rest. Each has its own tickets and sessions, so that none is resumed under
+/// another's rules.
 pub(crate) struct Handshakes {
     common: Arc<ServerConfig>,
-    mutual: Vec<(TenantId, Arc<ServerConfig>)>,
+    mutual: HashMap<Vec<TenantId>, Arc<ServerConfig>>,
+    asking: Vec<TenantId>,
     certificates: Arc<Certificates>,
 }
 
@@ -155,55 +158,94 @@ impl Handshakes {
     /// When the CAs of a tenant can't be read.
     pub(crate) fn new(
         config: &Config,
+        table: &Table,
         certificates: Arc<Certificates>,
         http2: bool,
         directory: &Path,
     ) -> Result<Handshakes, BadTls> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut mutual = Vec::new();
-        for (place, tenant) in (0..).zip(&config.tenants) {
-            if let Some(clients) = &tenant.client_certificates {
-                let files = clients.ca_files.iter().map(|file| directory.join(file));
-                let roots = roots(files)?;
-                let wrong = |what: &dyn std::fmt::Display| BadTls::Clients {
-                    tenant: tenant.name.clone(),
-                    what: what.to_string(),
-                };
-                // Who shows none is told so by an answer, not by a broken handshake.
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-                        .allow_unauthenticated()
-                        .build()
-                        .map_err(|error| wrong(&error))?;
-                let built = ServerConfig::builder_with_provider(provider.clone())
-                    .with_safe_default_protocol_versions()
-                    .map_err(|error| wrong(&error))?
-                    .with_client_cert_verifier(verifier)
-                    .with_cert_resolver(certificates.clone());
-                mutual.push((TenantId(place), finish(built, http2)));
-            }
-        }
-        let common = ServerConfig::builder_with_provider(provider)
+        let common = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| bad(directory, &error))?
             .with_no_client_auth()
             .with_cert_resolver(certificates.clone());
-        Ok(Handshakes {
+        let asking = (0..).zip(&config.tenants);
+        let asking = asking.filter(|(_, tenant)| tenant.client_certificates.is_some());
+        let mut handshakes = Handshakes {
             common: finish(common, http2),
-            mutual,
+            mutual: HashMap::new(),
+            asking: asking.map(|(place, _)| TenantId(place)).collect(),
             certificates,
-        })
+        };
+        for host in config.tenants.iter().flat_map(|tenant| &tenant.hosts) {
+            let tenants = handshakes.asking_at(table, &one_of(host));
+            if !tenants.is_empty() && !handshakes.mutual.contains_key(&tenants) {
+                let verifier = verifier(config, &tenants, directory, &provider)?;
+                let built = ServerConfig::builder_with_provider(provider.clone())
+                    .with_safe_default_protocol_versions()
+                    .map_err(|error| bad(directory, &error))?
+                    .with_client_cert_verifier(verifier)
+                    .with_cert_resolver(handshakes.certificates.clone());
+                handshakes.mutual.insert(tenants, finish(built, http2));
+            }
+        }
+        Ok(handshakes)
+    }
+
+    /// The tenants that this name may lead to and that ask for certificates, in order.
+    fn asking_at(&self, table: &Table, name: &str) -> Vec<TenantId> {
+        if self.asking.is_empty() {
+            return Vec::new();
+        }
+        let asks = |tenant: &TenantId| self.asking.binary_search(tenant).is_ok();
+        let mut tenants: Vec<TenantId> = table.at(name).filter(asks).collect();
+        tenants.sort_unstable();
+        tenants.dedup();
+        tenants
     }
 
     /// The way for this name; none: no certificate bears it.
     pub(crate) fn of(&self, table: &Table, name: &str) -> Option<Arc<ServerConfig>> {
         self.certificates.of(name)?;
-        let mutual = self
-            .mutual
-            .iter()
-            .find(|(tenant, _)| table.shares(name, *tenant));
-        Some(mutual.map_or(&self.common, |(_, config)| config).clone())
+        let tenants = self.asking_at(table, name);
+        match tenants.is_empty() {
+            true => Some(self.common.clone()),
+            false => self.mutual.get(&tenants).cloned(),
+        }
     }
+}
+
+/// A name that this pattern reaches and that nobody can have as their own.
+fn one_of(host: &HostPattern) -> String {
+    match host {
+        HostPattern::Exact(name) => name.clone(),
+        HostPattern::Under(suffix) => format!("!{suffix}"),
+        HostPattern::Any => "!".to_owned(),
+    }
+}
+
+/// Whose certificates make a handshake: those of any CA of these tenants. Which of them counts for
+/// whom is asked for each request. Who shows none is told so by an answer, not by a broken handshake.
+fn verifier(
+    config: &Config,
+    tenants: &[TenantId],
+    directory: &Path,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, BadTls> {
+    let tenants = tenants
+        .iter()
+        .filter_map(|id| config.tenants.get(usize::try_from(id.0).ok()?));
+    let names: Vec<&str> = tenants.clone().map(|tenant| tenant.name.as_str()).collect();
+    let clients = tenants.filter_map(|tenant| tenant.client_certificates.as_ref());
+    let files = clients.flat_map(|clients| &clients.ca_files);
+    let roots = roots(files.map(|file| directory.join(file)))?;
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| BadTls::Clients {
+            tenant: names.join(", "),
+            what: error.to_string(),
+        })
 }
 
 fn roots(files: impl Iterator<Item = PathBuf>) -> Result<RootCertStore, BadTls> {

@@ -7,5 +7,10 @@
     reason = "tests fail by panicking"
 )]
 
+mod corpus;
 mod harness;
+mod mutual_tls;
 mod proxy;
+mod tls_peers;
+mod upgrade;
+mod upgrade_peers;
