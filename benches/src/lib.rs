@@ -11,6 +11,7 @@ pub mod browser;
 pub mod generated;
 pub mod load;
 pub mod postgres;
+pub mod proxies;
 pub mod quiet;
 pub mod rig;
 pub mod scratch;

@@ -1,0 +1,362 @@
+//! The edge against nginx, HAProxy and bare Pingora: alternating rounds, medians. What a policy
+//! costs, what a refusal costs, TLS, memory.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use benches::proxies::{self, Load, Running, load};
+use benches::rig::{Failed, failed};
+use benches::scratch::{scratch, target_dir};
+use benches::server;
+use benches::{Goal, report, rounds, say};
+
+const UPSTREAM: u16 = 18_080;
+const NGINX: u16 = 18_081;
+const NGINX_TLS: u16 = 18_082;
+const HAPROXY: u16 = 18_083;
+const PINGORA: u16 = 18_084;
+const EDGE: u16 = 18_085;
+const EDGE_TLS: u16 = 18_086;
+const EDGE_ALL: u16 = 18_087;
+const EDGE_REFUSES: u16 = 18_088;
+const EDGE_MANY: u16 = 18_089;
+
+/// How long each is loaded in a round.
+const SECONDS: u32 = 4;
+/// Connections that stay idle after a request each.
+const IDLE: usize = 5_000;
+const TENANTS: usize = 10_000;
+const KIB: f64 = 1_024.0;
+
+fn main() -> Result<(), Failed> {
+    let program = server::build()?;
+    let scratch = scratch().map_err(failed("make a directory"))?;
+    let directory = scratch.path();
+    certificate(directory)?;
+    let _upstream = proxies::upstream(directory, UPSTREAM)?;
+    let field = Field {
+        nginx: proxies::nginx(directory, NGINX, NGINX_TLS, UPSTREAM)?,
+        haproxy: proxies::haproxy(directory, HAPROXY, UPSTREAM)?,
+        pingora: proxies::pingora(&target_dir(), PINGORA, UPSTREAM)?,
+        bare: proxies::edge(&program, directory, "bare", &bare(directory), EDGE)?,
+        all: proxies::edge(&program, directory, "all", &all(), EDGE_ALL)?,
+        refuses: proxies::edge(&program, directory, "refuses", &refuses(), EDGE_REFUSES)?,
+    };
+    speed(&field)?;
+    tls(&field)?;
+    refusals(&field)?;
+    memory(&program, directory)
+}
+
+struct Field {
+    nginx: Running,
+    haproxy: Running,
+    pingora: Running,
+    bare: Running,
+    all: Running,
+    refuses: Running,
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/1k")
+}
+
+/// No policy but what can't be turned off: framing, deadlines, caps.
+fn bare(directory: &Path) -> String {
+    let at = directory.display();
+    format!(
+        "[[listen]]\naddress = \"127.0.0.1:{EDGE}\"\n\
+         [[listen]]\naddress = \"127.0.0.1:{EDGE_TLS}\"\ntls = true\nhttp2 = false\n\
+         [[certificate]]\nchain_file = \"{at}/chain.pem\"\nkey_file = \"{at}/key.pem\"\n{}",
+        site("")
+    )
+}
+
+fn site(more: &str) -> String {
+    format!(
+        "[[upstream]]\nname = \"site\"\nservers = [\"127.0.0.1:{UPSTREAM}\"]\n\
+         [[route]]\nname = \"all\"\nto = \"site\"\n{more}"
+    )
+}
+
+/// Everything that judges a request: rates and shares of a tenant, eight limits, bans, probes, a
+/// second tier, the log.
+fn all() -> String {
+    let limits: String = [
+        "tenant",
+        "route",
+        "address",
+        "header:user-agent",
+        "header:x-api-key",
+    ]
+    .iter()
+    .enumerate()
+    .map(|(place, key)| {
+        format!(
+            "[[limit]]\nname = \"l{place}\"\nkey = \"{key}\"\n\
+                 rate = {{ requests = 100000000, per_ms = 1000 }}\nkeys_max = 10000\n"
+        )
+    })
+    .collect();
+    format!(
+        "[[listen]]\naddress = \"127.0.0.1:{EDGE_ALL}\"\n\
+         [access_log]\npath = \"/dev/null\"\nsample_ppm = 10000\n\
+         [[tenant]]\nname = \"site\"\nhosts = [\"*\"]\npriority = \"critical\"\n\
+         rate = {{ requests = 100000000, per_ms = 1000 }}\nbytes_per_s_max = 100000000000\n\
+         {limits}{}limits = [\"l0\", \"l1\", \"l2\", \"l3\", \"l4\"]\n\
+         mirror = {{ directory = \"www\" }}\n",
+        site("tenant = \"site\"\n")
+    )
+}
+
+/// Everything but a hundred requests a second is over the limit.
+fn refuses() -> String {
+    format!(
+        "[[listen]]\naddress = \"127.0.0.1:{EDGE_REFUSES}\"\n\
+         [[limit]]\nname = \"few\"\nkey = \"address\"\n\
+         rate = {{ requests = 100, per_ms = 1000 }}\n{}",
+        site("limits = [\"few\"]\n")
+    )
+}
+
+fn certificate(directory: &Path) -> Result<(), Failed> {
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+        ])
+        .args([
+            "-days",
+            "30",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+        ])
+        .arg("-keyout")
+        .arg(directory.join("key.pem"))
+        .arg("-out")
+        .arg(directory.join("chain.pem"))
+        .output()
+        .map_err(failed("run openssl"))?;
+    match made.status.success() {
+        true => Ok(()),
+        false => Err(Failed(String::from_utf8_lossy(&made.stderr).into_owned())),
+    }
+}
+
+fn ratio(ours: &[Load], theirs: &[Load], of: impl Fn(&Load) -> f64) -> Vec<f64> {
+    ours.iter()
+        .zip(theirs)
+        .map(|(ours, theirs)| of(ours) / of(theirs))
+        .collect()
+}
+
+fn shown(name: &str, loads: &[Load]) {
+    let median =
+        |of: fn(&Load) -> f64| benches::median(&loads.iter().map(of).collect::<Vec<f64>>());
+    say(&format!(
+        "{name:<24} {:>9.0} requests/s  p50 {:>6.2} ms  p99 {:>6.2} ms  {:>6.2} µs CPU each",
+        median(|load| load.requests_per_s),
+        median(|load| load.p50_ms),
+        median(|load| load.p99_ms),
+        median(|load| load.cpu_micros_each),
+    ));
+}
+
+fn good(load: Load) -> Result<Load, Failed> {
+    match load.bad {
+        0 => Ok(load),
+        bad => Err(Failed(format!("{bad} requests were not answered well"))),
+    }
+}
+
+fn speed(field: &Field) -> Result<(), Failed> {
+    let (mut nginx, mut haproxy, mut pingora) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut bare, mut all) = (Vec::new(), Vec::new());
+    for _ in 0..rounds() {
+        nginx.push(good(load(&field.nginx, &url(NGINX), SECONDS, &[])?)?);
+        bare.push(good(load(&field.bare, &url(EDGE), SECONDS, &[])?)?);
+        pingora.push(good(load(&field.pingora, &url(PINGORA), SECONDS, &[])?)?);
+        all.push(good(load(&field.all, &url(EDGE_ALL), SECONDS, &[])?)?);
+        haproxy.push(good(load(&field.haproxy, &url(HAPROXY), SECONDS, &[])?)?);
+    }
+    for (name, loads) in [
+        ("nginx", &nginx),
+        ("HAProxy", &haproxy),
+        ("bare Pingora", &pingora),
+        ("edge, no policies", &bare),
+        ("edge, all policies", &all),
+    ] {
+        shown(name, loads);
+    }
+    let rate = |load: &Load| load.requests_per_s;
+    let speed = ratio(&bare, &pingora, rate);
+    report(
+        "edge: requests/s, no policies, of bare Pingora's",
+        "x",
+        &speed,
+        Goal::AtLeast(0.95),
+    );
+    let speed = ratio(&all, &pingora, rate);
+    report(
+        "edge: requests/s, all policies, of bare Pingora's",
+        "x",
+        &speed,
+        Goal::AtLeast(0.85),
+    );
+    let more: Vec<f64> = all
+        .iter()
+        .zip(&pingora)
+        .map(|(all, pingora)| all.cpu_micros_each - pingora.cpu_micros_each)
+        .collect();
+    report(
+        "edge: CPU for all policies beyond bare Pingora",
+        "µs",
+        &more,
+        Goal::AtMost(5.0),
+    );
+    let slowest = ratio(&all, &pingora, |load| load.p99_ms);
+    report(
+        "edge: p99, all policies, of bare Pingora's",
+        "x",
+        &slowest,
+        Goal::AtMost(2.0),
+    );
+    let speed = ratio(&bare, &nginx, rate);
+    report(
+        "edge: requests/s, no policies, of nginx's",
+        "x",
+        &speed,
+        Goal::AtLeast(0.5),
+    );
+    Ok(())
+}
+
+fn tls(field: &Field) -> Result<(), Failed> {
+    let https = |port: u16| format!("https://localhost:{port}/1k");
+    let (mut nginx, mut edge) = (Vec::new(), Vec::new());
+    let (mut nginx_new, mut edge_new) = (Vec::new(), Vec::new());
+    // A connection for each request.
+    let close = ["-H", "Connection: close"];
+    for _ in 0..rounds() {
+        nginx.push(good(load(&field.nginx, &https(NGINX_TLS), SECONDS, &[])?)?);
+        edge.push(good(load(&field.bare, &https(EDGE_TLS), SECONDS, &[])?)?);
+        nginx_new.push(load(&field.nginx, &https(NGINX_TLS), SECONDS, &close)?);
+        edge_new.push(load(&field.bare, &https(EDGE_TLS), SECONDS, &close)?);
+    }
+    shown("nginx, TLS", &nginx);
+    shown("edge, TLS", &edge);
+    shown("nginx, new TLS", &nginx_new);
+    shown("edge, new TLS", &edge_new);
+    let speed = ratio(&edge, &nginx, |load| load.requests_per_s);
+    report(
+        "edge: requests/s over TLS, of nginx's",
+        "x",
+        &speed,
+        Goal::AtLeast(0.5),
+    );
+    let cheap = ratio(&nginx_new, &edge_new, |load| load.cpu_micros_each);
+    report(
+        "edge: new TLS connections for its CPU, of nginx's",
+        "x",
+        &cheap,
+        Goal::AtLeast(1.0),
+    );
+    Ok(())
+}
+
+fn refusals(field: &Field) -> Result<(), Failed> {
+    let (mut proxied, mut refused) = (Vec::new(), Vec::new());
+    for _ in 0..rounds() {
+        proxied.push(good(load(&field.bare, &url(EDGE), SECONDS, &[])?)?);
+        refused.push(load(&field.refuses, &url(EDGE_REFUSES), SECONDS, &[])?);
+    }
+    shown("edge, proxied", &proxied);
+    shown("edge, over the limit", &refused);
+    let cheap = ratio(&proxied, &refused, |load| load.cpu_micros_each);
+    report(
+        "edge: refusals for the CPU of a proxied request",
+        "x",
+        &cheap,
+        Goal::AtLeast(3.0),
+    );
+    Ok(())
+}
+
+fn memory(program: &Path, directory: &Path) -> Result<(), Failed> {
+    let listen = format!("[[listen]]\naddress = \"127.0.0.1:{EDGE_MANY}\"\n");
+    let caps = format!(
+        "[connection]\nconnections_max = {0}\nconnections_per_address_max = {0}\n",
+        IDLE + 100
+    );
+    let one = proxies::edge(
+        program,
+        directory,
+        "one",
+        &format!("{listen}{caps}{}", site("")),
+        EDGE_MANY,
+    )?;
+    let before = one.resident_bytes();
+    let mut idle = Vec::with_capacity(IDLE);
+    for _ in 0..IDLE {
+        let mut stream = TcpStream::connect(("127.0.0.1", EDGE_MANY)).map_err(failed("connect"))?;
+        let time = Some(Duration::from_secs(10));
+        stream
+            .set_read_timeout(time)
+            .map_err(failed("set a time"))?;
+        stream
+            .write_all(b"GET /1k HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .map_err(failed("ask"))?;
+        let mut answer = [0; 4_096];
+        let mut read = 0;
+        while read < 1_024 {
+            match stream.read(&mut answer).map_err(failed("hear"))? {
+                0 => return Err(Failed("an idle connection was closed".to_owned())),
+                size => read += size,
+            }
+        }
+        idle.push(stream);
+    }
+    let each = (one.resident_bytes().saturating_sub(before)) as f64 / IDLE as f64 / KIB;
+    report(
+        "edge: memory of an idle connection",
+        "KiB",
+        &[each],
+        Goal::AtMost(10.0),
+    );
+    drop(idle);
+    drop(one);
+    let config = format!("{listen}{}", site(""));
+    let few = proxies::edge(program, directory, "few", &config, EDGE_MANY)?.resident_bytes();
+    let mut config = listen;
+    for number in 0..TENANTS {
+        config.push_str(&format!(
+            "[[tenant]]\nname = \"t{number}\"\nhosts = [\"t{number}.example\"]\n\
+             [[route]]\nname = \"r{number}\"\ntenant = \"t{number}\"\nto = \"site\"\n"
+        ));
+    }
+    config.push_str(&format!(
+        "[[upstream]]\nname = \"site\"\nservers = [\"127.0.0.1:{UPSTREAM}\"]\n"
+    ));
+    let many = proxies::edge(program, directory, "many", &config, EDGE_MANY)?;
+    let all = (many.resident_bytes().saturating_sub(few)) as f64 / KIB / KIB;
+    report(
+        "edge: memory of 10,000 idle tenants",
+        "MiB",
+        &[all],
+        Goal::AtMost(20.0),
+    );
+    drop(many);
+    let _ = fs::remove_file(directory.join("many.toml"));
+    Ok(())
+}
