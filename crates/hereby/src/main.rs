@@ -31,6 +31,10 @@ use cli::{Globals, Task};
 use exit::{Exit, Failure};
 use say::Out;
 
+/// An edge makes and drops a few dozen small things for each request.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let cli = match cli::parse(args.iter().cloned()) {
