@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{
-    CONNECTION, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
@@ -277,6 +277,9 @@ impl Errand<'_> {
             headers.insert(UPGRADE, upgrade);
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         }
+        if parts.version == Version::HTTP_2 && upstream.config.protocol == Protocol::Http1 {
+            join_cookies(headers);
+        }
         self.introduce(headers, parts.uri.authority());
         let host = match (
             forward.keep_host,
@@ -353,6 +356,21 @@ fn append(headers: &mut HeaderMap, name: HeaderName, ours: &HeaderValue) {
     list.extend_from_slice(ours.as_bytes());
     if let Ok(list) = HeaderValue::from_bytes(&list) {
         headers.insert(name, list);
+    }
+}
+
+/// HTTP/2's clients may send a cookie in crumbs; in HTTP/1 it is one field (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if crumbs.len() < 2 {
+        return;
+    }
+    if let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(COOKIE, cookie);
     }
 }
 

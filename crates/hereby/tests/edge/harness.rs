@@ -202,6 +202,16 @@ impl Nginx {
     }
 }
 
+impl Drop for Nginx {
+    /// Killed, its master would leave a worker behind.
+    fn drop(&mut self) {
+        if matches!(self.process.child.try_wait(), Ok(None)) {
+            self.process.signal("-TERM");
+            let _ = self.process.child.wait();
+        }
+    }
+}
+
 /// Waits until something listens on that port of this machine.
 pub(crate) fn wait_for(port: u16) {
     let begun = Instant::now();

@@ -1,7 +1,7 @@
 //! One field of an HTTP/2 request (RFC 9113, 8.2), once the library has decoded it.
 
 use crate::Reason;
-use crate::wire::class::{TOKEN, decimal, is_value};
+use crate::wire::class::{TOKEN, is_value, length};
 
 #[cfg(test)]
 mod tests;
@@ -29,7 +29,7 @@ pub fn field(name: &[u8], value: &[u8]) -> Result<(), Reason> {
         b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade"
         | b"http2-settings" => Err(Reason::Http2Malformed),
         b"te" if !value.eq_ignore_ascii_case(b"trailers") => Err(Reason::Http2Malformed),
-        b"content-length" if decimal(value, 18).is_none() => Err(Reason::LengthMalformed),
+        b"content-length" if length(value).is_none() => Err(Reason::LengthMalformed),
         b"expect" if !value.eq_ignore_ascii_case(b"100-continue") => {
             Err(Reason::ExpectationUnknown)
         }

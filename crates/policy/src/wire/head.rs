@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use crate::Reason;
-use crate::wire::class::{TOKEN, decimal, is_value, trimmed};
+use crate::wire::class::{TOKEN, is_value, length, trimmed};
 use crate::wire::host::host;
 use crate::wire::http1::{Framing, HeadLimits};
 use crate::wire::target::target;
@@ -135,7 +135,7 @@ impl Head {
         if self.length.is_some() {
             return Err(Reason::LengthMalformed);
         }
-        self.length = Some(decimal(value, 18).ok_or(Reason::LengthMalformed)?);
+        self.length = Some(length(value).ok_or(Reason::LengthMalformed)?);
         Ok(())
     }
 

@@ -51,6 +51,14 @@ fn decimals_fit() {
     assert_eq!(decimal(b"", 18), None);
 }
 
+#[test]
+fn a_length_that_could_be_octal_is_none() {
+    assert_eq!(length(b"0"), Some(0));
+    assert_eq!(length(b"10"), Some(10));
+    assert_eq!(length(b"010"), None);
+    assert_eq!(length(b"00"), None);
+}
+
 proptest! {
     #[test]
     fn values_are_what_their_bytes_are(value in prop::collection::vec(any::<u8>(), 0..80)) {
