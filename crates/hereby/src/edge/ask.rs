@@ -97,8 +97,14 @@ fn ask(
         let bytes = body.map_err(|error| unreachable(&error))?.to_bytes();
         Ok::<_, Failure>((status, String::from_utf8_lossy(&bytes).into_owned()))
     };
-    let (status, text) = runtime
-        .block_on(async { tokio::time::timeout(time, exchange).await })
+    // Whoever asks may be on a thread of another runtime.
+    let exchanged = std::thread::scope(|scope| {
+        let asking =
+            scope.spawn(|| runtime.block_on(async { tokio::time::timeout(time, exchange).await }));
+        asking.join()
+    });
+    let (status, text) = exchanged
+        .map_err(|_| Failure::new(Exit::Internal, "asking the edge ended in a bug"))?
         .map_err(|_| unreachable(&"it did not answer in time"))??;
     if status.is_success() {
         return Ok(text);
