@@ -23,6 +23,8 @@ pub(crate) struct Conversation {
     rested: AtomicU64,
     /// Whether the application agreed to speak another protocol.
     tunnel: AtomicBool,
+    /// Whether the next answer is the last one here.
+    closing: AtomicBool,
 }
 
 impl Conversation {
@@ -85,6 +87,15 @@ impl Conversation {
     /// How many requests were begun.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Relaxed)
+    }
+
+    /// The next answer says that it is the last one.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Relaxed)
     }
 
     pub(crate) fn open_tunnel(&self) {

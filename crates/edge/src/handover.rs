@@ -51,6 +51,8 @@ pub enum NoSuccessor {
     Ended(String),
     #[error("the successor was not ready within 60 seconds and was ended")]
     TooSlow,
+    #[error("this edge was told to stop before the successor was ready")]
+    Stopped,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,29 +62,55 @@ enum Word {
     Refused(String),
 }
 
-/// Starts a successor and waits until it listens. Called on a thread that may wait.
-///
-/// # Errors
-/// See [`NoSuccessor`]; nothing has changed then.
-pub(crate) fn succeed(
-    program: &Path,
-    arguments: &[std::ffi::OsString],
-    heirloom: &Heirloom,
-    sockets: &[TcpListener],
-) -> Result<Child, NoSuccessor> {
-    let (ours, theirs) = UnixStream::pair().map_err(NoSuccessor::Start)?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .env(TAKEOVER, "1")
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .spawn()
-        .map_err(NoSuccessor::Start)?;
-    match hand_over(&ours, heirloom, sockets, &mut child) {
-        Ok(()) => Ok(child),
-        Err(error) => {
-            let _ = child.kill();
-            let _ = child.wait();
-            Err(error)
+/// A successor that was started and has not taken over yet.
+pub(crate) struct Successor {
+    child: Child,
+    line: UnixStream,
+}
+
+impl Successor {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub(crate) fn start(
+        program: &Path,
+        arguments: &[std::ffi::OsString],
+    ) -> Result<Successor, NoSuccessor> {
+        let (line, theirs) = UnixStream::pair().map_err(NoSuccessor::Start)?;
+        let child = Command::new(program)
+            .args(arguments)
+            .env(TAKEOVER, "1")
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .spawn()
+            .map_err(NoSuccessor::Start)?;
+        Ok(Successor { child, line })
+    }
+
+    /// What ends the wait for it early, when it is shut down.
+    ///
+    /// # Errors
+    /// When no descriptor is left.
+    pub(crate) fn line(&self) -> io::Result<UnixStream> {
+        self.line.try_clone()
+    }
+
+    /// Gives it everything and waits until it listens. Called on a thread that may wait.
+    ///
+    /// # Errors
+    /// See [`NoSuccessor`]; it is ended and nothing has changed then.
+    pub(crate) fn hand_over(
+        mut self,
+        heirloom: &Heirloom,
+        sockets: &[TcpListener],
+    ) -> Result<u32, NoSuccessor> {
+        match hand_over(&self.line, heirloom, sockets, &mut self.child) {
+            Ok(()) => Ok(self.child.id()),
+            Err(error) => {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                Err(error)
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::conversation::Conversation;
 use crate::edge::Place;
 use crate::facts::{Facts, introductions};
 use crate::gate::{Gate, Pace, Version};
-use crate::serve::serve;
+use crate::serve::{rest, serve};
 use crate::worker::Worker;
 
 /// After an error of `accept` (no file descriptor is left), so long nothing is accepted.
@@ -254,8 +254,11 @@ async fn converse<S>(
     let mut draining = worker.edge.draining.subscribe();
     let settled = tokio::select! {
         settled = gate.settle(spoken.version, settings.http2, heads, &running.config.http2) => settled,
-        // Nobody has asked for anything yet.
-        _ = draining.wait_for(|now| now.begun()) => return,
+        // Who has just connected is about to ask.
+        () = async {
+            let _ = draining.wait_for(|now| now.begun()).await;
+            rest(&worker.edge, &conversation).await;
+        } => return,
     };
     drop(running);
     let version = match settled {

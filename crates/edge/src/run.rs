@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use std::time::Duration;
 use policy::config::{Config, Listen, Wrong};
 use policy::failover::Saved;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
 use crate::control::{self, Wish};
 use crate::edge::{Draining, Edge};
-use crate::handover::{self, Heirloom, NoSuccessor, Predecessor};
+use crate::handover::{Heirloom, NoSuccessor, Predecessor, Successor};
 use crate::judge::Rules;
 use crate::listen;
 use crate::log::Log;
@@ -312,15 +312,11 @@ impl Station {
         let ready = std::mem::replace(&mut self.options.ready, Box::new(|_| ()));
         ready(&listening);
         notify::tell(&format!("READY=1\nMAINPID={}\n", std::process::id()));
-        let wrong = io("signals can't be heard");
-        let mut term = signal(SignalKind::terminate()).map_err(wrong)?;
-        let mut interrupt =
-            signal(SignalKind::interrupt()).map_err(io("signals can't be heard"))?;
+        let mut stop = Stop::new().map_err(io("signals can't be heard"))?;
         let mut hangup = signal(SignalKind::hangup()).map_err(io("signals can't be heard"))?;
         loop {
             tokio::select! {
-                _ = term.recv() => break,
-                _ = interrupt.recv() => break,
+                () = stop.said() => break,
                 _ = hangup.recv() => {
                     if let Err(error) = self.reload() {
                         tracing::error!("the configuration stays as it was: {error}");
@@ -330,19 +326,28 @@ impl Station {
                     Wish::Reload { done } => {
                         let _ = done.send(self.reload());
                     }
-                    Wish::Upgrade { program, done } => {
-                        if self.upgrade(program, done).await {
-                            self.drain().await;
+                    Wish::Upgrade { program, done } => match self.upgrade(program, &mut stop).await {
+                        Ok(pid) => {
+                            let _ = done.send(Ok(format!("process {pid} has taken over")));
+                            self.drain(&mut stop, false).await;
                             return Ok(());
                         }
-                    }
+                        Err(error) => {
+                            tracing::error!(%error, "there is no successor; this edge goes on");
+                            let stopped = matches!(error, NoSuccessor::Stopped);
+                            let _ = done.send(Err(error.to_string()));
+                            if stopped {
+                                break;
+                            }
+                        }
+                    },
                 },
             }
         }
         notify::tell("STOPPING=1\n");
         self.accepting.send_replace(false);
         self.sockets.clear();
-        self.drain().await;
+        self.drain(&mut stop, true).await;
         Ok(())
     }
 
@@ -388,14 +393,13 @@ impl Station {
         Ok("the configuration was read again".to_owned())
     }
 
-    /// Has a successor started; true when it took over.
+    /// Has a successor started, and stops accepting once it listens.
     async fn upgrade(
         &mut self,
         program: Option<PathBuf>,
-        done: oneshot::Sender<Result<String, String>>,
-    ) -> bool {
+        stop: &mut Stop,
+    ) -> Result<u32, NoSuccessor> {
         let program = program.unwrap_or_else(|| self.options.program.clone());
-        let arguments = self.options.arguments.clone();
         let heirloom = Heirloom {
             listening: self
                 .sockets
@@ -409,41 +413,38 @@ impl Station {
             .iter()
             .map(|(_, socket)| socket.try_clone())
             .collect();
-        let sockets = match sockets {
-            Ok(sockets) => sockets,
-            Err(error) => {
-                let _ = done.send(Err(format!("a socket can't be shared: {error}")));
-                return false;
-            }
-        };
+        let sockets = sockets.map_err(NoSuccessor::Start)?;
+        let successor = Successor::start(&program, &self.options.arguments)?;
+        let line = successor.line().map_err(NoSuccessor::Start)?;
         // Once it is ready not even a reader of the result stands between it and us.
         let accepting = self.accepting.clone();
-        let took = tokio::task::spawn_blocking(move || {
-            let child = handover::succeed(&program, &arguments, &heirloom, &sockets)?;
+        let mut took = tokio::task::spawn_blocking(move || {
+            let pid = successor.hand_over(&heirloom, &sockets)?;
             accepting.send_replace(false);
-            Ok::<u32, NoSuccessor>(child.id())
+            Ok::<u32, NoSuccessor>(pid)
         });
-        match took.await {
-            Ok(Ok(pid)) => {
+        let (took, stopped) = tokio::select! {
+            took = &mut took => (took, false),
+            () = stop.said() => {
+                // It may have said meanwhile that it listens: then it has taken over.
+                let _ = line.shutdown(Shutdown::Both);
+                (took.await, true)
+            }
+        };
+        match took.unwrap_or_else(|error| Err(NoSuccessor::Start(error.into()))) {
+            Ok(pid) => {
                 self.sockets.clear();
                 tracing::info!(pid, "a successor has taken over");
-                let _ = done.send(Ok(format!("process {pid} has taken over")));
-                true
+                Ok(pid)
             }
-            Ok(Err(error)) => {
-                tracing::error!(%error, "there is no successor; this edge goes on");
-                let _ = done.send(Err(error.to_string()));
-                false
-            }
-            Err(error) => {
-                let _ = done.send(Err(error.to_string()));
-                false
-            }
+            Err(_) if stopped => Err(NoSuccessor::Stopped),
+            Err(error) => Err(error),
         }
     }
 
-    /// Lets what was begun end, for a bounded time.
-    async fn drain(&self) {
+    /// Lets what was begun end, for a bounded time, or until told to stop once more than was needed
+    /// to come here.
+    async fn drain(&self, stop: &mut Stop, told: bool) {
         self.edge.draining.send_replace(Draining::Politely);
         let most = Duration::from_millis(self.edge.running.load().config.drain_ms);
         let empty = async {
@@ -451,10 +452,44 @@ impl Station {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        if tokio::time::timeout(most, empty).await.is_err() {
-            let connections = self.edge.connections.taken();
-            tracing::warn!(connections, "cut: they did not end in time");
+        let why = tokio::select! {
+            () = empty => return,
+            () = tokio::time::sleep(most) => "cut: they did not end in time",
+            () = stop.again(told) => "cut: told to stop again",
+        };
+        let connections = self.edge.connections.taken();
+        let websockets = self.edge.tunnels.now();
+        tracing::warn!(connections, websockets, "{why}");
+    }
+}
+
+/// The signals that say: enough.
+struct Stop {
+    term: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> io::Result<Stop> {
+        Ok(Stop {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn said(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
+    }
+
+    /// A service manager tells all processes at once: one that drains already goes on with that.
+    async fn again(&mut self, told: bool) {
+        if !told {
+            self.said().await;
+        }
+        self.said().await;
     }
 }
 

@@ -18,10 +18,12 @@ const SILENCE_MAX: Duration = Duration::from_secs(3_600);
 /// Joins them once both have agreed.
 pub(crate) fn join(facts: &Rc<Facts>, client: OnUpgrade, server: OnUpgrade, lease: Lease) {
     let facts = facts.clone();
+    // Counted from here on, so that who drains never sees neither the connection nor its tunnel.
+    let tunnel = facts.worker.edge.tunnels.enter();
     tokio::task::spawn_local(async move {
         // The upstream's connection counts as long as it is open.
         let _lease = lease;
-        let _tunnel = facts.worker.edge.tunnels.enter();
+        let _tunnel = tunnel;
         let (Ok(client), Ok(server)) = tokio::join!(client, server) else {
             return;
         };
