@@ -100,7 +100,7 @@ fn ask(
     // Whoever asks may be on a thread of another runtime.
     let exchanged = std::thread::scope(|scope| {
         let asking =
-            scope.spawn(|| runtime.block_on(async { tokio::time::timeout(time, exchange).await }));
+            scope.spawn(move || runtime.block_on(async { tokio::time::timeout(time, exchange).await }));
         asking.join()
     });
     let (status, text) = exchanged
