@@ -11,6 +11,7 @@ use std::time::Duration;
 use policy::Reason;
 use policy::config::Listen;
 use policy::wire::{self, HeadLimits};
+use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,6 +31,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// The most that a PROXY header takes.
 const PROXY_BYTES_MAX: usize = 528;
 const PROXY_LOOK: Duration = Duration::from_millis(2);
+/// The alert `unrecognized_name`, fatal, as a record of its own: before a server has chosen anything it
+/// goes out in the clear (RFC 6066, 3; RFC 8446, 5.1 and 6).
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 /// How many connections may wait for `accept`.
 pub(crate) const BACKLOG: i32 = 4_096;
 
@@ -197,21 +201,17 @@ where
             return Err(Reason::HandshakeFailed);
         }
     };
-    let running = worker.edge.running.load_full();
     let name = start
         .client_hello()
         .server_name()
-        .map(str::to_ascii_lowercase);
-    let name = name.ok_or(Reason::ServerNameUnknown)?;
-    let handshakes = running
-        .handshakes
-        .load_full()
-        .ok_or(Reason::ServerNameUnknown)?;
-    let ways = if http2 { &handshakes.1 } else { &handshakes.0 };
-    let config = ways
-        .of(&running.table, &name)
-        .ok_or(Reason::ServerNameUnknown)?;
-    drop(running);
+        .map(str::to_ascii_lowercase)
+        .unwrap_or_default();
+    let Some(config) = way(worker, &name, http2) else {
+        let mut stream = start.io;
+        let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
+        let _ = stream.shutdown().await;
+        return Err(Reason::ServerNameUnknown);
+    };
     let stream = start.into_stream(config).await.map_err(|error| {
         tracing::debug!(%error, "no TLS handshake");
         Reason::HandshakeFailed
@@ -230,6 +230,15 @@ where
             version: Some(version),
         },
     ))
+}
+
+/// How the handshake goes for this name; none: nobody here bears it.
+fn way(worker: &Worker, name: &str, http2: bool) -> Option<Arc<ServerConfig>> {
+    let running = worker.edge.running.load();
+    let handshakes = running.handshakes.load();
+    let (without, with) = &**handshakes.as_ref()?;
+    let ways = if http2 { with } else { without };
+    ways.of(&running.table, name)
 }
 
 /// Serves what comes.

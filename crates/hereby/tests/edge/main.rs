@@ -11,6 +11,8 @@ mod corpus;
 mod harness;
 mod mutual_tls;
 mod proxy;
+mod slow;
+mod tls;
 mod tls_peers;
 mod upgrade;
 mod upgrade_peers;

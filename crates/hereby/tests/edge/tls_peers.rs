@@ -217,9 +217,19 @@ impl Connection {
             Spoken::Http1 => "http/1.1",
             Spoken::Http2 => "h2",
         };
+        let own = ["-alpn", alpn, "-servername", name];
+        Connection::with(address, spoken, &[&own[..], more].concat())
+    }
+
+    /// Connects and asks for no name.
+    pub(crate) fn nameless(address: SocketAddr) -> Connection {
+        Connection::with(address, Spoken::Http1, &["-noservername"])
+    }
+
+    fn with(address: SocketAddr, spoken: Spoken, more: &[&str]) -> Connection {
         let mut command = Command::new("openssl");
         command
-            .args(["s_client", "-ign_eof", "-alpn", alpn, "-servername", name])
+            .args(["s_client", "-ign_eof"])
             .args(["-connect", &address.to_string()])
             .args(more)
             .stdin(Stdio::piped())
