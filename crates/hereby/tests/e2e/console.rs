@@ -140,6 +140,7 @@ const PAGES: &[(&str, &str)] = &[
     ("tokens", "/tokens"),
     ("sessions", "/sessions"),
     ("numbers", "/numbers"),
+    ("edge", "/edge"),
     ("settings", "/settings"),
     ("nothing", "/incidents/INC-999"),
 ];
