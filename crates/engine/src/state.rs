@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Access;
 
 /// Raised whenever the fold or its form changes: older snapshots are then rebuilt.
-pub(crate) const STATE_VERSION: u32 = 9;
+pub(crate) const STATE_VERSION: u32 = 10;
 
 /// The state after a number of acts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct State {
     pub access: Access,
     /// What the public was told.
     pub page: status::Page,
+    /// How many acts there were after the last one about containment: what edges are told changes
+    /// with it, and with nothing else.
+    pub overlay_sequence: u64,
     /// The record itself.
     pub log: LogState,
 }
@@ -61,6 +64,9 @@ impl State {
             self.log.opened_at = act.at;
         }
         self.log.acts += 1;
+        if incident::Containment::is_about(&act.body) {
+            self.overlay_sequence = self.log.acts;
+        }
         self.log.last_at = act.at;
     }
 

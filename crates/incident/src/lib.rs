@@ -8,6 +8,7 @@
 mod alerts;
 mod chat;
 mod commands;
+mod containment;
 mod directory;
 mod groups;
 mod hear;
@@ -33,6 +34,7 @@ mod work;
 pub use alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
 pub use chat::{Channel, Opens, Room, Rooms};
 pub use commands::decide;
+pub use containment::{Banned, Certificate, Contained, Containment, Override};
 pub use directory::{Directory, Grant, Person, Service, Team};
 pub use hear::{DEED_ID_PREFIX, Heard, alert_id, hear};
 pub use incidents::{Incident, Offer, Said, Summary};

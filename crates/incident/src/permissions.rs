@@ -106,6 +106,10 @@ pub const POLICY: &[(&str, &[Permission])] = &[
     ("component.register", TUNES),
     ("component.remove", TUNES),
     ("page.measure", TUNES),
+    ("client.ban", TUNES),
+    ("client.unban", TUNES),
+    ("certificate.revoke", TUNES),
+    ("failover.override", TUNES),
     ("record.rotate_key", GOVERNS),
 ];
 
@@ -190,6 +194,9 @@ impl State {
         let left = alerts.iter().filter_map(|id| self.alerts.get(id)?.incident);
         let other = match verb {
             Verb::Relate(relate) => Some(relate.to),
+            Verb::Ban(ban) => ban.incident,
+            Verb::RevokeCertificate(revoke) => revoke.incident,
+            Verb::OverrideFailover(verb) => verb.incident,
             _ => None,
         };
         let all: Vec<IncidentId> = verb

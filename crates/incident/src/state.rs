@@ -12,6 +12,7 @@ use crate::Directory;
 use crate::Rooms;
 use crate::Rules;
 use crate::alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
+use crate::containment::Containment;
 use crate::groups::Groups;
 use crate::incidents::{Incident, Summary};
 use crate::notices::Notices;
@@ -45,6 +46,8 @@ pub struct State {
     pub maintenances: BTreeMap<Name, Maintenance>,
     /// Expected heartbeats.
     pub heartbeats: BTreeMap<Name, Heartbeat>,
+    /// What edges are told at once: bans, revocations, other tiers.
+    pub containment: Containment,
     /// Who and what there is.
     pub directory: Directory,
     /// Runbooks and templates.
@@ -115,6 +118,9 @@ impl State {
             Subject::Subscriber(name) => self.subscribers.apply(name, act),
             Subject::Request(name) => self.requests.apply(name, act),
             Subject::Component(_) | Subject::Page => self.page.apply(act),
+            Subject::Client(_) | Subject::Certificate(_) | Subject::Route(_) => {
+                self.containment.apply(act);
+            }
             Subject::Token(_)
             | Subject::Key(_)
             | Subject::Login(_)

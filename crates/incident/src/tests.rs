@@ -6,6 +6,7 @@
 mod alerts;
 mod bounds;
 mod chat;
+mod containment;
 mod directory;
 mod heartbeats;
 mod laws;

@@ -1,8 +1,8 @@
 //! An act: a critical action that was taken, in the one form it has on the record.
 
 use base::{
-    ActId, Actor, AlertId, BadId, CommandDigest, CommandId, IncidentId, KeyRef, LoginId, Name,
-    PersonName, Proof, Prose, ServiceName, SessionId, TeamName, Tenant, Timestamp, TokenId,
+    ActId, Actor, AlertId, BadId, CommandDigest, CommandId, IncidentId, KeyRef, Line, LoginId,
+    Name, PersonName, Proof, Prose, ServiceName, SessionId, TeamName, Tenant, Timestamp, TokenId,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -108,6 +108,12 @@ pub enum Subject {
     Page,
     /// Somebody outside who is told what the public is told: `sub-7`.
     Subscriber(Name),
+    /// Whoever comes from these addresses: `192.0.2.0/24`.
+    Client(Line),
+    /// A certificate of a client: its fingerprint, or `ISSUER:SERIAL`.
+    Certificate(Line),
+    /// A route of the edges.
+    Route(Name),
     /// The record itself.
     Record,
 }
@@ -458,6 +464,9 @@ impl Subject {
             Subject::Component(_) => "component",
             Subject::Page => "page",
             Subject::Subscriber(_) => "subscriber",
+            Subject::Client(_) => "client",
+            Subject::Certificate(_) => "certificate",
+            Subject::Route(_) => "route",
             Subject::Record => "record",
         }
     }
@@ -478,7 +487,9 @@ impl Subject {
             | Subject::Template(id)
             | Subject::Component(id)
             | Subject::Subscriber(id)
+            | Subject::Route(id)
             | Subject::Key(id) => id.to_string(),
+            Subject::Client(id) | Subject::Certificate(id) => id.to_string(),
             Subject::Person(id) => id.to_string(),
             Subject::Team(id) => id.to_string(),
             Subject::Service(id) => id.to_string(),
@@ -511,6 +522,9 @@ impl Subject {
             "component" => id.parse().map(Subject::Component),
             "page" if id == "page" => Ok(Subject::Page),
             "subscriber" => id.parse().map(Subject::Subscriber),
+            "client" => line(id).map(Subject::Client),
+            "certificate" => line(id).map(Subject::Certificate),
+            "route" => id.parse().map(Subject::Route),
             "record" if id == "record" => Ok(Subject::Record),
             _ => Err(BadId {
                 text: type_name.chars().take(80).collect(),
@@ -518,6 +532,14 @@ impl Subject {
             }),
         }
     }
+}
+
+/// What a subject is called that no name can call.
+fn line(id: &str) -> Result<Line, BadId> {
+    id.parse().map_err(|_| BadId {
+        text: id.chars().take(80).collect(),
+        expected: "a line of at most 200 bytes",
+    })
 }
 
 #[cfg(test)]

@@ -118,6 +118,7 @@ macro_rules! verbs {
 }
 
 mod chat;
+mod containment;
 mod directory;
 mod incident;
 mod page;
@@ -129,6 +130,7 @@ mod subscriber;
 mod work;
 
 pub use chat::*;
+pub use containment::*;
 pub use directory::*;
 pub use incident::*;
 pub use page::*;
@@ -227,6 +229,10 @@ verbs! {
     RegisterComponent = "component.register",
     RemoveComponent = "component.remove",
     MeasurePage = "page.measure",
+    Ban = "client.ban",
+    Unban = "client.unban",
+    RevokeCertificate = "certificate.revoke",
+    OverrideFailover = "failover.override",
     RotateLogKey = "record.rotate_key",
 }
 

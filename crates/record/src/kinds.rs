@@ -12,6 +12,7 @@ use crate::sealed::Sealable;
 pub mod access;
 pub mod alert;
 pub mod chat;
+pub mod containment;
 pub mod directory;
 pub mod incident;
 pub mod log;
@@ -215,6 +216,10 @@ kinds! {
     ComponentRegistered: "component.registered/1" => page::ComponentRegistered,
     ComponentRemoved: "component.removed/1" => page::ComponentRemoved,
     PageMeasured: "page.measured/1" => page::PageMeasured,
+    ClientBanned: "client.banned/1" => containment::ClientBanned,
+    ClientUnbanned: "client.unbanned/1" => containment::ClientUnbanned,
+    CertificateRevoked: "certificate.revoked/1" => containment::CertificateRevoked,
+    FailoverOverridden: "failover.overridden/1" => containment::FailoverOverridden,
     SubscriberConfirmed: "subscriber.confirmed/1" => subscriber::SubscriberConfirmed,
     SubscriberChanged: "subscriber.changed/1" => subscriber::SubscriberChanged,
     SubscriberRemoved: "subscriber.removed/1" => subscriber::SubscriberRemoved,

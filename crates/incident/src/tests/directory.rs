@@ -234,6 +234,10 @@ request.override            -      -        -         x         -         -     
 component.register          -      -        -         -         -         x        x
 component.remove            -      -        -         -         -         x        x
 page.measure                -      -        -         -         -         x        x
+client.ban                  -      -        -         -         -         x        x
+client.unban                -      -        -         -         -         x        x
+certificate.revoke          -      -        -         -         -         x        x
+failover.override           -      -        -         -         -         x        x
 record.rotate_key           -      -        -         -         -         -        x
 ";
 
@@ -472,6 +476,16 @@ const COMMANDS: &[(&str, &str)] = &[
     (
         "page.measure",
         r#"{"minutes":1,"starts_at":"2030-01-01T00:00:00.000Z"}"#,
+    ),
+    ("client.ban", r#"{"prefix":"192.0.2.0/24"}"#),
+    ("client.unban", r#"{"prefix":"192.0.2.0/24"}"#),
+    (
+        "certificate.revoke",
+        r#"{"issuer":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","serial":"01"}"#,
+    ),
+    (
+        "failover.override",
+        r#"{"ends_at":"2030-01-01T00:00:00.000Z","route":"site","tier":1}"#,
     ),
     ("record.rotate_key", "{}"),
 ];
