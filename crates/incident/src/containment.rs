@@ -100,6 +100,16 @@ pub enum Certificate<'a> {
     },
 }
 
+impl Certificate<'_> {
+    /// The certificate with this name on the record.
+    pub fn of(name: &Line) -> Certificate<'_> {
+        match name.as_str().split_once(':') {
+            Some((issuer, serial)) => Certificate::Numbered { issuer, serial },
+            None => Certificate::Fingerprint(name.as_str()),
+        }
+    }
+}
+
 impl Contained {
     fn of(act: &Act, incident: Option<IncidentId>) -> Contained {
         let why = act.why.as_ref().and_then(|why| why.readable());
@@ -130,16 +140,15 @@ impl Containment {
         all.filter(move |(_, ban)| ban.ends_at.is_none_or(|end| now < end))
     }
 
-    /// Every certificate that was revoked.
-    pub fn revocations(&self) -> impl Iterator<Item = (Certificate<'_>, &Contained)> {
-        let all = self.revocations.iter();
-        all.map(|(name, said)| (certificate(name.as_str()), said))
+    /// Every certificate that was revoked, by its name: [`Certificate::of`] takes it apart.
+    pub fn revocations(&self) -> impl Iterator<Item = (&Line, &Contained)> {
+        self.revocations.iter()
     }
 
-    /// What overrides plans now, by route.
-    pub fn overrides(&self, now: Timestamp) -> impl Iterator<Item = &Override> {
-        let all = self.overrides.values();
-        all.filter(move |it| now < it.ends_at)
+    /// What overrides plans now, by route, or by `CELL/ROUTE`.
+    pub fn overrides(&self, now: Timestamp) -> impl Iterator<Item = (&Line, &Override)> {
+        let all = self.overrides.iter();
+        all.filter(move |(_, it)| now < it.ends_at)
     }
 
     pub(crate) fn apply(&mut self, act: &Act) {
@@ -216,13 +225,6 @@ fn place(cell: &Option<Name>, route: &Name) -> Line {
         None => route.to_string(),
     };
     text.parse().expect("two names and a slash fit in a line")
-}
-
-fn certificate(name: &str) -> Certificate<'_> {
-    match name.split_once(':') {
-        Some((issuer, serial)) => Certificate::Numbered { issuer, serial },
-        None => Certificate::Fingerprint(name),
-    }
 }
 
 /// Decides on a command about containment; `None` for those about anything else.
@@ -422,7 +424,7 @@ fn override_failover(state: &State, verb: &OverrideFailover, context: &Context<'
     let containment = &state.containment;
     let is_new = !containment
         .overrides(context.now)
-        .any(|it| it.route == verb.route && it.cell == verb.cell);
+        .any(|(_, it)| it.route == verb.route && it.cell == verb.cell);
     let count = containment.overrides(context.now).count() + usize::from(is_new);
     at_most("overrides", count, OVERRIDES_MAX)?;
     let body = FailoverOverridden {

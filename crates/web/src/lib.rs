@@ -27,6 +27,7 @@ mod limits;
 mod listen;
 mod metrics;
 mod openapi;
+mod overlay;
 mod picture;
 mod presence;
 mod problem;
@@ -53,6 +54,7 @@ pub use identity::{Departure, IdentityProvider, NotVouched, Returned, Vouched};
 pub use limits::Limits;
 pub use listen::{CannotServe, Listener, bind_local, serve};
 pub use openapi::document as openapi_document;
+pub use overlay::overlay;
 pub use site::Options;
 pub use subscribers::{Asker, Declined, Draft, Purpose, Subscriptions, Wish};
 

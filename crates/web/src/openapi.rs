@@ -3,6 +3,7 @@
 
 mod chat;
 mod commands;
+mod containment;
 mod page;
 mod review;
 mod schemas;

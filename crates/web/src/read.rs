@@ -3,6 +3,7 @@
 
 mod acts;
 mod chat;
+mod containment;
 mod incidents;
 mod lists;
 mod page;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use crate::rates::Class;
 use crate::route::{Access, Form, Gives, Handler, Parameter, Route, Takes};
 
+pub(crate) use containment::{ban, failover, revocation};
 pub(crate) use acts::{entries_at, entries_from, proof_text, wanted_act};
 pub(crate) use incidents::newest_incidents;
 pub(crate) use page::{component, target};
@@ -52,6 +54,7 @@ pub(crate) fn routes() -> Vec<Route> {
     [
         incidents::routes(),
         lists::routes(),
+        containment::routes(),
         page::routes(),
         review::routes(),
         acts::routes(),

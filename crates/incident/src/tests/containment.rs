@@ -72,7 +72,7 @@ fn banned(world: &World) -> Vec<String> {
 
 fn tiers(world: &World) -> Vec<(String, Option<u8>)> {
     let all = world.state.containment.overrides(world.now);
-    all.map(|it| (it.route.to_string(), it.tier)).collect()
+    all.map(|(_, it)| (it.route.to_string(), it.tier)).collect()
 }
 
 fn reason(asked: Result<Vec<String>, Refusal>) -> Reason {
@@ -203,7 +203,7 @@ fn a_certificate_is_named_in_one_spelling_and_its_revocation_is_never_taken_back
     world.ask(numbered(ISSUER, "00:0C:0F:FE")).unwrap();
     world.ask(numbered(ISSUER, "0")).unwrap();
     let found: Vec<_> = world.state.containment.revocations().collect();
-    let found: Vec<_> = found.into_iter().map(|(named, _)| named).collect();
+    let found: Vec<_> = found.into_iter().map(|(name, _)| Certificate::of(name)).collect();
     let by_number = |serial| Certificate::Numbered {
         issuer: ISSUER,
         serial,

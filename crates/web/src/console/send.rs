@@ -69,6 +69,7 @@ const GRAVE: &[&str] = &[
     "service.remove",
     "token.revoke",
     "key.revoke",
+    "certificate.revoke",
 ];
 
 async fn ask(visit: Visit) -> Answer {

@@ -216,6 +216,67 @@ const LISTINGS: &[Listing] = &[
         },
     },
     Listing {
+        path: "/bans",
+        section: "containment",
+        columns: &[
+            ("prefix", Name),
+            ("ends_at", Time),
+            ("why", Text),
+            ("by", Actor),
+            ("at", Time),
+            ("incident", Incident),
+        ],
+        makes: Some("client.ban"),
+        verbs: &[("client.ban", "prefix"), ("client.unban", "prefix")],
+        rows: |site, state, sight| {
+            let containment = &state.incidents.containment;
+            let all = containment.bans(site.engine().now());
+            all.map(|(prefix, it)| read::ban(prefix, it, state, sight))
+                .take(ROWS_MAX + 1)
+                .collect()
+        },
+    },
+    Listing {
+        path: "/revocations",
+        section: "containment",
+        columns: &[
+            ("certificate", Name),
+            ("why", Text),
+            ("by", Actor),
+            ("at", Time),
+            ("incident", Incident),
+        ],
+        makes: Some("certificate.revoke"),
+        verbs: &[],
+        rows: |_, state, sight| {
+            let all = state.incidents.containment.revocations();
+            all.map(|(name, said)| read::revocation(name, said, state, sight))
+                .take(ROWS_MAX + 1)
+                .collect()
+        },
+    },
+    Listing {
+        path: "/failovers",
+        section: "containment",
+        columns: &[
+            ("route", Name),
+            ("cell", Text),
+            ("tier", Text),
+            ("ends_at", Time),
+            ("why", Text),
+            ("by", Actor),
+            ("at", Time),
+            ("incident", Incident),
+        ],
+        makes: Some("failover.override"),
+        verbs: &[("failover.override", "route")],
+        rows: |site, state, sight| {
+            let containment = &state.incidents.containment;
+            let all = containment.overrides(site.engine().now());
+            all.map(|(_, it)| read::failover(it, state, sight)).collect()
+        },
+    },
+    Listing {
         path: "/runbooks",
         section: "prepared",
         columns: &[("runbook", Name), ("title", Text), ("steps", List)],

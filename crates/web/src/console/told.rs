@@ -275,6 +275,9 @@ fn subject_path(subject: &Subject) -> Option<String> {
     match subject {
         Subject::Incident(id) => Some(format!("/incidents/{id}")),
         Subject::Service(_) => Some("/services".to_owned()),
+        Subject::Client(_) => Some("/bans".to_owned()),
+        Subject::Certificate(_) => Some("/revocations".to_owned()),
+        Subject::Route(_) => Some("/failovers".to_owned()),
         _ => None,
     }
 }

@@ -28,6 +28,7 @@ pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
         .or_else(|| directory(name))
         .or_else(|| super::page::form(name))
         .or_else(|| super::work::form(name))
+        .or_else(|| super::containment::form(name))
         .or_else(|| super::subscribers::form(name))?;
     let scopes = match name {
         "token.issue" | "token.revoke" | "key.enroll" | "key.revoke" | "record.rotate_key"

@@ -35,6 +35,7 @@ pub(super) fn parts() -> Vec<Value> {
         super::subscribers::schemas(),
         super::review::afterwards(),
         super::chat::schemas(),
+        super::containment::schemas(),
     ]
 }
 

@@ -125,6 +125,31 @@ act-team-registered = hat das Team bekannt gemacht
 act-team-removed = hat das Team entfernt
 act-service-registered = hat den Dienst bekannt gemacht oder seine Angaben geändert
 act-service-removed = hat den Dienst entfernt
+act-client-banned = hat { $prefix } gesperrt{ $has-ends-at ->
+    [yes] { " " }bis { $ends-at }
+   *[other] , bis das aufgehoben wird
+ }{ $has-incident ->
+    [yes] , für { $incident }
+   *[other] { "" }
+ }
+act-client-unbanned = hat die Sperre von { $prefix } aufgehoben
+act-certificate-revoked = hat { $has-serial ->
+    [yes] das Zertifikat { $serial } von { $issuer }
+   *[other] das Zertifikat { $fingerprint }
+ } widerrufen{ $has-incident ->
+    [yes] , für { $incident }
+   *[other] { "" }
+ }
+act-failover-overridden = lässt { $has-tier ->
+    [yes] Stufe { $tier } von { $route } antworten
+   *[other] { $route } nach Plan laufen
+ }{ $has-cell ->
+    [yes] { " " }in { $cell }
+   *[other] { "" }
+ } bis { $ends-at }{ $has-incident ->
+    [yes] , für { $incident }
+   *[other] { "" }
+ }
 act-component-registered = hat es auf die Statusseite gestellt oder dort anders beschrieben
 act-component-removed = hat es von der Statusseite genommen
 act-page-measured = hat { $minutes } von 1440 Minuten des Tages ab { $starts-at } gemessen

@@ -125,6 +125,31 @@ act-team-registered = made the team known
 act-team-removed = forgot the team
 act-service-registered = made the service known, or changed what is known of it
 act-service-removed = forgot the service
+act-client-banned = banned { $prefix }{ $has-ends-at ->
+    [yes] { " " }until { $ends-at }
+   *[other] { " " }until that is lifted
+ }{ $has-incident ->
+    [yes] , for { $incident }
+   *[other] { "" }
+ }
+act-client-unbanned = lifted the ban of { $prefix }
+act-certificate-revoked = revoked { $has-serial ->
+    [yes] certificate { $serial } of issuer { $issuer }
+   *[other] the certificate { $fingerprint }
+ }{ $has-incident ->
+    [yes] , for { $incident }
+   *[other] { "" }
+ }
+act-failover-overridden = had { $has-tier ->
+    [yes] tier { $tier } of { $route } answer
+   *[other] { $route } go by its plan
+ }{ $has-cell ->
+    [yes] { " " }in { $cell }
+   *[other] { "" }
+ } until { $ends-at }{ $has-incident ->
+    [yes] , for { $incident }
+   *[other] { "" }
+ }
 act-component-registered = put it on the status page, or changed what is said of it there
 act-component-removed = took it from the status page
 act-page-measured = measured { $minutes } of 1440 minutes of the day from { $starts-at }

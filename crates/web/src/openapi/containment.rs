@@ -1,0 +1,126 @@
+//! Bans, revocations and other tiers in the description of the API.
+
+use serde_json::{Value, json};
+
+use super::commands::{Argument, may, must};
+use super::schemas::{maybe, object};
+use crate::route::reference;
+
+/// The form of a command about containment.
+pub(super) fn form(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    let sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let end = "2030-01-01T10:00:00.000Z";
+    Some(match name {
+        "client.ban" => (
+            "Answers clients with these addresses nothing; asked again, the new end holds",
+            vec![
+                may("ends_at", "Timestamp"),
+                may("incident", "IncidentId"),
+                must("prefix", "Prefix"),
+            ],
+            json!({"prefix": "192.0.2.0/24", "ends_at": end}),
+        ),
+        "client.unban" => (
+            "Lifts a ban",
+            vec![must("prefix", "Prefix")],
+            json!({"prefix": "192.0.2.0/24"}),
+        ),
+        "certificate.revoke" => (
+            "Lets nobody in with a certificate any more, for ever",
+            vec![
+                may("fingerprint", "Sha256Digits"),
+                may("incident", "IncidentId"),
+                may("issuer", "Sha256Digits"),
+                may("serial", "Serial"),
+            ],
+            json!({"fingerprint": sha256}),
+        ),
+        "failover.override" => (
+            "Has another tier of a route answer for a while, or goes back to the plan",
+            vec![
+                may("cell", "Name"),
+                must("ends_at", "Timestamp"),
+                may("incident", "IncidentId"),
+                must("route", "Name"),
+                may("tier", "FailoverTier"),
+            ],
+            json!({"route": "site", "tier": 1, "ends_at": end}),
+        ),
+        _ => return None,
+    })
+}
+
+/// What stands in these commands, and what is read of them.
+pub(super) fn schemas() -> Value {
+    let said = |mut more: Value| {
+        if let Value::Object(fields) = &mut more {
+            fields.insert("at".to_owned(), reference("Timestamp"));
+            fields.insert("by".to_owned(), reference("Actor"));
+            fields.insert("incident".to_owned(), maybe("IncidentId"));
+            fields.insert("why".to_owned(), maybe("Line"));
+        }
+        object(more)
+    };
+    json!({
+        "Prefix": {
+            "type": "string",
+            "minLength": 2,
+            "maxLength": 49,
+            "pattern": "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$",
+            "description": "An address or a block of them: 192.0.2.7, 192.0.2.0/24, 2001:db8::/64",
+        },
+        "Sha256Digits": {
+            "type": "string",
+            "pattern": "^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$",
+            "description": "SHA-256 in hexadecimal digits, as openssl prints it",
+        },
+        "Serial": {
+            "type": "string",
+            "maxLength": 64,
+            "pattern": "^[0-9A-Fa-f]+(:[0-9A-Fa-f]{2})*$",
+            "description": "A certificate's number in hexadecimal digits, at most 20 bytes",
+        },
+        "FailoverTier": {"type": "integer", "minimum": 0, "maximum": 15},
+        "Ban": said(json!({"prefix": reference("Prefix"), "ends_at": maybe("Timestamp")})),
+        "Revocation": said(json!({
+            "certificate": {"type": "string"},
+            "fingerprint": maybe("Sha256Digits"),
+            "issuer": maybe("Sha256Digits"),
+            "serial": maybe("Serial"),
+        })),
+        "FailoverOverride": said(json!({
+            "route": reference("Name"),
+            "cell": maybe("Name"),
+            "tier": maybe("FailoverTier"),
+            "ends_at": reference("Timestamp"),
+        })),
+        "Overlay": overlay(),
+    })
+}
+
+fn overlay() -> Value {
+    let list = |item: Value| json!({"type": "array", "items": item});
+    object(json!({
+        "version": {"const": 1},
+        "sequence": reference("Index"),
+        "bans": list(object(json!({
+            "prefix": reference("Prefix"),
+            "until_s": {"type": ["integer", "null"]},
+        }))),
+        "revoked": list(json!({"oneOf": [
+            object(json!({"sha256": reference("Sha256Digits")})),
+            object(json!({"issuer": reference("Sha256Digits"), "serial": reference("Serial")})),
+        ]})),
+        "failovers": list(json!({
+            "type": "object",
+            "required": ["route", "tier", "until_ms", "reason"],
+            "properties": {
+                "cell": reference("Name"),
+                "route": reference("Name"),
+                "tier": maybe("FailoverTier"),
+                "until_ms": {"type": "integer"},
+                "reason": {"type": "string"},
+            },
+        })),
+    }))
+}

@@ -1,0 +1,170 @@
+//! What edges are told at once: all of it as they read it, and each kind as a list with who said so
+//! and why.
+
+use base::{IncidentId, Line};
+use engine::State;
+use incident::{Banned, Certificate, Contained, Override};
+use serde_json::{Value, json};
+
+use super::{LIMIT, Page, get, optional};
+use crate::call::Call;
+use crate::overlay::overlay;
+use crate::problem::Problem;
+use crate::reply::{self, Answer, JSON, Keep, with_type};
+use crate::route::{Form, Gives, Handler, Parameter, Route};
+use crate::sight::Sight;
+
+const BEHIND: Parameter = optional("after", Form::Text(200), "What `next` of the page before was");
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get(
+            "/api/v1/overlay",
+            "Gives what edges are told at once: bans, revocations, other tiers",
+            Gives::json("Overlay", "As edges read it"),
+            |call| Box::pin(whole(call)),
+        ),
+        named("bans", "Lists bans that hold, by address", "Ban", |call| {
+            Box::pin(bans(call))
+        }),
+        named(
+            "revocations",
+            "Lists revoked certificates, by name",
+            "Revocation",
+            |call| Box::pin(revocations(call)),
+        ),
+        named(
+            "failovers",
+            "Lists routes on which another tier answers than was planned",
+            "FailoverOverride",
+            |call| Box::pin(failovers(call)),
+        ),
+    ]
+}
+
+fn named(what: &str, summary: &str, item: &str, handler: Handler) -> Route {
+    Route {
+        query: vec![BEHIND, LIMIT],
+        ..get(
+            &format!("/api/v1/{what}"),
+            summary,
+            Gives::list(item, "A page; `next` goes into `after`"),
+            handler,
+        )
+    }
+}
+
+async fn whole(call: Call) -> Answer {
+    let text = call.site.blocking(|site| {
+        let now = site.engine().now();
+        let text = site.engine().view().read(|state| overlay(state, now));
+        text.map_err(|error| Problem::internal("the overlay can't be written", &error))
+    });
+    Ok(with_type(text.await?, JSON, Keep::Never))
+}
+
+async fn bans(call: Call) -> Answer {
+    let now = call.site.engine().now();
+    list(call, move |state, sight, after, limit| {
+        let all = state.incidents.containment.bans(now);
+        all.filter(|(prefix, _)| is_behind(prefix, after))
+            .take(limit)
+            .map(|(prefix, it)| (prefix.clone(), ban(prefix, it, state, sight)))
+            .collect()
+    })
+    .await
+}
+
+async fn revocations(call: Call) -> Answer {
+    list(call, |state, sight, after, limit| {
+        let all = state.incidents.containment.revocations();
+        all.filter(|(name, _)| is_behind(name, after))
+            .take(limit)
+            .map(|(name, said)| (name.clone(), revocation(name, said, state, sight)))
+            .collect()
+    })
+    .await
+}
+
+async fn failovers(call: Call) -> Answer {
+    let now = call.site.engine().now();
+    list(call, move |state, sight, after, limit| {
+        let all = state.incidents.containment.overrides(now);
+        all.filter(|(name, _)| is_behind(name, after))
+            .take(limit)
+            .map(|(name, it)| (name.clone(), failover(it, state, sight)))
+            .collect()
+    })
+    .await
+}
+
+fn is_behind(name: &Line, after: Option<&Line>) -> bool {
+    after.is_none_or(|after| name > after)
+}
+
+/// Up to so many rows behind a name.
+type Found = Vec<(Line, Value)>;
+
+async fn list(
+    call: Call,
+    find: impl FnOnce(&State, &Sight, Option<&Line>, usize) -> Found,
+) -> Answer {
+    let (limit, after) = (call.limit()?, call.query_as::<Line>("after")?);
+    let sight = call.caller.sight();
+    let view = call.site.engine().view();
+    let found = view.read(|state| find(state, &sight, after.as_ref(), limit + 1));
+    let page = Page::cut(found, limit, |(name, _)| json!(name));
+    reply::json(&Page {
+        items: page.items.into_iter().map(|(_, value)| value).collect(),
+        next: page.next,
+    })
+}
+
+/// The incident it was done for, if the caller may know of it.
+fn seen(incident: Option<IncidentId>, state: &State, sight: &Sight) -> Option<IncidentId> {
+    incident.filter(|id| sight.sees(state, *id))
+}
+
+/// A ban.
+pub(crate) fn ban(prefix: &Line, it: &Banned, state: &State, sight: &Sight) -> Value {
+    json!({
+        "prefix": prefix,
+        "ends_at": it.ends_at,
+        "at": it.said.at,
+        "by": it.said.by,
+        "incident": seen(it.said.incident, state, sight),
+        "why": it.said.why,
+    })
+}
+
+/// A revocation.
+pub(crate) fn revocation(name: &Line, said: &Contained, state: &State, sight: &Sight) -> Value {
+    let (fingerprint, issuer, serial) = match Certificate::of(name) {
+        Certificate::Fingerprint(fingerprint) => (Some(fingerprint), None, None),
+        Certificate::Numbered { issuer, serial } => (None, Some(issuer), Some(serial)),
+    };
+    json!({
+        "certificate": name,
+        "fingerprint": fingerprint,
+        "issuer": issuer,
+        "serial": serial,
+        "at": said.at,
+        "by": said.by,
+        "incident": seen(said.incident, state, sight),
+        "why": said.why,
+    })
+}
+
+/// Another tier than was planned.
+pub(crate) fn failover(it: &Override, state: &State, sight: &Sight) -> Value {
+    json!({
+        "route": it.route,
+        "cell": it.cell,
+        "tier": it.tier,
+        "ends_at": it.ends_at,
+        "at": it.said.at,
+        "by": it.said.by,
+        "incident": seen(it.said.incident, state, sight),
+        "why": it.said.why,
+    })
+}
