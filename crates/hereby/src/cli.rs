@@ -15,6 +15,7 @@ use crate::say::Color;
 
 pub(crate) mod access;
 pub(crate) mod chat;
+pub(crate) mod containment;
 pub(crate) mod directory;
 pub(crate) mod edge;
 pub(crate) mod groups;
@@ -170,6 +171,9 @@ pub(crate) enum Task {
     Silences(listen::SilencesArgs),
     Maintenance(listen::MaintenanceArgs),
     Heartbeat(listen::HeartbeatArgs),
+
+    #[command(flatten)]
+    Contain(containment::ContainVerb),
 
     Component(page::ComponentArgs),
     Page(page::PageArgs),

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::cli::containment::ContainVerb;
 use crate::cli::{Globals, Task};
 use crate::client::{Client, Done, Sending, Via, quoted};
 use crate::exit::{Exit, Failure};
@@ -22,6 +23,7 @@ mod afterwards;
 mod alerts;
 mod calendar;
 mod chat;
+mod containment;
 mod directory;
 mod files;
 mod import;
@@ -76,6 +78,9 @@ pub(crate) fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failur
             Some(args) => Task::Key(args),
             None => return Ok(()),
         },
+        Task::Contain(ContainVerb::Revoke(args)) if args.affected => {
+            return containment::affected(&args, out);
+        }
         other => other,
     };
     let session = Session::new(globals, out)?;
@@ -176,6 +181,7 @@ impl Session<'_> {
             Task::Silences(args) => self.silences(args).await,
             Task::Maintenance(args) => self.maintenance(args).await,
             Task::Heartbeat(args) => self.heartbeat(args).await,
+            Task::Contain(verb) => self.contain(verb).await,
             Task::Component(args) => self.component(args).await,
             Task::Page(args) => self.page(args).await,
             Task::Person(args) => self.person(args).await,

@@ -32,11 +32,13 @@ mod backstage;
 mod formats;
 mod identity;
 mod notify;
+pub(crate) mod overlay;
 mod push;
 mod subscriptions;
 mod tls;
 
 use backstage::Storage;
+use overlay::Overlay;
 use push::Witnesses;
 use subscriptions::{Port, Subscriptions};
 
@@ -142,6 +144,7 @@ fn workers() -> usize {
 
 /// What runs beside the server, and is asked by it how it is.
 struct Beside {
+    overlay: Arc<Overlay>,
     board: Arc<chat::Board>,
     page: Option<Arc<publish::Board>>,
     edge_dir: std::path::PathBuf,
@@ -177,6 +180,7 @@ fn web_options(
             board: beside.board,
             page: beside.page,
             edge_dir: beside.edge_dir,
+            overlay: beside.overlay,
             started_at: SystemClock.now(),
         }),
         formats: formats::formats(),
@@ -219,8 +223,11 @@ fn serve_until_told(
         } = listeners(&run.config, station, data_dir).await?;
         witnesses.start(&station.published);
         let (page, served) = page(run, station, data_dir, out)?;
+        let overlay = Arc::new(Overlay::new(station.engine.clone(), data_dir));
+        tokio::spawn(overlay.clone().keep());
         let edge = edge(run, data_dir, out);
         let beside = Beside {
+            overlay,
             board,
             page,
             edge_dir: data_dir.join("edge"),

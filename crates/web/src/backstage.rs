@@ -81,6 +81,30 @@ pub trait Backstage: Send + Sync {
 
     /// How each place stands that the status page is published to. Never blocks.
     fn page_targets(&self) -> Vec<PageTarget>;
+
+    /// How the file stands that edges of this machine read; `None`: none is written here. Never
+    /// blocks for long.
+    fn overlay_file(&self) -> Option<OverlayFile>;
+}
+
+/// The file beside edges with what they are told at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OverlayFile {
+    /// The sequence that stands in it; `None`: it was not written since the start.
+    pub written: Option<u64>,
+    /// The sequence that should.
+    pub wanted: u64,
+    /// How often it could not be written since the start.
+    pub failures: u64,
+    /// What was wrong the last time.
+    pub trouble: Option<String>,
+}
+
+impl OverlayFile {
+    /// Whether all that was said stands in it.
+    pub fn is_written(&self) -> bool {
+        self.written == Some(self.wanted)
+    }
 }
 
 /// A place that the status page is published to, and how it stands.

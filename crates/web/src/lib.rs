@@ -45,8 +45,8 @@ mod subscribers;
 mod table;
 
 pub use backstage::{
-    AlertFormats, Audited, Backstage, BlobRefused, Delivery, Event, PageTarget, Published,
-    Unreadable, Witness,
+    AlertFormats, Audited, Backstage, BlobRefused, Delivery, Event, OverlayFile, PageTarget,
+    Published, Unreadable, Witness,
 };
 pub use chat::{ChatChannel, ChatRoom, Notes, Outcomes};
 pub use console::Console;

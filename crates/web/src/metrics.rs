@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use record::kinds::subscriber::Channel;
 
-use crate::backstage::{Audited, PageTarget};
+use crate::backstage::{Audited, OverlayFile, PageTarget};
 use crate::call::Call;
 use crate::problem::Refused;
 use crate::rates::Class;
@@ -70,6 +70,11 @@ struct Of {
 struct Delivered {
     channel: &'static str,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Held {
+    kind: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -283,6 +288,42 @@ fn register_targets(registry: &mut Registry, targets: &[PageTarget]) {
     registry.register("page_target_mended", help, mended.clone());
 }
 
+/// What edges are told at once, and whether it stands in the file that they read.
+fn register_overlay(registry: &mut Registry, site: &Site) {
+    let now = site.engine().now();
+    let (bans, revocations, failovers) = site.engine().view().read(|state| {
+        let containment = &state.incidents.containment;
+        (
+            containment.bans(now).count(),
+            containment.revocations().count(),
+            containment.overrides(now).count(),
+        )
+    });
+    let held: Family<Held, Gauge> = Family::default();
+    for (kind, count) in [
+        ("ban", bans),
+        ("revocation", revocations),
+        ("failover", failovers),
+    ] {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        held.get_or_create(&Held { kind }).set(count);
+    }
+    let help = "What edges are told at once, by kind";
+    registry.register("overlay_items", help, held);
+    let Some(file) = site.backstage().overlay_file() else {
+        return;
+    };
+    let behind = Gauge::<i64>::default();
+    behind.set(i64::from(!file.is_written()));
+    let help = "Whether something was said that does not stand in the file that edges read";
+    registry.register("overlay_behind", help, behind);
+    let OverlayFile { failures, .. } = file;
+    let count = Count::default();
+    count.inc_by(failures);
+    let help = "How often the file that edges read could not be written since the start";
+    registry.register("overlay_write_failures", help, count);
+}
+
 /// Who is told what the public is told, and what became of telling them.
 fn register_subscriptions(registry: &mut Registry, site: &Site, port: &dyn Subscriptions) {
     let deliveries: Family<Delivered, Count> = Family::default();
@@ -380,6 +421,7 @@ fn scrape(site: &Site) -> Result<String, std::fmt::Error> {
     }
     crate::chat::register(&mut registry, &site.backstage().chat(), site.engine().now());
     register_targets(&mut registry, &site.backstage().page_targets());
+    register_overlay(&mut registry, site);
     let streams = site.limits().event_streams_max - site.event_streams.available_permits();
     gauge(
         &mut registry,

@@ -55,10 +55,12 @@ pub fn overlay(state: &State, now: Timestamp) -> Result<Vec<u8>, serde_json::Err
             .ends_at
             .map(|end| end.as_ms().div_euclid(1_000) + i64::from(end.as_ms() % 1_000 != 0)),
     });
-    let revoked = containment.revocations().map(|(name, _)| match Certificate::of(name) {
-        Certificate::Fingerprint(sha256) => Revoked::Fingerprint { sha256 },
-        Certificate::Numbered { issuer, serial } => Revoked::Numbered { issuer, serial },
-    });
+    let revoked = containment
+        .revocations()
+        .map(|(name, _)| match Certificate::of(name) {
+            Certificate::Fingerprint(sha256) => Revoked::Fingerprint { sha256 },
+            Certificate::Numbered { issuer, serial } => Revoked::Numbered { issuer, serial },
+        });
     let failovers = containment.overrides(now).map(|(_, it)| Failover {
         cell: it.cell.as_ref().map(base::Name::as_str),
         route: it.route.as_str(),

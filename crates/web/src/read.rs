@@ -20,8 +20,8 @@ use serde_json::Value;
 use crate::rates::Class;
 use crate::route::{Access, Form, Gives, Handler, Parameter, Route, Takes};
 
-pub(crate) use containment::{ban, failover, revocation};
 pub(crate) use acts::{entries_at, entries_from, proof_text, wanted_act};
+pub(crate) use containment::{ban, failover, revocation};
 pub(crate) use incidents::newest_incidents;
 pub(crate) use page::{component, target};
 pub(crate) use review::{composed, policy_of_a_page};

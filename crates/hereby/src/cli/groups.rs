@@ -62,6 +62,10 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         &["attach", "silence", "silences", "maintenance", "heartbeat"],
     ),
     (
+        "Contain it",
+        &["ban", "unban", "bans", "revoke", "revocations", "failover"],
+    ),
+    (
         "Tell those outside",
         &[
             "component",

@@ -11,6 +11,7 @@ use record::sealed::Sealable;
 use crate::say::{Style, counted, duration, stamp};
 
 mod chat;
+mod containment;
 mod page;
 mod request;
 mod review;
@@ -39,6 +40,7 @@ pub(crate) fn told(act: &Act) -> Told {
         .or_else(|| chat::told(act))
         .or_else(|| page::told(act))
         .or_else(|| subscriber::told(act))
+        .or_else(|| containment::told(act))
         .or_else(|| of_alert(act))
         .or_else(|| of_record(act));
     let mut told = told.unwrap_or_else(|| match &act.body {
@@ -81,6 +83,9 @@ pub(super) fn subject(act: &Act) -> String {
         Subject::Runbook(name) => format!("runbook {name}"),
         Subject::Template(name) => format!("template {name}"),
         Subject::Component(name) => format!("component {name}"),
+        Subject::Client(prefix) => format!("client {prefix}"),
+        Subject::Certificate(name) => format!("certificate {name}"),
+        Subject::Route(name) => format!("route {name}"),
         Subject::Page => "status page".to_owned(),
         other => other.id(),
     }

@@ -161,6 +161,52 @@ pub(super) struct Silence {
     pub(super) matchers: BTreeMap<Box<str>, Box<str>>,
 }
 
+/// Who told edges something at once, when and why.
+#[derive(Debug, Deserialize)]
+pub(super) struct Contained {
+    pub(super) at: Timestamp,
+    pub(super) by: Actor,
+    #[serde(default)]
+    pub(super) incident: Option<IncidentId>,
+    #[serde(default)]
+    pub(super) why: Option<String>,
+}
+
+/// A ban that holds.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ban {
+    pub(super) prefix: String,
+    #[serde(default)]
+    pub(super) ends_at: Option<Timestamp>,
+    #[serde(flatten)]
+    pub(super) said: Contained,
+}
+
+/// A certificate that is revoked.
+#[derive(Debug, Deserialize)]
+pub(super) struct Revocation {
+    pub(super) certificate: String,
+    #[serde(default)]
+    pub(super) issuer: Option<String>,
+    #[serde(default)]
+    pub(super) serial: Option<String>,
+    #[serde(flatten)]
+    pub(super) said: Contained,
+}
+
+/// A route on which another tier answers than was planned.
+#[derive(Debug, Deserialize)]
+pub(super) struct Failover {
+    pub(super) route: Name,
+    #[serde(default)]
+    pub(super) cell: Option<Name>,
+    #[serde(default)]
+    pub(super) tier: Option<u8>,
+    pub(super) ends_at: Timestamp,
+    #[serde(flatten)]
+    pub(super) said: Contained,
+}
+
 /// A maintenance window.
 #[derive(Debug, Deserialize)]
 pub(super) struct Maintenance {

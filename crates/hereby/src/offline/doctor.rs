@@ -347,8 +347,37 @@ fn look_at_server(data_dir: &Path, config: &Config, globals: &Globals, found: &m
             "look at its log",
         ),
     }
+    look_at_overlay(data_dir, globals, found);
     look_at_auditor(globals, found);
     look_at_witnesses(config, globals, found);
+}
+
+/// Whether what edges are told at once stands in the file that they read.
+fn look_at_overlay(data_dir: &Path, globals: &Globals, found: &mut Findings) {
+    let path = crate::serve::overlay::path(data_dir);
+    let wanted = ask(globals, "/api/v1/overlay").and_then(|json| json_of(&json));
+    let wanted = match wanted
+        .as_ref()
+        .map(|json: &Value| json["sequence"].as_u64())
+    {
+        Ok(Some(wanted)) => wanted,
+        _ => {
+            let what = "what edges should be told at once is unknown";
+            return found.unknown(what, "look at hereby's log");
+        }
+    };
+    let written = std::fs::read(&path)
+        .map_err(|error| error.to_string())
+        .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()))
+        .map(|json: Value| json["sequence"].as_u64());
+    let next = "look at hereby's log: bans, revocations and failovers don't reach edges here";
+    match written {
+        Ok(Some(written)) if written >= wanted => {
+            found.good("edges here are told of every ban, revocation and failover");
+        }
+        Ok(_) => found.bad(format!("{} is behind the record", path.display()), next),
+        Err(error) => found.bad(format!("{}: {error}", path.display()), next),
+    }
 }
 
 /// What the auditor beside the server has found since the start.

@@ -10,8 +10,11 @@ use record::hash::Hash;
 use record::sealed::SubjectKey;
 use record::tile::TileId;
 use store::{Blobs, CannotLoadKey, Keystore, Paths, Reader};
-use web::{Audited, Backstage, BlobRefused, ChatChannel, PageTarget, Published, Witness};
+use web::{
+    Audited, Backstage, BlobRefused, ChatChannel, OverlayFile, PageTarget, Published, Witness,
+};
 
+use super::overlay::Overlay;
 use super::push::Witnesses;
 use crate::audit::Found;
 use crate::bundle;
@@ -38,6 +41,8 @@ pub(crate) struct Storage {
     pub(crate) page: Option<Arc<publish::Board>>,
     /// Where the socket of this machine's edge lies.
     pub(crate) edge_dir: std::path::PathBuf,
+    /// The file that edges of this machine read.
+    pub(crate) overlay: Arc<Overlay>,
     /// When this process started.
     pub(crate) started_at: base::Timestamp,
 }
@@ -139,6 +144,10 @@ impl Backstage for Storage {
 
     fn audited(&self) -> Option<Audited> {
         Some(self.found.audited())
+    }
+
+    fn overlay_file(&self) -> Option<OverlayFile> {
+        Some(self.overlay.standing())
     }
 
     fn page_targets(&self) -> Vec<PageTarget> {

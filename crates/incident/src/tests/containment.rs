@@ -203,7 +203,10 @@ fn a_certificate_is_named_in_one_spelling_and_its_revocation_is_never_taken_back
     world.ask(numbered(ISSUER, "00:0C:0F:FE")).unwrap();
     world.ask(numbered(ISSUER, "0")).unwrap();
     let found: Vec<_> = world.state.containment.revocations().collect();
-    let found: Vec<_> = found.into_iter().map(|(name, _)| Certificate::of(name)).collect();
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|(name, _)| Certificate::of(name))
+        .collect();
     let by_number = |serial| Certificate::Numbered {
         issuer: ISSUER,
         serial,

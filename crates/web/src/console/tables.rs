@@ -273,7 +273,8 @@ const LISTINGS: &[Listing] = &[
         rows: |site, state, sight| {
             let containment = &state.incidents.containment;
             let all = containment.overrides(site.engine().now());
-            all.map(|(_, it)| read::failover(it, state, sight)).collect()
+            all.map(|(_, it)| read::failover(it, state, sight))
+                .collect()
         },
     },
     Listing {

@@ -14,7 +14,11 @@ use crate::reply::{self, Answer, JSON, Keep, with_type};
 use crate::route::{Form, Gives, Handler, Parameter, Route};
 use crate::sight::Sight;
 
-const BEHIND: Parameter = optional("after", Form::Text(200), "What `next` of the page before was");
+const BEHIND: Parameter = optional(
+    "after",
+    Form::Text(200),
+    "What `next` of the page before was",
+);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

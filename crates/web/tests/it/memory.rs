@@ -348,6 +348,13 @@ impl Backstage for Memory {
         self.targets.lock().unwrap().clone()
     }
 
+    fn overlay_file(&self) -> Option<web::OverlayFile> {
+        Some(web::OverlayFile {
+            written: Some(0),
+            ..web::OverlayFile::default()
+        })
+    }
+
     fn audited(&self) -> Option<web::Audited> {
         self.audited.lock().unwrap().clone()
     }

@@ -200,6 +200,10 @@ fn later_arguments(world: &World, name: &str) -> Value {
         "component.remove" => json!({"component": "api"}),
         "page.measure" => json!({"minutes": 1440, "starts_at": yesterday(world)}),
         "person.redact" => json!({"person": "sam"}),
+        "client.ban" => json!({"prefix": "192.0.2.7", "ends_at": in_days(3)}),
+        "client.unban" => json!({"prefix": "192.0.2.7/32"}),
+        "certificate.revoke" => json!({"fingerprint": "ab".repeat(32)}),
+        "failover.override" => json!({"route": "site", "tier": 1, "ends_at": in_days(3)}),
         // The incident's redaction was asked for first, then the person's.
         "request.approve" | "request.reject" => json!({"request": "req-1"}),
         "request.withdraw" => json!({"request": "req-2"}),

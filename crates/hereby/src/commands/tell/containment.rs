@@ -1,0 +1,46 @@
+//! Bans, revocations and other tiers in words.
+
+use base::{IncidentId, Timestamp};
+use record::act::Act;
+use record::kinds::Body;
+
+use super::{Told, plain};
+use crate::say::{Style, duration, stamp};
+
+pub(super) fn told(act: &Act) -> Option<Told> {
+    let until = |at: Timestamp| format!("until {} ({})", stamp(at), duration(at.ms_since(act.at)));
+    Some(match &act.body {
+        Body::ClientBanned(body) => {
+            let until = match body.ends_at {
+                Some(end) => until(end),
+                None => "until that is lifted".to_owned(),
+            };
+            strong(format!("banned them {until}{}", beside(body.incident)))
+        }
+        Body::ClientUnbanned(_) => plain("lifted the ban"),
+        Body::CertificateRevoked(body) => {
+            strong(format!("revoked it for ever{}", beside(body.incident)))
+        }
+        Body::FailoverOverridden(body) => {
+            let place = body.cell.as_ref().map(|cell| format!(" in {cell}"));
+            let (place, until) = (place.unwrap_or_default(), until(body.ends_at));
+            let beside = beside(body.incident);
+            strong(match body.tier {
+                Some(tier) => format!("had tier {tier} answer{place} {until}{beside}"),
+                None => format!("had it go by its plan{place} {until}{beside}"),
+            })
+        }
+        _ => return None,
+    })
+}
+
+fn strong(deed: String) -> Told {
+    Told {
+        style: Style::Bold,
+        ..plain(deed)
+    }
+}
+
+fn beside(incident: Option<IncidentId>) -> String {
+    incident.map(|id| format!(", for {id}")).unwrap_or_default()
+}
