@@ -204,7 +204,7 @@ impl Writer {
         match (&job.input, &settled) {
             (Input::Signals { .. }, _) => batch.urgent = false,
             (Input::Command(prepared), _) => {
-                batch.urgent &= prepared.command.verb.name().starts_with("incident.");
+                batch.urgent &= is_urgent(prepared.command.verb.name());
             }
             (Input::Beat { heartbeat, .. }, Settled::Beat(true)) => {
                 self.view.beat(heartbeat.clone(), now);
@@ -350,6 +350,14 @@ impl Writer {
         let waiting = waiting.collect();
         self.hand_on(self.decider.batch(), Vec::new(), waiting)
     }
+}
+
+/// Whether a command may use the room that is kept for a full disk: what an incident needs while it is
+/// run, and what contains it.
+fn is_urgent(command: &str) -> bool {
+    ["incident.", "client.", "certificate.", "failover."]
+        .iter()
+        .any(|family| command.starts_with(family))
 }
 
 /// Looks for a job for a moment without going to sleep.

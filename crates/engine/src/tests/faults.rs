@@ -1,6 +1,6 @@
 //! What happens when the disk is full, and when it fails.
 
-use record::command::{ExpectHeartbeat, Resolve, Silence};
+use record::command::{Ban, ExpectHeartbeat, Resolve, Silence};
 
 use super::disk::Fault;
 use super::*;
@@ -29,7 +29,7 @@ fn a_refused_batch_leaves_no_trace_and_the_next_command_is_fine() {
 }
 
 #[test]
-fn an_incidents_own_words_may_use_the_reserve_and_nothing_else_may() {
+fn an_incidents_own_words_and_containment_may_use_the_reserve_and_nothing_else_may() {
     let mut house = House::new();
     house.done("d-1", declare("Checkout is down"));
     // Four are refused: both together, the silence alone, the note's first try for ordinary room
@@ -64,6 +64,16 @@ fn an_incidents_own_words_may_use_the_reserve_and_nothing_else_may() {
     ));
     let report = house.signals(&[firing("a", "checkout", now)]);
     assert_eq!(report.refused.unwrap().reason, Reason::NoSpace);
+    // Its first try is for ordinary room, too.
+    house.disk.fail(Fault::NoSpace);
+    let ban = Ban {
+        ends_at: None,
+        incident: None,
+        prefix: "192.0.2.7".parse().unwrap(),
+    };
+    let mut because = local("b-1", ban);
+    because.command.why = Some(word("It fills our logs"));
+    done(house.send(because));
     house.disk.recover_space();
     house.done("s-1", silence);
     house.agrees();

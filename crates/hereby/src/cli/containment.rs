@@ -64,7 +64,7 @@ pub(crate) struct BansArgs {}
 #[derive(Args, Debug)]
 #[command(
     override_usage = "hereby revoke [OPTIONS] --why <WHY> <CERT>
-       hereby revoke --affected --log <FILE>... <CERT>",
+       hereby revoke --affected <CERT> --log <FILE>...",
     after_help = "Examples:
   hereby revoke laptop-7.pem --incident INC-7 -m \"the laptop was stolen\"
   hereby revoke sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 -m \"copied\"
@@ -97,7 +97,7 @@ pub(crate) struct RevokeArgs {
 #[derive(Args, Debug)]
 pub(crate) struct RevocationsArgs {}
 
-/// Have another tier of a route answer at every edge, or list where one does
+/// Have another tier of a route answer, or list where one does
 #[derive(Args, Debug)]
 #[command(
     override_usage = "hereby failover [OPTIONS] --to <TIER> --why <WHY> <ROUTE>

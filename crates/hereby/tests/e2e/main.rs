@@ -17,6 +17,7 @@ mod backup;
 mod browser;
 mod chat;
 mod console;
+mod containment;
 mod cryptominer;
 mod directory;
 mod faults;
