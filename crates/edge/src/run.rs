@@ -90,7 +90,7 @@ fn io(what: &'static str) -> impl FnOnce(io::Error) -> CannotRun {
 pub fn check(config_file: &Path) -> Result<Config, CannotRun> {
     let config = read(config_file)?;
     let directory = directory(config_file);
-    let running = Running::new(config.clone(), &directory, None)?;
+    let running = Running::new(config.clone(), &directory, None, None)?;
     running.authorities.complete()?;
     Banned::read(&config, &directory)?;
     Ok(config)
@@ -157,7 +157,7 @@ fn start(
     raise_descriptors();
     let config = read(&options.config_file)?;
     let directory = directory(&options.config_file);
-    let running = Running::new(config, &directory, None)?;
+    let running = Running::new(config, &directory, Some(&options.state_dir), None)?;
     let banned = Banned::read(&running.config, &directory)?;
     let log =
         Log::open(&running.config.access_log).map_err(io("the access log can't be opened"))?;
@@ -303,6 +303,9 @@ impl Station {
             self.edge.clone(),
             self.options.state_dir.clone(),
         ));
+        // Before anybody knows that we are here: until then a signal just ends us.
+        let mut stop = Stop::new().map_err(io("signals can't be heard"))?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(io("signals can't be heard"))?;
         if let Some(predecessor) = predecessor {
             predecessor
                 .ready()
@@ -312,8 +315,6 @@ impl Station {
         let ready = std::mem::replace(&mut self.options.ready, Box::new(|_| ()));
         ready(&listening);
         notify::tell(&format!("READY=1\nMAINPID={}\n", std::process::id()));
-        let mut stop = Stop::new().map_err(io("signals can't be heard"))?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(io("signals can't be heard"))?;
         loop {
             tokio::select! {
                 () = stop.said() => break,
@@ -377,8 +378,13 @@ impl Station {
             return Err("the access log changes with an upgrade: hereby edge upgrade".into());
         }
         let directory = directory(&self.options.config_file);
-        let running =
-            Running::new(config, &directory, Some(&before)).map_err(|error| text(&error))?;
+        let running = Running::new(
+            config,
+            &directory,
+            Some(&self.options.state_dir),
+            Some(&before),
+        )
+        .map_err(|error| text(&error))?;
         let banned = Banned::read(&running.config, &directory).map_err(|error| text(&error))?;
         self.edge
             .connections
@@ -445,6 +451,12 @@ impl Station {
     /// Lets what was begun end, for a bounded time, or until told to stop once more than was needed
     /// to come here.
     async fn drain(&self, stop: &mut Stop, told: bool) {
+        self.empty(stop, told).await;
+        // Whoever asked for the upgrade is still to hear of it.
+        tokio::time::sleep(LAST_GRACE).await;
+    }
+
+    async fn empty(&self, stop: &mut Stop, told: bool) {
         self.edge.draining.send_replace(Draining::Politely);
         let most = Duration::from_millis(self.edge.running.load().config.drain_ms);
         let empty = async {

@@ -44,8 +44,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     match version {
-        Version::Http1 => serve_1(facts, gate).await,
-        Version::Http2 => serve_2(facts, gate).await,
+        Version::Http1 => serve_1(facts.clone(), gate).await,
+        Version::Http2 => serve_2(facts.clone(), gate).await,
+    }
+    // A flood that came without a request is counted, too.
+    if let Some(reason) = facts.conversation.untold() {
+        facts.worker.edge.refusals.add(reason);
     }
 }
 
@@ -65,9 +69,11 @@ where
     let service = service_fn(|request| Box::pin(answer(facts.clone(), request)));
     let connection = http.serve_connection(gate, service).with_upgrades();
     let mut connection = pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = draining.wait_for(|now| now.begun()) => {}
+    if !draining.borrow().begun() {
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = draining.wait_for(|now| now.begun()) => {}
+        }
     }
     // Whoever asks now is answered, and told that it was the last answer. To close a connection
     // that is merely idle at this moment would lose the request that is on its way.
@@ -246,6 +252,9 @@ async fn handle(
     account: &mut Box<Account>,
 ) -> Result<Response<Answer>, Refused> {
     let (parts, body) = request.into_parts();
+    if let Some(answer) = account.edge.acme.answer(facts.tls, &parts) {
+        return Ok(answer);
+    }
     let route = judge::judge(facts, &parts, account)?;
     let request = Request::from_parts(parts, body);
     match &route.config.action {

@@ -152,7 +152,9 @@ impl Edge {
 
     fn until_it_listens(&mut self, place: &Place) {
         let begun = Instant::now();
-        while TcpStream::connect(self.address).is_err() {
+        // It listens a moment before it can be asked.
+        let there = || place.path("state/edge.sock").exists();
+        while TcpStream::connect(self.address).is_err() || !there() {
             let ended = self.process.child.try_wait().unwrap();
             let log = std::fs::read_to_string(place.path("edge.log")).unwrap();
             assert!(ended.is_none(), "the edge ended: {log}");

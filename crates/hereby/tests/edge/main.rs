@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod acme;
 mod corpus;
 mod harness;
 mod mutual_tls;
