@@ -22,7 +22,8 @@ deb=$(packaging/deb.sh "$target/debug/hereby" "$dir")
 # What is in it, and whose.
 dpkg-deb -c "$deb" >"$dir/contents"
 for path in ./usr/bin/hereby ./lib/systemd/system/hereby.service \
-    ./lib/systemd/system/hereby-witness.service ./lib/systemd/system/hereby-status.service ./etc/hereby/hereby.toml \
+    ./lib/systemd/system/hereby-witness.service ./lib/systemd/system/hereby-status.service \
+    ./lib/systemd/system/hereby-edge.service ./etc/hereby/hereby.toml \
     ./usr/lib/sysusers.d/hereby.conf ./usr/lib/tmpfiles.d/hereby.conf \
     ./usr/share/man/man1/hereby.1.gz ./usr/share/man/man1/hereby-backup.1.gz \
     ./usr/share/bash-completion/completions/hereby ./usr/share/zsh/vendor-completions/_hereby \
