@@ -1,3 +1,5 @@
+//! An overlay is read whole or refused whole.
+
 use super::*;
 
 fn parsed(text: &str) -> Result<Overlay, String> {

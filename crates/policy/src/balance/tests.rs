@@ -1,3 +1,5 @@
+//! Turns are fair, and follow weights.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! A breaker opens, tries, and closes; tickets that are lost hold nobody up.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Who comes in with which certificate: every case of the rule, and the lists.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

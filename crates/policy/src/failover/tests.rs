@@ -1,3 +1,5 @@
+//! Failover waits, holds, and does not flap: the stories, and the laws.
+
 use proptest::prelude::*;
 
 use super::*;

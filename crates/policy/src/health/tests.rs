@@ -1,3 +1,5 @@
+//! Servers are left out by probes and answers, and taken back.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What is declared for each dependency, and the page that says so.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

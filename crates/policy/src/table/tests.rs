@@ -1,3 +1,5 @@
+//! Whose a request is, and by which route it goes.
+
 use proptest::prelude::*;
 
 use super::*;
