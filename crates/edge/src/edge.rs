@@ -16,6 +16,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::account::Account;
+use crate::acme::Acme;
 use crate::clock;
 use crate::counts::{Count, Latency, Refusals, Statuses};
 use crate::judge::Rules;
@@ -52,6 +53,7 @@ pub(crate) struct Edge {
     pub(crate) process: u64,
     pub(crate) seed: Seed,
     pub(crate) challenger: Challenger,
+    pub(crate) acme: Acme,
     remembered: Mutex<VecDeque<Explanation>>,
     number: AtomicU32,
 }
@@ -182,6 +184,7 @@ impl Edge {
             process: word(0),
             seed: Seed(word(8), word(16)),
             challenger: Challenger::new(&secret),
+            acme: Acme::default(),
             remembered: Mutex::default(),
             number: AtomicU32::new(0),
         }

@@ -5,6 +5,7 @@
 //! but a socket to talk to it; it needs nothing else of hereby, and goes on when all of that is gone.
 
 mod account;
+mod acme;
 mod body;
 mod challenge;
 mod clients;

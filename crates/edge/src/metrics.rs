@@ -97,6 +97,7 @@ impl Text {
 pub(crate) fn text(edge: &Edge) -> String {
     let mut text = Text(String::with_capacity(64 << 10));
     whole(edge, &mut text);
+    acme(edge, &mut text);
     tenants(edge, &mut text);
     routes(edge, &mut text);
     upstreams(edge, &mut text);
@@ -172,6 +173,22 @@ fn whole(edge: &Edge, text: &mut Text) {
             log.dropped_rate.total(),
         );
     }
+}
+
+fn acme(edge: &Edge, text: &mut Text) {
+    if edge.running.load().config.acme.is_none() {
+        return;
+    }
+    text.counter(
+        "edge_acme_issued",
+        "Certificates that a CA gave",
+        edge.acme.issued.total(),
+    );
+    text.counter(
+        "edge_acme_failures",
+        "Certificates that a CA was asked for and did not give",
+        edge.acme.failed.total(),
+    );
 }
 
 fn tenants(edge: &Edge, text: &mut Text) {

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
+use policy::breaker::{Outcome, State};
 use policy::shed::Pressure;
 use policy::{Moment, config};
 
+use crate::acme;
 use crate::clock;
 use crate::edge::Edge;
 use crate::overlay::Carried;
@@ -48,6 +50,7 @@ impl Lag {
 
 /// Watches over an edge until its thread ends.
 pub(crate) async fn mind(edge: Arc<Edge>, state_dir: PathBuf) {
+    tokio::task::spawn_local(acme::keep(edge.clone(), state_dir.clone()));
     let pressure = async {
         loop {
             tokio::time::sleep(SHED_EVERY).await;
@@ -62,6 +65,7 @@ pub(crate) async fn mind(edge: Arc<Edge>, state_dir: PathBuf) {
         loop {
             let running = edge.running.load_full();
             probes.look(&running);
+            try_spares(&running);
             for route in running.routes() {
                 route.step(&running);
             }
@@ -165,6 +169,54 @@ async fn probe(upstream: Arc<Upstream>, server: usize, health: config::Health) {
     let status = tokio::time::timeout(time, pool::probe(&upstream, server, &health.path)).await;
     let good = matches!(status, Ok(Ok(200..=399)));
     upstream.probed(server, good);
+}
+
+/// Nobody asks an upstream that another serves for. When its breaker would let somebody try, it is
+/// we who try: otherwise it would be taken to be well again because nobody asks it.
+fn try_spares(running: &Running) {
+    let now = clock::now();
+    let mut idle = Vec::new();
+    let mut asked = Vec::new();
+    for route in running.routes() {
+        let config::Action::Forward(forward) = &route.config.action else {
+            continue;
+        };
+        for (place, tier) in forward.tiers.iter().enumerate() {
+            if let config::Tier::Upstream(upstream) = tier {
+                let list = if place == route.serving() {
+                    &mut asked
+                } else {
+                    &mut idle
+                };
+                list.push(*upstream);
+            }
+        }
+    }
+    idle.sort_unstable();
+    idle.dedup();
+    idle.retain(|upstream| !asked.contains(upstream));
+    for upstream in idle.iter().filter_map(|id| running.upstream(*id)) {
+        if upstream.breaker(now) == State::HalfOpen {
+            tokio::task::spawn_local(try_spare(upstream.clone()));
+        }
+    }
+}
+
+async fn try_spare(upstream: Arc<Upstream>) {
+    let Ok(tried) = upstream.before(clock::now()) else {
+        return;
+    };
+    let Some(server) = upstream.choose(clock::now()) else {
+        return;
+    };
+    let health = upstream.config.health.as_ref();
+    let path = health.map_or("/", |health| &health.path);
+    let time = health.map_or(upstream.connect_time(), |health| {
+        Duration::from_millis(health.timeout_ms)
+    });
+    let status = tokio::time::timeout(time, pool::probe(&upstream, server, path)).await;
+    let good = matches!(status, Ok(Ok(status)) if !matches!(status, 502..=504));
+    tried.end(if good { Outcome::Ok } else { Outcome::Failed });
 }
 
 /// Which files were how when they were last looked at.

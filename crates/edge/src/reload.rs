@@ -37,6 +37,9 @@ pub(crate) fn files(running: &Running) -> Vec<(PathBuf, What)> {
         files.push((place(&pair.chain_file), What::Certificates));
         files.push((place(&pair.key_file), What::Certificates));
     }
+    for file in running.acme_files() {
+        files.push((file, What::Certificates));
+    }
     for clients in config
         .tenants
         .iter()
@@ -64,7 +67,7 @@ pub(crate) fn files(running: &Running) -> Vec<(PathBuf, What)> {
 /// Reads it again.
 pub(crate) fn again(edge: &Edge, running: &Arc<Running>, what: What) {
     match what {
-        What::Certificates => match running.read_certificates(&[]) {
+        What::Certificates => match running.read_certificates() {
             Ok(()) => tracing::info!("certificates were read again"),
             Err(error) => {
                 tracing::error!(%error, "certificates can't be read; the ones before stay");

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwapOption;
 use policy::Moment;
+use policy::breaker::State;
 use policy::bytes::Throttle;
 use policy::config::{self, Config, LimitId, RouteId, TenantId, Tier, UpstreamId};
 use policy::failover::{self, Failover, Saved};
@@ -16,6 +17,7 @@ use policy::retries::RetryBudget;
 use policy::shed::Usage;
 use policy::table::Table;
 
+use crate::acme;
 use crate::clients::Authorities;
 use crate::clock;
 use crate::counts::{RouteCounts, TenantCounts};
@@ -27,6 +29,8 @@ pub(crate) struct Running {
     pub(crate) config: Config,
     /// Where relative paths of the configuration begin.
     pub(crate) directory: PathBuf,
+    /// Where certificates are that ACME gave; none: nobody looks.
+    state_dir: Option<PathBuf>,
     pub(crate) table: Table,
     tenants: Vec<Arc<Tenant>>,
     upstreams: Vec<Arc<Upstream>>,
@@ -141,17 +145,21 @@ impl Route {
             return;
         };
         let now = clock::now();
+        let mut failover = lock(failover);
         let up: Vec<bool> = forward
             .tiers
             .iter()
-            .map(|tier| match tier {
-                Tier::Upstream(upstream) => running
-                    .upstream(*upstream)
-                    .is_some_and(|upstream| upstream.is_up(now)),
+            .enumerate()
+            .map(|(place, tier)| match tier {
+                Tier::Upstream(upstream) => running.upstream(*upstream).is_some_and(|upstream| {
+                    // One that nobody asks is not up because it is to be tried.
+                    let tried =
+                        place == failover.serving() || upstream.breaker(now) == State::Closed;
+                    tried && upstream.is_up(now)
+                }),
                 Tier::Mirror(_) => true,
             })
             .collect();
-        let mut failover = lock(failover);
         if let Some(change) = failover.step(now, &up) {
             tracing::warn!(route = self.config.name, "{change}");
         }
@@ -167,6 +175,7 @@ impl Running {
     pub(crate) fn new(
         config: Config,
         directory: &Path,
+        state_dir: Option<&Path>,
         before: Option<&Running>,
     ) -> Result<Running, BadTls> {
         let table = Table::new(&config);
@@ -213,28 +222,40 @@ impl Running {
             authorities: Authorities::read(&config, directory)?,
             handshakes: ArcSwapOption::empty(),
             directory: directory.to_owned(),
+            state_dir: state_dir.map(Path::to_owned),
             table,
             config,
         };
-        running.read_certificates(&[])?;
+        running.read_certificates()?;
         running.authorities.tell(&running.config);
         Ok(running)
     }
 
-    /// Reads the certificates, those of ACME among them.
+    /// Where ACME's certificates are, or will be.
+    pub(crate) fn acme_files(&self) -> Vec<PathBuf> {
+        let state_dir = self.state_dir.as_deref();
+        state_dir.map_or_else(Vec::new, |state_dir| acme::files(&self.config, state_dir))
+    }
+
+    /// Reads the certificates. One of ACME that can't be used is passed over: there will be another.
     ///
     /// # Errors
-    /// When one of them can't be used; the ones before stay then.
-    pub(crate) fn read_certificates(&self, more: &[(PathBuf, PathBuf)]) -> Result<(), BadTls> {
+    /// When one of the others can't be used; the ones before stay then.
+    pub(crate) fn read_certificates(&self) -> Result<(), BadTls> {
         let own = self.config.certificates.iter().map(|certificate| {
             let place = |file: &str| self.directory.join(file);
             (place(&certificate.chain_file), place(&certificate.key_file))
         });
-        let pairs: Vec<_> = own.chain(more.iter().cloned()).collect();
-        if pairs.is_empty() {
+        let mut certificates = Certificates::read(&own.collect::<Vec<_>>())?;
+        for file in self.acme_files().iter().filter(|file| file.exists()) {
+            if let Err(error) = certificates.also(file, file) {
+                tracing::error!(%error, "a certificate is passed over");
+            }
+        }
+        if certificates.is_empty() {
             return Ok(());
         }
-        let certificates = Arc::new(Certificates::read(&pairs)?);
+        let certificates = Arc::new(certificates);
         let (config, table) = (&self.config, &self.table);
         let with =
             |http2| Handshakes::new(config, table, certificates.clone(), http2, &self.directory);

@@ -50,9 +50,21 @@ impl Certificates {
     pub(crate) fn read(pairs: &[(PathBuf, PathBuf)]) -> Result<Certificates, BadTls> {
         let mut certificates = Certificates::default();
         for (chain, key) in pairs {
-            certificates.add(Arc::new(pair(chain, key)?), chain)?;
+            certificates.also(chain, key)?;
         }
         Ok(certificates)
+    }
+
+    /// Reads one more. Names that are there already stay with whom they are.
+    ///
+    /// # Errors
+    /// When a file is not what it should be.
+    pub(crate) fn also(&mut self, chain: &Path, key: &Path) -> Result<(), BadTls> {
+        self.add(Arc::new(pair(chain, key)?), chain)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.below.is_empty()
     }
 
     fn add(&mut self, key: Arc<CertifiedKey>, file: &Path) -> Result<(), BadTls> {
@@ -134,6 +146,21 @@ pub(crate) fn chain_of(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadT
         true => Err(bad(file, &"there is no certificate in it")),
         false => Ok(chain),
     }
+}
+
+/// From when to when the first certificate in a file holds, in seconds since 1970.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn validity_s(file: &Path) -> Result<(i64, i64), BadTls> {
+    let chain = chain_of(file)?;
+    let leaf = chain.first().ok_or_else(|| bad(file, &"it is empty"))?;
+    let (_, leaf) = x509_parser::parse_x509_certificate(leaf).map_err(|error| bad(file, &error))?;
+    let validity = leaf.validity();
+    Ok((
+        validity.not_before.timestamp(),
+        validity.not_after.timestamp(),
+    ))
 }
 
 pub(crate) fn bad(file: &Path, what: &dyn std::fmt::Display) -> BadTls {

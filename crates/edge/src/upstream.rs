@@ -195,31 +195,37 @@ fn server(config: &config::Server) -> Server {
     }
 }
 
+/// The CAs in that file, or those that the system trusts.
+///
+/// # Errors
+/// When there are none.
+pub(crate) fn trust(file: Option<&str>, directory: &Path) -> Result<RootCertStore, BadTls> {
+    let file = file.map_or_else(|| SYSTEM_TRUST.into(), |file| directory.join(file));
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(chain_of(&file)?);
+    match added {
+        0 => Err(bad(&file, &"no certificate in it can be used")),
+        _ => Ok(roots),
+    }
+}
+
 fn connector(
     tls: &config::UpstreamTls,
     upstream: &config::Upstream,
     directory: &Path,
 ) -> Result<(TlsConnector, ServerName<'static>), BadTls> {
-    let file = tls
-        .ca_file
-        .as_ref()
-        .map_or_else(|| SYSTEM_TRUST.into(), |file| directory.join(file));
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(chain_of(&file)?);
-    if added == 0 {
-        return Err(bad(&file, &"no certificate in it can be used"));
-    }
+    let roots = trust(tls.ca_file.as_deref(), directory)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| bad(&file, &error))?
+        .map_err(|error| bad(directory, &error))?
         .with_root_certificates(roots);
     let mut config = config.with_no_client_auth();
     config.alpn_protocols = match upstream.protocol {
         config::Protocol::Http1 => vec![b"http/1.1".to_vec()],
         config::Protocol::Http2 => vec![b"h2".to_vec()],
     };
-    let name = ServerName::try_from(tls.name.clone()).map_err(|error| bad(&file, &error))?;
+    let name = ServerName::try_from(tls.name.clone()).map_err(|error| bad(directory, &error))?;
     Ok((TlsConnector::from(Arc::new(config)), name))
 }
 

@@ -9,9 +9,18 @@
 
 mod acme;
 mod corpus;
+mod failover;
+mod failover_peers;
+mod faults;
 mod harness;
+mod isolation;
 mod mutual_tls;
 mod proxy;
+mod proxy_bodies;
+mod proxy_seen;
+mod proxy_server;
+mod proxy_upstreams;
+mod proxy_ways;
 mod slow;
 mod tls;
 mod tls_peers;
