@@ -21,6 +21,8 @@ const WAITING_MAX: usize = 8_192;
 /// Of what a client chose so much is written.
 const TEXT_CHARS_MAX: usize = 1_024;
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
+/// An edge that ends waits so long for its last lines.
+const FLUSH_MAX: Duration = Duration::from_secs(1);
 
 /// What was asked for. Nothing is copied for it: texts are made when a line is written.
 pub(crate) struct Asked {
@@ -84,9 +86,16 @@ pub(crate) struct Entry {
     pub(crate) whole: bool,
 }
 
+/// What the writing thread is given.
+enum Line {
+    Entry(Entry),
+    /// Somebody wants to know when everything before this is written.
+    Flush(SyncSender<()>),
+}
+
 /// Where lines go.
 pub(crate) struct Log {
-    lines: SyncSender<Entry>,
+    lines: SyncSender<Line>,
     settings: AccessLog,
     /// The second that lines are counted in, and how many it had: both in one word.
     second: AtomicU64,
@@ -108,7 +117,7 @@ impl Log {
             "-" => Box::new(io::stdout()),
             path => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
         };
-        let (lines, waiting) = sync_channel::<Entry>(WAITING_MAX);
+        let (lines, waiting) = sync_channel::<Line>(WAITING_MAX);
         std::thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || {
@@ -135,9 +144,17 @@ impl Log {
         if !self.may(now_s) {
             return self.dropped_rate.add(1);
         }
-        match self.lines.try_send(entry) {
+        match self.lines.try_send(Line::Entry(entry)) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.dropped_full.add(1),
+        }
+    }
+
+    /// Waits until what was given is written, for a bounded time: the last thing an edge does.
+    pub(crate) fn flush(&self) {
+        let (done, flushed) = sync_channel(1);
+        if self.lines.try_send(Line::Flush(done)).is_ok() {
+            let _ = flushed.recv_timeout(FLUSH_MAX);
         }
     }
 
@@ -175,35 +192,43 @@ pub(crate) fn bounded(text: &str) -> String {
     text.chars().take(TEXT_CHARS_MAX).collect()
 }
 
-fn write(out: Box<dyn Write + Send>, waiting: &std::sync::mpsc::Receiver<Entry>) {
+fn write(out: Box<dyn Write + Send>, waiting: &std::sync::mpsc::Receiver<Line>) {
     let mut out = io::BufWriter::with_capacity(64 << 10, out);
     let mut flushed = Instant::now();
     let mut failing = false;
     loop {
-        let outcome = match waiting.recv_timeout(FLUSH_EVERY) {
-            Ok(entry) => serde_json::to_writer(&mut out, &entry)
+        let mut asked = None;
+        let mut outcome = match waiting.recv_timeout(FLUSH_EVERY) {
+            Ok(Line::Entry(entry)) => serde_json::to_writer(&mut out, &entry)
                 .map_err(io::Error::from)
                 .and_then(|()| out.write_all(b"\n")),
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => out.flush(),
+            Ok(Line::Flush(done)) => {
+                asked = Some(done);
+                Ok(())
+            }
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Ok(()),
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
                 let _ = out.flush();
                 return;
             }
         };
-        let outcome = match flushed.elapsed() >= FLUSH_EVERY {
-            true => {
-                flushed = Instant::now();
-                outcome.and_then(|()| out.flush())
-            }
-            false => outcome,
-        };
-        // Serving goes on without a log; it is said once, and again when it works.
+        let due = asked.is_some() || flushed.elapsed() >= FLUSH_EVERY;
+        if due {
+            flushed = Instant::now();
+            outcome = outcome.and_then(|()| out.flush());
+        }
+        if let Some(done) = asked {
+            // Who does not wait any more does not care.
+            let _ = done.try_send(());
+        }
+        // Serving goes on without a log; it is said once, and again when it works: a line that only
+        // waits to be written says neither.
         match (outcome, failing) {
             (Err(error), false) => {
                 failing = true;
                 tracing::warn!(%error, "the access log can't be written");
             }
-            (Ok(()), true) => {
+            (Ok(()), true) if due => {
                 failing = false;
                 tracing::info!("the access log is written again");
             }

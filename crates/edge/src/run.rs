@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,6 +33,9 @@ use crate::worker::Worker;
 
 /// After the last request had its time, what is left is cut so much later.
 const LAST_GRACE: Duration = Duration::from_millis(200);
+
+/// Between two looks at whether the edge's own socket is still there.
+const SOCKET_LOOK: Duration = Duration::from_secs(5);
 
 /// Who wants to hear that an edge listens, and where.
 pub type Ready = Box<dyn FnOnce(&[SocketAddr])>;
@@ -146,6 +150,9 @@ pub fn run(options: Options) -> Result<(), CannotRun> {
     edge.draining.send_replace(Draining::Now);
     for worker in workers {
         let _ = worker.join();
+    }
+    if let Some(log) = &edge.log {
+        log.flush();
     }
     outcome
 }
@@ -298,7 +305,7 @@ impl Station {
         let socket = control::bind(&self.options.state_dir)
             .map_err(io("the edge's own socket can't be made"))?;
         let (wishes, mut asked) = mpsc::channel(4);
-        tokio::task::spawn_local(control::serve(self.edge.clone(), socket, wishes));
+        tokio::task::spawn_local(control::serve(self.edge.clone(), socket, wishes.clone()));
         tokio::task::spawn_local(minder::mind(
             self.edge.clone(),
             self.options.state_dir.clone(),
@@ -315,9 +322,11 @@ impl Station {
         let ready = std::mem::replace(&mut self.options.ready, Box::new(|_| ()));
         ready(&listening);
         notify::tell(&format!("READY=1\nMAINPID={}\n", std::process::id()));
+        let mut look = tokio::time::interval(SOCKET_LOOK);
         loop {
             tokio::select! {
                 () = stop.said() => break,
+                _ = look.tick() => self.stay_reachable(&wishes),
                 _ = hangup.recv() => {
                     if let Err(error) = self.reload() {
                         tracing::error!("the configuration stays as it was: {error}");
@@ -350,6 +359,25 @@ impl Station {
         self.sockets.clear();
         self.drain(&mut stop, true).await;
         Ok(())
+    }
+
+    /// Makes the edge's own socket again if somebody removed it: an edge that can't be asked can't
+    /// be upgraded.
+    fn stay_reachable(&self, wishes: &mpsc::Sender<Wish>) {
+        let directory = &self.options.state_dir;
+        if directory.join(control::SOCKET).exists() {
+            return;
+        }
+        let mut fresh = std::fs::DirBuilder::new();
+        let made = fresh.recursive(true).mode(0o700).create(directory);
+        match made.and_then(|()| control::bind(directory)) {
+            Ok(socket) => {
+                tracing::warn!("edge.sock was gone; it is there again");
+                let serve = control::serve(self.edge.clone(), socket, wishes.clone());
+                tokio::task::spawn_local(serve);
+            }
+            Err(error) => tracing::error!(%error, "edge.sock is gone and can't be made"),
+        }
     }
 
     fn listening(&self) -> Vec<SocketAddr> {

@@ -46,15 +46,18 @@ pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Fa
             route,
             to,
             duration_ms,
-            why,
         } => {
+            let why = globals.why.as_ref().ok_or_else(|| {
+                Failure::usage("nobody is told why")
+                    .hint("say why: -m \"the primary's disk is full\"")
+            })?;
             let tier = match to {
                 Tier::Auto => None,
                 Tier::Place(tier) => Some(tier),
             };
             let for_ms = u64::try_from(duration_ms).unwrap_or(0);
             let asked = serde_json::json!({
-                "route": route, "tier": tier, "for_ms": for_ms, "reason": why
+                "route": route, "tier": tier, "for_ms": for_ms, "reason": why.as_str()
             });
             said(
                 post(&state_dir(&place, globals)?, "/failover", &asked)?,

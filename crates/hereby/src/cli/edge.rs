@@ -99,9 +99,6 @@ pub(crate) enum EdgeVerb {
         /// For how long
         #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = parse::duration_ms)]
         duration_ms: i64,
-        /// Why
-        #[arg(short = 'm', long = "message", value_name = "WHY")]
-        why: String,
     },
 }
 
