@@ -87,6 +87,9 @@ impl Account {
     /// Its end: the last byte went out, or never will.
     pub(crate) fn close(mut self: Box<Self>, whole: bool) {
         let micros = clock::now().micros_since(self.begun);
+        if let (false, Some(reason)) = (whole, self.conversation.body_refused()) {
+            self.broke(reason);
+        }
         self.count(micros);
         self.permit = None;
         self.total_permit = None;

@@ -17,6 +17,8 @@ pub(crate) struct Conversation {
     /// Which of them is not theirs but stands for bytes that were refused, and why; 0: none.
     refused_at: AtomicU64,
     refused_why: AtomicU32,
+    /// Whether a request was counted as refused for it.
+    told: AtomicBool,
     /// Requests in progress.
     active: AtomicU32,
     /// When the last one ended, or the connection began.
@@ -46,7 +48,7 @@ impl Conversation {
         self.refused_at.store(next, Relaxed);
     }
 
-    /// The bytes of the request in progress were refused.
+    /// The bytes of the requests in progress were refused, or the answers were taken too slowly.
     pub(crate) fn refuse_body(&self, reason: Reason) {
         self.refused_why.store(reason as u32, Relaxed);
         self.refused_at.store(u64::MAX, Relaxed);
@@ -54,9 +56,15 @@ impl Conversation {
 
     /// Why the body of the request in progress was refused, if it was.
     pub(crate) fn body_refused(&self) -> Option<Reason> {
-        (self.refused_at.load(Relaxed) == u64::MAX)
-            .then(|| self.why())
-            .flatten()
+        let refused = self.refused_at.load(Relaxed) == u64::MAX;
+        self.told.fetch_or(refused, Relaxed);
+        refused.then(|| self.why()).flatten()
+    }
+
+    /// Why the connection was ended, if no request was counted for it.
+    pub(crate) fn untold(&self) -> Option<Reason> {
+        let told = self.told.load(Relaxed);
+        (!told).then(|| self.body_refused()).flatten()
     }
 
     fn why(&self) -> Option<Reason> {

@@ -475,6 +475,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gate<S> {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 ready!(self.stalled(cx));
+                self.conversation.refuse_body(Reason::BodyTooSlow);
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
         }

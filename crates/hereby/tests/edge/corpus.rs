@@ -5,7 +5,7 @@
 //!
 //! `HEREBY_WRITE_CORPUS=1` asks the other two as well and writes the table of all three.
 
-mod capture;
+pub(crate) mod capture;
 mod http1;
 mod http2;
 mod talk;
@@ -182,6 +182,7 @@ fn the_corpus_is_refused_and_its_controls_pass() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+    reasons_are_counted(&place, &cases, &outcomes);
     let ours: Vec<String> = cases
         .iter()
         .zip(&outcomes)
@@ -209,6 +210,25 @@ fn the_corpus_is_refused_and_its_controls_pass() {
             "HEREBY_WRITE_CORPUS=1 writes {DOC}"
         );
     }
+}
+
+/// Each reason that an answer gave was counted under its name, and so were the floods.
+fn reasons_are_counted(place: &Place, cases: &[Case], outcomes: &[(Heard, usize)]) {
+    let mut told = std::collections::BTreeMap::<&str, u64>::new();
+    for (heard, _) in outcomes {
+        if let Some((_, reason)) = heard.end.split_once(' ') {
+            *told.entry(reason).or_default() += 1;
+        }
+    }
+    assert!(told.len() > 15, "{told:?}");
+    for (reason, count) in told {
+        let counted = place.refused(reason);
+        assert!(counted >= count, "{reason}: {counted} of {count}");
+    }
+    let floods = cases.iter().filter(|case| case.kind == Kind::Flood).count() as u64;
+    let counted = place.refused("http2_flood") + place.refused("http2_malformed");
+    let refusals = &place.status()["refusals"];
+    assert!(counted >= floods, "{counted} of {floods}: {refusals}");
 }
 
 /// Asks the other two as well, and writes what all three do.

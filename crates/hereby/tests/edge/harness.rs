@@ -180,9 +180,10 @@ impl Nginx {
         std::fs::create_dir_all(&root).unwrap();
         let at = place.dir.path().display();
         let mut text = String::new();
+        // Its worker writes below the place, whoever runs the test.
         write!(
             text,
-            "worker_processes 1; daemon off; pid {at}/nginx-{port}.pid; error_log {at}/nginx-{port}.log;\n\
+            "user root; worker_processes 1; daemon off; pid {at}/nginx-{port}.pid; error_log {at}/nginx-{port}.log;\n\
              events {{ worker_connections 4096; }}\n\
              http {{ access_log off; keepalive_requests 1000000;\n\
              client_body_temp_path {at}/body-{port}; proxy_temp_path {at}/proxy-{port};\n\

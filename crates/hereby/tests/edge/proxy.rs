@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::harness::{Edge, Nginx, Place, curl, curl_status, free_port, raw, status_of};
 
-fn plain(place: &Place, edge: u16, upstream: u16, more: &str) {
+pub(crate) fn plain(place: &Place, edge: u16, upstream: u16, more: &str) {
     place.write(
         "edge.toml",
         &format!(

@@ -5,13 +5,13 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 /// Heads and bodies, one after another, as they came.
-pub(super) struct Capture {
-    pub(super) port: u16,
+pub(crate) struct Capture {
+    pub(crate) port: u16,
     arrived: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Capture {
-    pub(super) fn start() -> Capture {
+    pub(crate) fn start() -> Capture {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let arrived = Arc::<Mutex<Vec<Vec<u8>>>>::default();
@@ -26,14 +26,14 @@ impl Capture {
     }
 
     /// How many whole requests arrived that bear this mark.
-    pub(super) fn count(&self, mark: &str) -> usize {
+    pub(crate) fn count(&self, mark: &str) -> usize {
         let arrived = self.arrived.lock().unwrap();
         let holds = |request: &&Vec<u8>| place_in(request, mark.as_bytes()).is_some();
         arrived.iter().filter(holds).count()
     }
 
     /// What arrived with this mark.
-    pub(super) fn with(&self, mark: &str) -> Vec<u8> {
+    pub(crate) fn with(&self, mark: &str) -> Vec<u8> {
         let arrived = self.arrived.lock().unwrap();
         let holds = |request: &&Vec<u8>| place_in(request, mark.as_bytes()).is_some();
         arrived.iter().filter(holds).flatten().copied().collect()
@@ -62,7 +62,7 @@ fn serve(mut stream: TcpStream, into: &Mutex<Vec<Vec<u8>>>) {
 }
 
 /// How long the first request is, body and all, as a simple server reads it; none: not all is there.
-fn whole(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn whole(bytes: &[u8]) -> Option<usize> {
     let head = place_in(bytes, b"\r\n\r\n")? + 4;
     let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
     let field = |name: &str| {
@@ -97,7 +97,7 @@ fn chunked(bytes: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// Where one is in the other.
-pub(super) fn place_in(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+pub(crate) fn place_in(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes
         .windows(wanted.len())
         .position(|window| window == wanted)
