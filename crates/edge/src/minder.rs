@@ -238,11 +238,19 @@ impl Files {
             let found = std::fs::metadata(path).ok()?;
             Some((found.modified().ok()?, found.len(), found.ino()))
         };
+        // Stamps of files are a little behind.
+        let began = Duration::from_millis(clock::uptime_ms() + 1_000);
+        let began = SystemTime::now() - began;
         let mut changed = Vec::new();
         let mut seen = HashMap::with_capacity(self.seen.len());
         for (path, what) in reload::files(running) {
             let now = stamp(&path);
-            if self.begun && self.seen.get(&path) != Some(&now) && !changed.contains(&what) {
+            let differs = match self.begun {
+                true => self.seen.get(&path) != Some(&now),
+                // It was read when the process began, but perhaps as it was before.
+                false => now.is_some_and(|(modified, ..)| modified >= began),
+            };
+            if differs && !changed.contains(&what) {
                 changed.push(what);
             }
             seen.insert(path, now);

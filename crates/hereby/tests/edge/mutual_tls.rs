@@ -2,7 +2,8 @@
 //! resumes a connection, because a revocation counts from the next request on.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::fs::File;
+use std::time::{Duration, SystemTime};
 
 use crate::harness::{Edge, Place, curl, eventually, free_port};
 use crate::tls_peers::{Age, Ca, Connection, Identity, Spoken, openssl, replace};
@@ -496,6 +497,24 @@ fn a_list_that_cannot_be_read_lets_nobody_in_says_so_and_works_again_when_mended
     connection.until("a.example", "certificate_revoked");
     replace(&place, "revoked", "");
     connection.until("a.example", "welcome a");
+}
+
+/// Between the first reading and the first look a list may have changed: whatever is no older than
+/// the process is read once more.
+#[test]
+fn a_list_that_changes_while_the_edge_begins_is_read_again() {
+    let place = Place::new();
+    let port = free_port();
+    let ca = Ca::root(&place, "ca");
+    let list = format!("revoked_files = [{:?}]", place.write("revoked", ""));
+    write(&place, port, &[("a", &clients(&[&ca], &list))]);
+    let later = SystemTime::now() + Duration::from_secs(60);
+    let file = File::options().write(true).open(place.path("revoked"));
+    file.unwrap().set_modified(later).unwrap();
+    let _edge = Edge::start(&place, port);
+    eventually("it was read again", || {
+        edge_log(&place).contains("were read again")
+    });
 }
 
 /// A CA's own list of what it revoked, as `openssl ca` makes it.
