@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use base::Timestamp;
+use hyper::Method;
 use policy::certificate::Item;
 use policy::challenge::Challenger;
 use policy::permits::{Permit, Permits};
 use policy::shed::Shed;
-use policy::{Prefix, Seed};
+use policy::{Prefix, Reason, Seed};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::account::Account;
+use crate::account::{Account, RequestId};
 use crate::acme::Acme;
 use crate::clock;
 use crate::counts::{Count, Latency, Refusals, Statuses};
@@ -23,8 +24,8 @@ use crate::judge::Rules;
 use crate::log::{Entry, Log, bounded};
 use crate::minder::Lag;
 use crate::reload::Banned;
-use crate::running::Running;
-use crate::upstream::lock;
+use crate::running::{Route, Running, Tenant};
+use crate::upstream::{Upstream, lock};
 
 /// Refusals that are remembered in full, for `hereby edge explain`.
 const REMEMBERED_MAX: usize = 4_096;
@@ -54,7 +55,7 @@ pub(crate) struct Edge {
     pub(crate) seed: Seed,
     pub(crate) challenger: Challenger,
     pub(crate) acme: Acme,
-    remembered: Mutex<VecDeque<Explanation>>,
+    remembered: Mutex<VecDeque<Kept>>,
     number: AtomicU32,
 }
 
@@ -194,8 +195,7 @@ impl Edge {
     ///
     /// # Errors
     /// With the reason why there is none.
-    pub(crate) fn admit(self: &Arc<Edge>, client: IpAddr) -> Result<Place, policy::Reason> {
-        use policy::Reason;
+    pub(crate) fn admit(self: &Arc<Edge>, client: IpAddr) -> Result<Place, Reason> {
         if self.bans.load().holds(client, clock::unix_s()) {
             return Err(Reason::AddressBanned);
         }
@@ -237,22 +237,21 @@ impl Edge {
         if !refused && !logged {
             return;
         }
-        let names = Names::of(&account);
+        let kept = Kept::of(account, micros);
         if logged && let Some(log) = &self.log {
-            let entry = entry(log, &account, &names, micros, whole);
-            log.write(clock::unix_s(), entry);
+            log.write(clock::unix_s(), kept.entry(log, whole));
         }
         if refused {
-            self.keep(explanation(&account, names, micros));
+            self.keep(kept);
         }
     }
 
-    fn keep(&self, explanation: Explanation) {
+    fn keep(&self, kept: Kept) {
         let mut remembered = lock(&self.remembered);
         if remembered.len() >= REMEMBERED_MAX {
             remembered.pop_front();
         }
-        remembered.push_back(explanation);
+        remembered.push_back(kept);
     }
 
     /// What became of a request, if that is still known.
@@ -261,93 +260,145 @@ impl Edge {
         remembered
             .iter()
             .rev()
-            .find(|one| one.request_id == id)
-            .cloned()
+            .find(|one| one.id.text() == id.as_bytes())
+            .map(Kept::explanation)
     }
 
     /// The newest that were refused or broke.
     pub(crate) fn refused(&self, most: usize) -> Vec<Explanation> {
         let remembered = lock(&self.remembered);
         let refused = remembered.iter().rev().filter(|one| one.reason.is_some());
-        refused.take(most).cloned().collect()
+        refused.take(most).map(Kept::explanation).collect()
     }
 }
 
-/// What ids stand for.
-struct Names {
-    tenant: Option<String>,
-    route: Option<String>,
-    upstream: Option<String>,
-    server: Option<String>,
+/// What is kept of a request. It is made a text when somebody asks; what is kept until then is small,
+/// and holds on to nothing of the connection.
+struct Kept {
+    id: RequestId,
+    at_ms: i64,
+    asked: Heard,
+    tenant: Option<Arc<Tenant>>,
+    route: Option<Arc<Route>>,
+    upstream: Option<(Arc<Upstream>, usize)>,
+    status: u16,
+    reason: Option<Reason>,
+    detail: Option<Box<str>>,
+    tier: usize,
+    retries: u32,
+    bytes: u64,
+    micros: u64,
 }
 
-impl Names {
-    fn of(account: &Account) -> Names {
+/// What was asked for.
+struct Heard {
+    method: Method,
+    host: Box<str>,
+    path: Box<str>,
+    client: IpAddr,
+    protocol: &'static str,
+    certificate: Option<[u8; 32]>,
+}
+
+impl Kept {
+    fn of(account: Account, micros: u64) -> Kept {
         let running = &account.running;
-        let tenant = account.tenant.and_then(|id| running.tenant(id));
-        let route = account.route.and_then(|id| running.route(id));
-        let upstream = account.upstream.and_then(|(id, _)| running.upstream(id));
-        let server = upstream
-            .zip(account.upstream)
-            .and_then(|(upstream, (_, server))| {
-                upstream
-                    .servers
-                    .get(server)
-                    .map(|server| server.address.clone())
-            });
-        Names {
-            tenant: tenant.map(|tenant| tenant.config.name.clone()),
-            route: route.map(|route| route.config.name.clone()),
-            upstream: upstream.map(|upstream| upstream.config.name.clone()),
-            server,
+        let upstream = account.upstream.and_then(|(id, server)| {
+            running
+                .upstream(id)
+                .map(|upstream| (upstream.clone(), server))
+        });
+        let asked = &account.asked;
+        Kept {
+            id: account.id,
+            at_ms: clock::unix_ms(),
+            asked: Heard {
+                method: asked.method.clone(),
+                host: bounded(asked.host()).into(),
+                path: bounded(asked.uri.path()).into(),
+                client: asked.client,
+                protocol: asked.protocol(),
+                certificate: asked.certificate,
+            },
+            tenant: account.tenant.and_then(|id| running.tenant(id)).cloned(),
+            route: account.route.and_then(|id| running.route(id)).cloned(),
+            upstream,
+            status: account.status,
+            reason: account.reason,
+            detail: account.detail,
+            tier: account.tier,
+            retries: account.retries,
+            bytes: account.bytes,
+            micros,
         }
     }
-}
 
-fn entry(log: &Log, account: &Account, names: &Names, micros: u64, whole: bool) -> Entry {
-    let asked = &account.asked;
-    let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Entry {
-        at: Timestamp::from_ms(clock::unix_ms()).to_string(),
-        id: account.id.to_string(),
-        client: log.address(asked.client),
-        protocol: asked.protocol(),
-        method: bounded(asked.method.as_str()),
-        host: bounded(asked.host()),
-        path: bounded(asked.uri.path()),
-        status: account.status,
-        reason: account.reason.map(policy::Reason::as_str),
-        detail: account.detail.clone(),
-        tenant: names.tenant.clone(),
-        route: names.route.clone(),
-        upstream: names.upstream.clone(),
-        certificate: asked.certificate.map(hex),
-        tier: account.tier,
-        retries: account.retries,
-        bytes: account.bytes,
-        micros,
-        whole,
+    fn tenant(&self) -> Option<String> {
+        self.tenant
+            .as_ref()
+            .map(|tenant| tenant.config.name.clone())
     }
-}
 
-fn explanation(account: &Account, names: Names, micros: u64) -> Explanation {
-    let asked = &account.asked;
-    Explanation {
-        request_id: account.id.to_string(),
-        at_ms: clock::unix_ms(),
-        status: account.status,
-        reason: account.reason.map(policy::Reason::as_str),
-        detail: account.detail.as_deref().map(str::to_owned),
-        method: bounded(asked.method.as_str()),
-        host: bounded(asked.host()),
-        path: bounded(asked.uri.path()),
-        client: Some(Prefix::subscriber(asked.client).to_string()),
-        tenant: names.tenant,
-        route: names.route,
-        upstream: names.upstream,
-        server: names.server,
-        tier: account.tier,
-        retries: account.retries,
-        micros,
+    fn route(&self) -> Option<String> {
+        self.route.as_ref().map(|route| route.config.name.clone())
+    }
+
+    fn upstream(&self) -> Option<String> {
+        self.upstream
+            .as_ref()
+            .map(|(upstream, _)| upstream.config.name.clone())
+    }
+
+    fn server(&self) -> Option<String> {
+        let (upstream, server) = self.upstream.as_ref()?;
+        Some(upstream.servers.get(*server)?.address.clone())
+    }
+
+    fn entry(&self, log: &Log, whole: bool) -> Entry {
+        let asked = &self.asked;
+        let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Entry {
+            at: Timestamp::from_ms(self.at_ms).to_string(),
+            id: self.id.to_string(),
+            client: log.address(asked.client),
+            protocol: asked.protocol,
+            method: bounded(asked.method.as_str()),
+            host: asked.host.to_string(),
+            path: asked.path.to_string(),
+            status: self.status,
+            reason: self.reason.map(Reason::as_str),
+            detail: self.detail.clone(),
+            tenant: self.tenant(),
+            route: self.route(),
+            upstream: self.upstream(),
+            certificate: asked.certificate.map(hex),
+            tier: self.tier,
+            retries: self.retries,
+            bytes: self.bytes,
+            micros: self.micros,
+            whole,
+        }
+    }
+
+    fn explanation(&self) -> Explanation {
+        let asked = &self.asked;
+        Explanation {
+            request_id: self.id.to_string(),
+            at_ms: self.at_ms,
+            status: self.status,
+            reason: self.reason.map(Reason::as_str),
+            detail: self.detail.as_deref().map(str::to_owned),
+            method: bounded(asked.method.as_str()),
+            host: asked.host.to_string(),
+            path: asked.path.to_string(),
+            client: Some(Prefix::subscriber(asked.client).to_string()),
+            tenant: self.tenant(),
+            route: self.route(),
+            upstream: self.upstream(),
+            server: self.server(),
+            tier: self.tier,
+            retries: self.retries,
+            micros: self.micros,
+        }
     }
 }
