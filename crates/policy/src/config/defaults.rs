@@ -81,7 +81,7 @@ impl Default for Http2 {
 impl Default for Overload {
     fn default() -> Overload {
         Overload {
-            lag_ms_max: 200,
+            lag_ms_max: 1_000,
             memory_bytes_max: 0,
             requests_concurrent_max: 20_000,
         }
