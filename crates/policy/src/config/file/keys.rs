@@ -311,7 +311,7 @@ static OVERLOAD: Section = Section {
         key(
             "lag_ms_max",
             TIME,
-            Else("200"),
+            Else("1000"),
             "How late a worker may be for what it should do now.",
         ),
         key(
