@@ -88,7 +88,7 @@ pub(crate) struct Entry {
 
 /// What the writing thread is given.
 enum Line {
-    Entry(Entry),
+    Entry(Box<Entry>),
     /// Somebody wants to know when everything before this is written.
     Flush(SyncSender<()>),
 }
@@ -144,7 +144,7 @@ impl Log {
         if !self.may(now_s) {
             return self.dropped_rate.add(1);
         }
-        match self.lines.try_send(Line::Entry(entry)) {
+        match self.lines.try_send(Line::Entry(Box::new(entry))) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.dropped_full.add(1),
         }

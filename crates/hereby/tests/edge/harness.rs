@@ -170,7 +170,6 @@ impl Edge {
 /// A real nginx that serves a directory.
 pub(crate) struct Nginx {
     pub(crate) process: Process,
-    pub(crate) port: u16,
 }
 
 impl Nginx {
@@ -201,7 +200,7 @@ impl Nginx {
                 .stderr(Stdio::null()),
         );
         wait_for(port);
-        Nginx { process, port }
+        Nginx { process }
     }
 }
 

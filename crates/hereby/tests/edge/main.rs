@@ -6,6 +6,10 @@
     clippy::indexing_slicing,
     reason = "tests fail by panicking"
 )]
+#![expect(
+    clippy::too_many_lines,
+    reason = "a table of entries, or a story, is one thought however long"
+)]
 
 mod acme;
 mod corpus;

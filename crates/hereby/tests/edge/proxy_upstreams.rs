@@ -98,7 +98,7 @@ fn each_phase_of_an_answer_has_its_time() {
         never.contains("\"reason\":\"upstream_too_slow\""),
         "{never}"
     );
-    let asked = format!("GET /half HTTP/1.1\r\nHost: a\r\n\r\n");
+    let asked = "GET /half HTTP/1.1\r\nHost: a\r\n\r\n";
     let half = crate::harness::raw(edge.address, asked.as_bytes(), Duration::from_secs(10));
     // Cut off, so that it can't be taken for the whole.
     assert!(
