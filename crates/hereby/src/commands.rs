@@ -213,10 +213,7 @@ impl Session<'_> {
             | Task::Policy(_)
             | Task::Completions(_)
             | Task::Man(_)
-            | Task::Reference => Err(Failure::new(
-                Exit::Internal,
-                "this command asks no running hereby",
-            )),
+            | Task::Reference => Err(asks_nobody()),
         }
     }
 
@@ -437,6 +434,10 @@ impl Session<'_> {
         self.out
             .talk(what.styled(Style::Dim, place.unwrap_or_default()));
     }
+}
+
+fn asks_nobody() -> Failure {
+    Failure::new(Exit::Internal, "this command asks no running hereby")
 }
 
 /// What `--json` prints of a command that happened.

@@ -355,21 +355,16 @@ fn look_at_server(data_dir: &Path, config: &Config, globals: &Globals, found: &m
 /// Whether what edges are told at once stands in the file that they read.
 fn look_at_overlay(data_dir: &Path, globals: &Globals, found: &mut Findings) {
     let path = crate::serve::overlay::path(data_dir);
+    let sequence = |json: &Value| json.get("sequence")?.as_u64();
     let wanted = ask(globals, "/api/v1/overlay").and_then(|json| json_of(&json));
-    let wanted = match wanted
-        .as_ref()
-        .map(|json: &Value| json["sequence"].as_u64())
-    {
-        Ok(Some(wanted)) => wanted,
-        _ => {
-            let what = "what edges should be told at once is unknown";
-            return found.unknown(what, "look at hereby's log");
-        }
+    let Some(wanted) = wanted.ok().as_ref().and_then(sequence) else {
+        let what = "what edges should be told at once is unknown";
+        return found.unknown(what, "look at hereby's log");
     };
     let written = std::fs::read(&path)
         .map_err(|error| error.to_string())
         .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()))
-        .map(|json: Value| json["sequence"].as_u64());
+        .map(|json: Value| sequence(&json));
     let next = "look at hereby's log: bans, revocations and failovers don't reach edges here";
     match written {
         Ok(Some(written)) if written >= wanted => {
