@@ -61,7 +61,10 @@ pub fn overlay(state: &State, now: Timestamp) -> Result<Vec<u8>, serde_json::Err
             Certificate::Fingerprint(sha256) => Revoked::Fingerprint { sha256 },
             Certificate::Numbered { issuer, serial } => Revoked::Numbered { issuer, serial },
         });
-    let failovers = containment.overrides(now).map(|(_, it)| Failover {
+    // Of what is said of one route, here and for each cell, the last word stands last.
+    let mut overrides: Vec<_> = containment.overrides(now).map(|(_, it)| it).collect();
+    overrides.sort_by_key(|it| it.said.at);
+    let failovers = overrides.into_iter().map(|it| Failover {
         cell: it.cell.as_ref().map(base::Name::as_str),
         route: it.route.as_str(),
         tier: it.tier,

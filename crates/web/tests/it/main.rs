@@ -10,6 +10,7 @@
 mod alerts;
 mod bounds;
 mod commands;
+mod containment;
 mod events;
 mod memory;
 mod reading;
