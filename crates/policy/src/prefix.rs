@@ -102,6 +102,11 @@ impl FromStr for Prefix {
         if length > most {
             return Err(BadPrefix::Length);
         }
+        // IPv4 written as IPv6 has its 96 bits more in front.
+        let length = match (address, address.to_canonical()) {
+            (IpAddr::V6(_), IpAddr::V4(_)) => length.checked_sub(96).ok_or(BadPrefix::Length)?,
+            _ => length,
+        };
         let prefix = Prefix::around(address, length);
         if prefix.address != address.to_canonical() {
             return Err(BadPrefix::HostBits(prefix.address));
@@ -115,3 +120,6 @@ impl fmt::Display for Prefix {
         write!(f, "{}/{}", self.address, self.length)
     }
 }
+
+#[cfg(test)]
+mod tests;
