@@ -287,3 +287,35 @@ async fn handle(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::contained;
+
+    /// Runs one future to its end.
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_request_that_panics_ends_alone() {
+        run(async {
+            let dies = tokio::task::LocalSet::new();
+            dies.run_until(async {
+                let bad = tokio::task::spawn_local(contained(async {
+                    tokio::task::yield_now().await;
+                    panic!("one request's own");
+                }));
+                let good = tokio::task::spawn_local(contained(async {
+                    tokio::task::yield_now().await;
+                    tokio::task::yield_now().await;
+                    200
+                }));
+                assert_eq!(bad.await.unwrap(), None::<u16>);
+                assert_eq!(good.await.unwrap(), Some(200));
+            })
+            .await;
+        });
+    }
+}

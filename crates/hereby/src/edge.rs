@@ -2,6 +2,7 @@
 //! and no record; what it serves without them is said to be unrecorded.
 
 mod ask;
+mod plan;
 mod spare;
 mod top;
 
@@ -40,6 +41,17 @@ pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Fa
             let program = program.map(|program| program.canonicalize().unwrap_or(program));
             let asked = serde_json::json!({ "program": program });
             said(post(&state_dir(&place, globals)?, "/upgrade", &asked)?, out)
+        }
+        EdgeVerb::FailoverPlan {
+            file,
+            dry_run,
+            now,
+            to,
+            duration_ms,
+        } => {
+            let for_ms = u64::try_from(duration_ms).unwrap_or(0);
+            let now = now.map(|why| (to, for_ms, why));
+            plan::run(&file, &plan::Asked { dry_run, now }, out)
         }
         EdgeVerb::Failover {
             place,

@@ -83,6 +83,32 @@ pub(crate) enum EdgeVerb {
         #[arg(long, value_name = "FILE")]
         program: Option<PathBuf>,
     },
+    /// Watch a primary from outside, and lead its name elsewhere when it stays down
+    #[command(
+        after_help = "Needs dig and nsupdate (Debian: bind9-dnsutils). Runs until it is told to stop.
+
+Examples:
+  hereby edge failover-plan plan.toml --dry-run
+  hereby edge failover-plan plan.toml
+  hereby edge failover-plan plan.toml --now \"the provider says hours\" --to 1 --for 4h"
+    )]
+    FailoverPlan {
+        /// The plan: who serves, how that is seen, and which record leads there
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Say what would be sent, and send nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Don't wait, and say why
+        #[arg(long, value_name = "WHY")]
+        now: Option<String>,
+        /// With --now: to which tier
+        #[arg(long, value_name = "TIER", default_value_t = 1, requires = "now")]
+        to: usize,
+        /// With --now: for how long
+        #[arg(long = "for", value_name = "TIME", default_value = "1h", requires = "now", value_parser = parse::duration_ms)]
+        duration_ms: i64,
+    },
     /// Have another tier of a route answer, or go back to the plan
     #[command(after_help = "Examples:
   hereby edge failover site --to 1 --for 2h -m \"the primary's disk is full\"

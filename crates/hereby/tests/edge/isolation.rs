@@ -190,8 +190,9 @@ fn one_that_floods_one_that_hangs_and_one_that_only_connects_harm_nobody_else() 
         "{} innocent answers, p99 {p99:?}; flooded {flooded:?}; {opened} idle",
         late.len()
     );
-    // How quick they are is measured elsewhere; here only that they don't wait for anybody.
-    assert!(p99 < Duration::from_millis(500), "{p99:?}");
+    // How quick they are is measured elsewhere; here only that they wait for nobody
+    // (the hanging upstream is waited for two seconds).
+    assert!(p99 < Duration::from_millis(1_500), "{p99:?}");
     // The flood got what its rate allows, and a burst.
     let allowed = RATE * 3 * (TIME.as_secs() + 6);
     assert!(

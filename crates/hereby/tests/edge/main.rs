@@ -13,6 +13,7 @@
 
 mod acme;
 mod corpus;
+mod dns;
 mod failover;
 mod failover_peers;
 mod faults;
