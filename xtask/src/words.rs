@@ -27,7 +27,11 @@ const SHAMS: &[(&[&str], &str)] = &[
 ];
 
 /// Written by cargo, which names its registry.
-const WRITTEN_BY_TOOLS: &[&str] = &["Cargo.lock", "benches/peers/pingora/Cargo.lock", "fuzz/Cargo.lock"];
+const WRITTEN_BY_TOOLS: &[&str] = &[
+    "Cargo.lock",
+    "benches/peers/pingora/Cargo.lock",
+    "fuzz/Cargo.lock",
+];
 
 const HERE: &str = "xtask/src/words";
 

@@ -37,7 +37,7 @@ pub(crate) struct EdgePlace {
 /// What is done with an edge.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EdgeVerb {
-    /// Say whether a configuration is right, with line and column of what is not
+    /// Say whether a configuration is right, and where it is not
     Check {
         /// The configuration
         #[arg(value_name = "FILE")]
@@ -112,7 +112,9 @@ Examples:
     /// Have another tier of a route answer, or go back to the plan
     #[command(after_help = "Examples:
   hereby edge failover site --to 1 --for 2h -m \"the primary's disk is full\"
-  hereby edge failover site --to auto -m \"repaired\"")]
+  hereby edge failover site --to auto -m \"repaired\"
+
+This is on no record, for an edge by itself. Beside a running hereby: hereby failover.")]
     Failover {
         #[command(flatten)]
         place: EdgePlace,

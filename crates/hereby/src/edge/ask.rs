@@ -99,8 +99,8 @@ fn ask(
     };
     // Whoever asks may be on a thread of another runtime.
     let exchanged = std::thread::scope(|scope| {
-        let asking =
-            scope.spawn(move || runtime.block_on(async { tokio::time::timeout(time, exchange).await }));
+        let asking = scope
+            .spawn(move || runtime.block_on(async { tokio::time::timeout(time, exchange).await }));
         asking.join()
     });
     let (status, text) = exchanged
