@@ -261,18 +261,12 @@ fn serve_until_told(
             }
             tour(data_dir, out).await
         };
+        let failed = |error| Failure::new(Exit::Internal, "hereby can't serve").because(error);
         let outcome = tokio::select! {
-            served = serving => served.map_err(|error| {
-                Failure::new(Exit::Internal, "hereby can't serve").because(error)
-            }),
+            served = serving => served.map_err(failed),
             never = touring => never,
         };
-        if let Some(served) = served {
-            served.stop();
-        }
-        if let Some(edge) = edge {
-            edge.stop();
-        }
+        stop_beside(served, edge);
         // What is on its way to subscribers has a little time to end.
         if let Some(telling) = telling {
             let _ = stopped.send(true);
@@ -320,6 +314,16 @@ fn page(
         out.warn(&format!("{}: {why}", failure.what));
     });
     Ok((Some(board), served.ok()))
+}
+
+/// Stops what `up` started beside itself.
+fn stop_beside(served: Option<Served>, edge: Option<crate::edge::Beside>) {
+    if let Some(served) = served {
+        served.stop();
+    }
+    if let Some(edge) = edge {
+        edge.stop();
+    }
 }
 
 /// Runs the edge beside `up`. Control without one is worth having, so its failure ends nothing.
@@ -471,12 +475,8 @@ fn welcome(
     ));
     out.talk(format!("  API      http://{http}/api/v1"));
     if let Some((address, Some(pin))) = tls {
-        let host = run
-            .config
-            .listen
-            .tls_names
-            .first()
-            .map_or("localhost", String::as_str);
+        let host = run.config.listen.tls_names.first();
+        let host = host.map_or("localhost", String::as_str);
         out.talk(format!(
             "  TLS      https://{host}:{} (pin {pin})",
             address.port()
