@@ -122,7 +122,9 @@ impl Browser {
                 "args": [
                     "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
                     "--disable-background-networking", "--disable-component-update",
-                    "--disable-sync", "--no-first-run", "--hide-scrollbars",
+                    "--disable-sync", "--no-first-run",
+            // What fades in is looked at when it is there.
+            "--force-prefers-reduced-motion", "--hide-scrollbars",
                     format!("--user-data-dir={}", profile.path().display()),
                     format!("--window-size={},{}", like.width.max(500), like.height),
                 ],
