@@ -83,7 +83,7 @@ pub(crate) enum EdgeVerb {
         #[arg(long, value_name = "FILE")]
         program: Option<PathBuf>,
     },
-    /// Watch a primary from outside, and lead its name elsewhere when it stays down
+    /// Lead a name elsewhere when the one it leads to stays down
     #[command(
         after_help = "Needs dig and nsupdate (Debian: bind9-dnsutils). Runs until it is told to stop.
 

@@ -123,8 +123,8 @@ impl Browser {
                     "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
                     "--disable-background-networking", "--disable-component-update",
                     "--disable-sync", "--no-first-run",
-            // What fades in is looked at when it is there.
-            "--force-prefers-reduced-motion", "--hide-scrollbars",
+                    // What fades in is looked at when it is there.
+                    "--force-prefers-reduced-motion", "--hide-scrollbars",
                     format!("--user-data-dir={}", profile.path().display()),
                     format!("--window-size={},{}", like.width.max(500), like.height),
                 ],
