@@ -121,10 +121,11 @@ fn read(config_file: &Path) -> Result<Config, CannotRun> {
 ///
 /// # Errors
 /// When it can't start; an old edge that was to hand over then goes on.
-pub fn run(options: Options) -> Result<(), CannotRun> {
+pub fn run(mut options: Options) -> Result<(), CannotRun> {
     let predecessor =
         Predecessor::there(options.takeover).map_err(io("the old edge can't be heard"))?;
-    let started = start(&options, predecessor.as_ref());
+    let rules = options.rules.take();
+    let started = start(&options, rules, predecessor.as_ref());
     let (edge, sockets) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -159,6 +160,7 @@ pub fn run(options: Options) -> Result<(), CannotRun> {
 
 fn start(
     options: &Options,
+    rules: Option<Box<dyn Rules>>,
     predecessor: Option<&Predecessor>,
 ) -> Result<(Arc<Edge>, Vec<Socket>), CannotRun> {
     raise_descriptors();
@@ -199,14 +201,9 @@ fn start(
         .fill(&mut random)
         .map_err(|_| io("the system gives no random numbers")(io::ErrorKind::Other.into()))?;
     Ok((
-        Arc::new(Edge::new(running, banned, options_rules(), log, &random)),
+        Arc::new(Edge::new(running, banned, rules, log, &random)),
         sockets,
     ))
-}
-
-/// Rules come with a later part of hereby.
-fn options_rules() -> Option<Box<dyn Rules>> {
-    None
 }
 
 /// Each connection is a descriptor, and most systems begin with 1,024.
