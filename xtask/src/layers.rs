@@ -31,6 +31,7 @@ const PLACES: &[(&str, Place)] = &[
     ("exchange", Place::Layer(3)),
     ("store", Place::Layer(4)),
     ("clock", Place::Layer(4)),
+    ("memory", Place::Layer(4)),
     ("edge", Place::Layer(4)),
     ("ingest", Place::Layer(4)),
     ("notify", Place::Layer(4)),

@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 const PAGES: &[&str] = &[
     "docs/conformance.md",
     "docs/invariants.md",
+    "docs/reference/edge-modes.md",
     "docs/testing.md",
 ];
 const COLUMNS: &[&str] = &["test", "tests", "shown by"];

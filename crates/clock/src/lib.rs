@@ -1,7 +1,7 @@
 //! How sure the kernel is of the time: what an incident's declaration says of the clock.
 //!
 //! One system call, adjtimex(2), asked to change nothing. Neither the standard library nor rustix
-//! wraps it, which is why this is a crate of its own: the only one of ours with unsafe code.
+//! wraps it, which is why this is a crate of its own: this and `memory` alone have unsafe code.
 
 use record::kinds::incident::ClockSeen;
 

@@ -59,6 +59,8 @@ pub(crate) struct Account {
     pub(crate) asked: Asked,
     pub(crate) tenant: Option<TenantId>,
     pub(crate) route: Option<RouteId>,
+    /// Which kind of client asks, if one is declared.
+    pub(crate) cohort: Option<usize>,
     pub(crate) upstream: Option<(UpstreamId, usize)>,
     pub(crate) tier: usize,
     pub(crate) status: u16,
@@ -69,12 +71,42 @@ pub(crate) struct Account {
     pub(crate) bytes: u64,
     pub(crate) permit: Option<Permit>,
     pub(crate) total_permit: Option<Permit>,
+    /// The answer was sent to its end.
+    pub(crate) whole: bool,
+}
+
+/// However it ends, it is closed: answered to the end, broken off, or dropped because who asked has
+/// gone.
+impl Drop for Account {
+    fn drop(&mut self) {
+        let micros = clock::now().micros_since(self.begun);
+        self.taken();
+        if self.status == 0 {
+            self.status = Reason::ClientGone.status();
+            self.broke(Reason::ClientGone);
+        }
+        if !self.whole
+            && let Some(reason) = self.conversation.body_refused()
+        {
+            self.broke(reason);
+        }
+        self.count(micros);
+        self.permit = None;
+        self.total_permit = None;
+        self.conversation.end();
+        let edge = self.edge.clone();
+        edge.remember(self, micros);
+    }
 }
 
 impl Account {
     /// So much of the answer goes out: how long the next piece waits, in milliseconds.
     pub(crate) fn sent(&mut self, size: usize) -> u64 {
         self.bytes += size as u64;
+        if self.asked.http2 {
+            let limits = &self.running.config.connection;
+            self.conversation.given(self.id.number, size, limits);
+        }
         let tenant = self.tenant.and_then(|tenant| self.running.tenant(tenant));
         tenant.map_or(0, |tenant| tenant.pace(size))
     }
@@ -84,18 +116,16 @@ impl Account {
         self.reason.get_or_insert(reason);
     }
 
+    /// Somebody asks for the next piece of the answer: what was given before was taken.
+    pub(crate) fn taken(&self) {
+        if self.asked.http2 {
+            self.conversation.taken(self.id.number);
+        }
+    }
+
     /// Its end: the last byte went out, or never will.
     pub(crate) fn close(mut self: Box<Self>, whole: bool) {
-        let micros = clock::now().micros_since(self.begun);
-        if let (false, Some(reason)) = (whole, self.conversation.body_refused()) {
-            self.broke(reason);
-        }
-        self.count(micros);
-        self.permit = None;
-        self.total_permit = None;
-        self.conversation.end();
-        let edge = self.edge.clone();
-        edge.remember(*self, micros, whole);
+        self.whole = whole;
     }
 
     fn count(&self, micros: u64) {
@@ -113,9 +143,13 @@ impl Account {
         if let Some(route) = self.route.and_then(|route| self.running.route(route)) {
             route.counts.statuses.add(self.status);
             route.counts.latency.add(micros);
-            route.counts.retries.add(u64::from(self.retries));
-            if self.reason == Some(Reason::UpstreamTooSlow) {
-                route.counts.timeouts.add(1);
+            let timed_out = self.reason == Some(Reason::UpstreamTooSlow);
+            let (retries, timeouts) = (u64::from(self.retries), u64::from(timed_out));
+            route.counts.retries.add(retries);
+            route.counts.timeouts.add(timeouts);
+            if let Some(cohort) = route.cohorts.of(self.cohort) {
+                cohort.retries.add(retries);
+                cohort.timeouts.add(timeouts);
             }
             if self.tier > 0 {
                 route.counts.degraded.add(1);

@@ -1,20 +1,66 @@
 //! Bodies: what goes up within its limits, and what comes down with its account.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use policy::{Moment, Reason};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Sleep;
 
 use crate::account::Account;
 use crate::clock;
 use crate::conversation::Conversation;
+use crate::http1::Content as Http1;
 use crate::pool::Lease;
+use crate::tunnel::Joint;
+
+/// A request's body as it comes.
+pub(crate) enum Inbound {
+    Empty,
+    Http1(Http1),
+    Http2(Incoming),
+}
+
+impl Inbound {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ()>>> {
+        match self {
+            Inbound::Empty => Poll::Ready(None),
+            Inbound::Http1(content) => {
+                let piece = ready!(content.poll(cx));
+                Poll::Ready(piece.map(|piece| piece.map(Frame::data)).transpose())
+            }
+            Inbound::Http2(incoming) => {
+                let frame = ready!(Pin::new(incoming).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(|_| ())))
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self {
+            Inbound::Empty => true,
+            Inbound::Http1(content) => content.left() == Some(0),
+            Inbound::Http2(incoming) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Inbound::Empty => SizeHint::with_exact(0),
+            Inbound::Http1(content) => content
+                .left()
+                .map_or_else(SizeHint::default, SizeHint::with_exact),
+            Inbound::Http2(incoming) => incoming.size_hint(),
+        }
+    }
+}
 
 /// What may be asked of a request's body.
 #[derive(Clone, Copy, Debug)]
@@ -26,18 +72,40 @@ pub(crate) struct UploadLimits {
 }
 
 /// What became of a request's body, for who sent it on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sent {
     refused: AtomicU32,
+    /// Since when the upstream is waited for, in microseconds; 0 while the client is.
+    upstream_since: AtomicU64,
+    over: AtomicBool,
 }
 
 impl Sent {
+    fn new() -> Sent {
+        Sent {
+            refused: AtomicU32::new(0),
+            upstream_since: AtomicU64::new(clock::now().0),
+            over: AtomicBool::new(false),
+        }
+    }
+
     /// Why it was cut off.
     pub(crate) fn refused(&self) -> Option<Reason> {
         let index = usize::try_from(self.refused.load(Relaxed))
             .ok()?
             .checked_sub(1)?;
         Reason::ALL.get(index).copied()
+    }
+
+    /// Since when the upstream lets us wait; none while it is the client who does.
+    pub(crate) fn upstream_since(&self) -> Option<Moment> {
+        let since = self.upstream_since.load(Relaxed);
+        (since > 0).then_some(Moment(since))
+    }
+
+    /// Whether nothing more of it will be sent.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Relaxed)
     }
 
     fn refuse(&self, reason: Reason) -> Cut {
@@ -58,7 +126,7 @@ pub(crate) enum Upload {
 }
 
 pub(crate) struct Stream {
-    inner: Incoming,
+    inner: Inbound,
     limits: UploadLimits,
     taken: u64,
     due: Moment,
@@ -73,15 +141,21 @@ pub(crate) struct Stream {
 
 impl Upload {
     /// The body as it goes up, and what is known of it while it does.
+    ///
+    /// # Errors
+    /// When it is said beforehand that it is too large.
     pub(crate) fn new(
-        inner: Incoming,
+        inner: Inbound,
         limits: UploadLimits,
         conversation: &Arc<Conversation>,
-    ) -> (Upload, Option<Arc<Sent>>) {
-        if inner.is_end_stream() {
-            return (Upload::Empty, None);
+    ) -> Result<(Upload, Option<Arc<Sent>>), Reason> {
+        if inner.is_over() {
+            return Ok((Upload::Empty, None));
         }
-        let sent = Arc::new(Sent::default());
+        if inner.size_hint().lower() > limits.bytes_max {
+            return Err(Reason::BodyTooLarge);
+        }
+        let sent = Arc::new(Sent::new());
         let stream = Stream {
             inner,
             limits,
@@ -94,20 +168,31 @@ impl Upload {
             sent: sent.clone(),
             conversation: conversation.clone(),
         };
-        (Upload::Stream(Box::new(stream)), Some(sent))
+        Ok((Upload::Stream(Box::new(stream)), Some(sent)))
     }
 }
 
 impl Stream {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match Pin::new(&mut self.inner).poll_frame(cx) {
+        let polled = self.piece(cx);
+        let since = match polled {
+            Poll::Pending => 0,
+            Poll::Ready(_) => clock::now().0,
+        };
+        self.sent.upstream_since.store(since, Relaxed);
+        if self.inner.is_over() || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.sent.over.store(true, Relaxed);
+        }
+        polled
+    }
+
+    fn piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match self.inner.poll(cx) {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.arrived(frame))),
-            Poll::Ready(Some(Err(_))) => {
+            Poll::Ready(Some(Err(()))) => {
                 let why = self.conversation.body_refused();
-                Poll::Ready(Some(Err(match why {
-                    Some(reason) => self.sent.refuse(reason),
-                    None => Cut("the client broke off"),
-                })))
+                let cut = self.sent.refuse(why.unwrap_or(Reason::ClientGone));
+                Poll::Ready(Some(Err(cut)))
             }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
@@ -168,7 +253,7 @@ impl Body for Upload {
     fn is_end_stream(&self) -> bool {
         match self {
             Upload::Empty => true,
-            Upload::Stream(stream) => stream.inner.is_end_stream(),
+            Upload::Stream(stream) => stream.inner.is_over(),
         }
     }
 
@@ -180,20 +265,70 @@ impl Body for Upload {
     }
 }
 
-/// Pieces of a file, read by another thread.
-pub(crate) type Pieces = tokio::sync::mpsc::Receiver<std::io::Result<Bytes>>;
+/// A file that is sent piece by piece, each read by another thread when it is wanted.
+pub(crate) struct Pieces {
+    file: Option<File>,
+    left: u64,
+    reading: Option<JoinHandle<std::io::Result<(File, Bytes)>>>,
+}
+
+const PIECE_BYTES: u64 = 64 << 10;
+
+impl Pieces {
+    /// The next `left` bytes of a file.
+    pub(crate) fn new(file: File, left: u64) -> Pieces {
+        Pieces {
+            file: Some(file),
+            left,
+            reading: None,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let size = self.left.min(PIECE_BYTES);
+        if let Some(file) = self.file.take() {
+            self.reading = Some(spawn_blocking(move || read(file, size)));
+        }
+        let Some(reading) = &mut self.reading else {
+            return Poll::Ready(Some(Err(Cut("the file can't be read on"))));
+        };
+        let read = ready!(Pin::new(reading).poll(cx));
+        self.reading = None;
+        Poll::Ready(Some(match read {
+            Ok(Ok((_, bytes))) if bytes.is_empty() => Err(Cut("the file became shorter")),
+            Ok(Ok((file, bytes))) => {
+                self.file = Some(file);
+                self.left = self.left.saturating_sub(bytes.len() as u64);
+                Ok(bytes)
+            }
+            _ => Err(Cut("the file can't be read on")),
+        }))
+    }
+}
+
+fn read(mut file: File, size: u64) -> std::io::Result<(File, Bytes)> {
+    let mut piece = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    (&mut file).take(size).read_to_end(&mut piece)?;
+    Ok((file, piece.into()))
+}
 
 /// An answer's body on its way down. Its account is closed when it is dropped, sent or not.
 pub(crate) struct Answer {
     content: Content,
+    /// So long the tenant's budget of bytes makes it wait.
+    pause: Option<Pin<Box<Sleep>>>,
     account: Option<Box<Account>>,
 }
 
 enum Content {
     Empty,
     Whole(Bytes),
-    File { pieces: Pieces, left: u64 },
+    File(Box<Pieces>),
     Upstream(Box<Download>),
+    Tunnel(Box<Joint>),
 }
 
 struct Download {
@@ -203,51 +338,70 @@ struct Download {
     timer: Option<Pin<Box<Sleep>>>,
     /// Since when a piece is waited for.
     since: Option<Moment>,
-    /// So long the tenant's budget of bytes makes it wait.
-    pause: Option<Pin<Box<Sleep>>>,
+    /// Its end has come. A body in chunks doesn't know that itself.
+    over: bool,
+}
+
+impl From<Content> for Answer {
+    fn from(content: Content) -> Answer {
+        Answer {
+            content,
+            pause: None,
+            account: None,
+        }
+    }
 }
 
 impl Answer {
     pub(crate) fn empty() -> Answer {
-        Answer {
-            content: Content::Empty,
-            account: None,
-        }
+        Content::Empty.into()
     }
 
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Answer {
         let bytes = bytes.into();
-        let content = if bytes.is_empty() {
-            Content::Empty
-        } else {
-            Content::Whole(bytes)
-        };
-        Answer {
-            content,
-            account: None,
+        match bytes.is_empty() {
+            true => Content::Empty.into(),
+            false => Content::Whole(bytes).into(),
         }
     }
 
-    pub(crate) fn file(pieces: Pieces, size: u64) -> Answer {
-        Answer {
-            content: Content::File { pieces, left: size },
-            account: None,
-        }
+    pub(crate) fn file(pieces: Pieces) -> Answer {
+        Content::File(Box::new(pieces)).into()
     }
 
     /// What an upstream answers; its connection is given back at the end.
     pub(crate) fn upstream(inner: Incoming, lease: Option<Lease>, between_ms: u64) -> Answer {
         let download = Download {
+            over: inner.is_end_stream(),
             inner,
             lease,
             between_ms,
             timer: None,
             since: None,
-            pause: None,
         };
-        Answer {
-            content: Content::Upstream(Box::new(download)),
-            account: None,
+        Content::Upstream(Box::new(download)).into()
+    }
+
+    /// The end of a tunnel, for whom HTTP/1 joins with it.
+    pub(crate) fn tunnel(joint: Joint) -> Answer {
+        Content::Tunnel(Box::new(joint)).into()
+    }
+
+    /// The end of the tunnel, if that is what it is.
+    pub(crate) fn joint(&mut self) -> Option<Joint> {
+        match std::mem::replace(&mut self.content, Content::Empty) {
+            Content::Tunnel(joint) => Some(*joint),
+            content => {
+                self.content = content;
+                None
+            }
+        }
+    }
+
+    /// Nothing of it is to be sent, as the request or the status has it.
+    pub(crate) fn skip(&mut self) {
+        if let Content::Whole(_) | Content::File(_) = self.content {
+            self.content = Content::Empty;
         }
     }
 
@@ -259,34 +413,53 @@ impl Answer {
     }
 }
 
-impl Download {
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        account: Option<&mut Box<Account>>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        if let Some(pause) = &mut self.pause {
-            ready!(pause.as_mut().poll(cx));
-            self.pause = None;
+impl Content {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self {
+            Content::Empty | Content::Tunnel(_) => Poll::Ready(None),
+            Content::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Content::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Content::File(pieces) => {
+                let piece = ready!(pieces.poll(cx));
+                let piece = piece.map(|piece| piece.map(Frame::data));
+                Poll::Ready(piece.map(|piece| piece.map_err(|cut| Broken(cut, None))))
+            }
+            Content::Upstream(download) => download.poll(cx),
         }
+    }
+
+    fn is_over(&self) -> bool {
+        match self {
+            Content::Empty | Content::Tunnel(_) => true,
+            Content::Whole(bytes) => bytes.is_empty(),
+            Content::File(pieces) => pieces.left == 0,
+            Content::Upstream(download) => download.over,
+        }
+    }
+}
+
+/// An answer broke off, and for what reason if it was the upstream's.
+struct Broken(Cut, Option<Reason>);
+
+impl Download {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.since = None;
-                let size = frame.data_ref().map_or(0, Bytes::len);
-                let wait_ms = account.map_or(0, |account| account.sent(size));
-                if wait_ms > 0 {
-                    let wait = tokio::time::sleep(Duration::from_millis(wait_ms));
-                    self.pause = Some(Box::pin(wait));
-                }
+                self.over = frame.is_trailers() || self.inner.is_end_stream();
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(_))) => {
-                if let Some(account) = account {
-                    account.broke(Reason::UpstreamBroken);
-                }
-                Poll::Ready(Some(Err(Cut("the upstream broke off"))))
+                let cut = Cut("the upstream broke off");
+                Poll::Ready(Some(Err(Broken(cut, Some(Reason::UpstreamBroken)))))
             }
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(None) => {
+                self.over = true;
+                Poll::Ready(None)
+            }
             Poll::Pending => {
                 let since = *self.since.get_or_insert_with(clock::now);
                 let due = clock::instant(since.plus_ms(self.between_ms));
@@ -301,10 +474,8 @@ impl Download {
                     }
                     timer.as_mut().reset(due);
                 }
-                if let Some(account) = account {
-                    account.broke(Reason::UpstreamTooSlow);
-                }
-                Poll::Ready(Some(Err(Cut("the upstream was silent for too long"))))
+                let cut = Cut("the upstream was silent for too long");
+                Poll::Ready(Some(Err(Broken(cut, Some(Reason::UpstreamTooSlow)))))
             }
         }
     }
@@ -319,46 +490,46 @@ impl Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let this = self.get_mut();
-        match &mut this.content {
-            Content::Empty => Poll::Ready(None),
-            Content::Whole(bytes) => {
-                let bytes = std::mem::take(bytes);
-                this.content = Content::Empty;
-                if let Some(account) = &mut this.account {
-                    account.sent(bytes.len());
-                }
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
-            }
-            Content::File { pieces, left } => match ready!(pieces.poll_recv(cx)) {
-                Some(Ok(bytes)) => {
-                    *left = left.saturating_sub(bytes.len() as u64);
-                    if let Some(account) = &mut this.account {
-                        account.sent(bytes.len());
-                    }
-                    Poll::Ready(Some(Ok(Frame::data(bytes))))
-                }
-                Some(Err(_)) => Poll::Ready(Some(Err(Cut("the file can't be read on")))),
-                None if *left > 0 => Poll::Ready(Some(Err(Cut("the file became shorter")))),
-                None => Poll::Ready(None),
-            },
-            Content::Upstream(download) => download.poll(cx, this.account.as_mut()),
+        if let Some(pause) = &mut this.pause {
+            ready!(pause.as_mut().poll(cx));
+            this.pause = None;
         }
+        if let Some(account) = &mut this.account {
+            account.taken();
+        }
+        let Some(frame) = ready!(this.content.poll(cx)) else {
+            return Poll::Ready(None);
+        };
+        let Some(account) = &mut this.account else {
+            return Poll::Ready(Some(frame.map_err(|Broken(cut, _)| cut)));
+        };
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(Broken(cut, reason)) => {
+                if let Some(reason) = reason {
+                    account.broke(reason);
+                }
+                return Poll::Ready(Some(Err(cut)));
+            }
+        };
+        let size = frame.data_ref().map_or(0, Bytes::len);
+        let wait_ms = account.sent(size);
+        if wait_ms > 0 && !this.content.is_over() {
+            let wait = tokio::time::sleep(Duration::from_millis(wait_ms));
+            this.pause = Some(Box::pin(wait));
+        }
+        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Empty => true,
-            Content::Whole(bytes) => bytes.is_empty(),
-            Content::File { left, .. } => *left == 0,
-            Content::Upstream(download) => download.inner.is_end_stream(),
-        }
+        self.content.is_over()
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Empty => SizeHint::with_exact(0),
+            Content::Empty | Content::Tunnel(_) => SizeHint::with_exact(0),
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::File { left, .. } => SizeHint::with_exact(*left),
+            Content::File(pieces) => SizeHint::with_exact(pieces.left),
             Content::Upstream(download) => download.inner.size_hint(),
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
+use base::Line;
 use policy::Reason;
 use policy::certificate::{
     Authority, Builder, Fingerprint, Item, Knowledge, Link, Presented, Revocations, Serial,
@@ -22,6 +23,7 @@ use x509_parser::revocation_list::CertificateRevocationList;
 
 use crate::clock;
 use crate::facts::Facts;
+use crate::ledger::hex;
 use crate::refuse::Refused;
 use crate::tls::{BadTls, bad, chain_of};
 
@@ -41,14 +43,54 @@ struct Own {
 struct Cas {
     certificates: Vec<CertificateDer<'static>>,
     fingerprints: Vec<Fingerprint>,
+    /// What revocations may name them by; none: nothing can.
+    links: Vec<Option<Link>>,
 }
 
 /// What a connection's certificates amount to under one set of CAs.
 pub(crate) struct Shown {
     cas: Arc<Cas>,
     /// The client's own certificate.
-    leaf: Fingerprint,
+    leaf: Arc<Certificate>,
     outcome: Result<Presented, Reason>,
+}
+
+/// A client's own certificate, as people name it.
+#[derive(Debug)]
+pub(crate) struct Certificate {
+    pub(crate) fingerprint: Fingerprint,
+    /// Whose it says it is, and who says so: bounded, one line each.
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    /// SHA-256 of the issuer's name as DER.
+    pub(crate) issuer_sha256: Fingerprint,
+    /// In hexadecimal digits: whole bytes, none of them zero at the front.
+    pub(crate) serial: String,
+}
+
+impl Certificate {
+    fn of(bytes: &[u8]) -> Certificate {
+        let mut certificate = Certificate {
+            fingerprint: fingerprint(bytes),
+            subject: String::new(),
+            issuer: String::new(),
+            issuer_sha256: [0; 32],
+            serial: String::new(),
+        };
+        if let Ok((_, parsed)) = X509Certificate::from_der(bytes) {
+            let said = |name: String| {
+                Line::clean(&name).map_or_else(String::new, |(line, _)| line.to_string())
+            };
+            certificate.subject = said(parsed.subject().to_string());
+            certificate.issuer = said(parsed.issuer().to_string());
+            certificate.issuer_sha256 = fingerprint(parsed.issuer().as_raw());
+            let serial = parsed.raw_serial();
+            let zeros = serial.iter().take_while(|byte| **byte == 0).count();
+            let digits = serial.get(zeros.min(serial.len().saturating_sub(1))..);
+            certificate.serial = hex(digits.unwrap_or(serial));
+        }
+        certificate
+    }
 }
 
 impl Authorities {
@@ -65,7 +107,7 @@ impl Authorities {
         let tenants = config
             .tenants
             .iter()
-            .map(|tenant| tenant.client_certificates.as_ref().map(own).transpose());
+            .map(|tenant| tenant.client_certificates.as_deref().map(own).transpose());
         Ok(Authorities {
             tenants: tenants.collect::<Result<_, _>>()?,
         })
@@ -84,8 +126,9 @@ impl Authorities {
         Ok(())
     }
 
-    /// Reads again what changed.
-    pub(crate) fn read_again(&self, config: &Config, directory: &Path) {
+    /// Reads again what changed. False when not all of it could be.
+    pub(crate) fn read_again(&self, config: &Config, directory: &Path) -> bool {
+        let mut whole = true;
         for (own, tenant) in self.tenants.iter().zip(&config.tenants) {
             let (Some(own), Some(clients)) = (own, &tenant.client_certificates) else {
                 continue;
@@ -96,6 +139,7 @@ impl Authorities {
                 Ok(cas) => Arc::new(cas),
                 Err(error) => {
                     tracing::error!(tenant = tenant.name, %error, "its CAs stay as they were");
+                    whole = false;
                     before.cas.clone()
                 }
             };
@@ -111,6 +155,7 @@ impl Authorities {
             own.store(Arc::new(next));
         }
         self.tell(config);
+        whole && self.complete().is_ok()
     }
 
     /// Says in the log whose lists can't be read.
@@ -138,8 +183,8 @@ impl Authorities {
         facts: &Facts,
         tenant: TenantId,
         own_name: bool,
-        overlay: &[Item],
-        certificate: &mut Option<Fingerprint>,
+        overlay: &Knowledge,
+        certificate: &mut Option<Arc<Certificate>>,
     ) -> Result<(), Refused> {
         let place = usize::try_from(tenant.0).unwrap_or(usize::MAX);
         let own = self.tenants.get(place).and_then(Option::as_ref);
@@ -148,23 +193,42 @@ impl Authorities {
         };
         let own = own.load();
         let mut shown = facts.shown.borrow_mut();
-        if !shown
-            .as_ref()
-            .is_some_and(|shown| Arc::ptr_eq(&shown.cas, &own.cas))
-        {
+        let holds = |shown: &Shown| {
+            // What was out of date may not be when the clock is right again.
+            let judged = !matches!(shown.outcome, Err(Reason::CertificateExpired));
+            judged && Arc::ptr_eq(&shown.cas, &own.cas)
+        };
+        if !shown.as_ref().is_some_and(holds) {
             *shown = Shown::of(&facts.chain, &own.cas);
         }
-        *certificate = shown.as_ref().map(|shown| shown.leaf);
-        let refused = |reason| named(reason, *certificate);
+        *certificate = shown.as_ref().map(|shown| shown.leaf.clone());
+        let refused = |reason| named(reason, certificate.as_deref());
         let presented = match shown.as_ref().map(|shown| &shown.outcome) {
             None => None,
             Some(Ok(presented)) => Some(presented),
             Some(Err(reason)) => return Err(refused(*reason)),
         };
-        authorise(Some(&own.authority), presented, own_name, clock::unix_s()).map_err(refused)?;
-        match presented.is_some_and(|presented| said(overlay, presented)) {
-            true => Err(refused(Reason::CertificateRevoked)),
-            false => Ok(()),
+        let now_s = clock::unix_s();
+        authorise(Some(&own.authority), presented, own_name, now_s).map_err(refused)?;
+        let edge = &facts.worker.edge;
+        if presented.is_some_and(|it| {
+            edge.bans
+                .load()
+                .holds_certificate(&it.leaf.fingerprint, now_s)
+        }) {
+            return Err(refused(Reason::CertificateBanned));
+        }
+        match (presented, overlay) {
+            (None, _) => Ok(()),
+            (Some(_), Knowledge::Missing(_)) => Err(refused(Reason::RevocationUnknown)),
+            (Some(presented), Knowledge::Known(said)) => {
+                match own.cas.fallen(said, presented)
+                    || presented.links().any(|it| said.revokes(it))
+                {
+                    true => Err(refused(Reason::CertificateRevoked)),
+                    false => Ok(()),
+                }
+            }
         }
     }
 }
@@ -175,32 +239,16 @@ impl Shown {
         let (leaf, above) = chain.split_first()?;
         Some(Shown {
             cas: cas.clone(),
-            leaf: fingerprint(leaf),
+            leaf: Arc::new(Certificate::of(leaf)),
             outcome: cas.path(leaf, above),
         })
     }
 }
 
-/// Whether what was said since the lists were read revokes it.
-fn said(overlay: &[Item], presented: &Presented) -> bool {
-    presented.links().any(|link| {
-        overlay.iter().any(|item| match item {
-            Item::Fingerprint(fingerprint) => *fingerprint == link.fingerprint,
-            Item::Serial(issuer, serial) => *issuer == link.issuer && *serial == link.serial,
-        })
-    })
-}
-
-fn named(reason: Reason, certificate: Option<Fingerprint>) -> Refused {
+fn named(reason: Reason, certificate: Option<&Certificate>) -> Refused {
     let refused = Refused::new(reason);
     match certificate {
-        Some(certificate) => {
-            let hex: String = certificate
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            refused.about(format!("sha256:{hex}"))
-        }
+        Some(certificate) => refused.about(format!("sha256:{}", hex(&certificate.fingerprint))),
         None => refused,
     }
 }
@@ -231,9 +279,11 @@ impl Cas {
             }
         }
         let fingerprints = certificates.iter().map(|one| fingerprint(one)).collect();
+        let links = certificates.iter().map(|one| link(one)).collect();
         Ok(Cas {
             certificates,
             fingerprints,
+            links,
         })
     }
 
@@ -276,6 +326,16 @@ impl Cas {
             above: above.ok_or(Reason::CertificateRefused)?.into(),
             root,
         })
+    }
+
+    /// Whether the one that a path led to is revoked itself.
+    fn fallen(&self, said: &Revocations, presented: &Presented) -> bool {
+        let place = self
+            .fingerprints
+            .iter()
+            .position(|one| *one == presented.root);
+        let link = place.and_then(|place| self.links.get(place)?.as_ref());
+        said.lists(&presented.root) || link.is_some_and(|link| said.revokes(link))
     }
 
     /// Which of them a path led to.

@@ -1,6 +1,7 @@
 //! The edge's clocks: one that never goes back, for deadlines, limits and waits; and the calendar's,
 //! for certificates, bans and the log. A step of the calendar's clock moves none of the first kind.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -45,4 +46,21 @@ pub(crate) fn unix_ms() -> i64 {
     since.map_or(0, |since| {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     })
+}
+
+/// The value of `Date` (RFC 9110, 6.6.1), made once a second.
+pub(crate) fn http_date() -> [u8; 29] {
+    thread_local! {
+        static MADE: Cell<(i64, [u8; 29])> = const { Cell::new((i64::MIN, [b' '; 29])) };
+    }
+    let now_s = unix_s();
+    let (made_s, mut text) = MADE.get();
+    if made_s != now_s {
+        let now = UNIX_EPOCH + Duration::from_secs(u64::try_from(now_s).unwrap_or(0));
+        if let Ok(made) = httpdate::fmt_http_date(now).as_bytes().try_into() {
+            text = made;
+        }
+        MADE.set((now_s, text));
+    }
+    text
 }

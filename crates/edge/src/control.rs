@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 
 use crate::clock;
 use crate::edge::Edge;
+use crate::ledger::Recorded;
 use crate::metrics;
 use crate::status;
 use crate::upstream::lock;
@@ -99,6 +100,14 @@ async fn answer(desk: Rc<Desk>, request: Request<Incoming>) -> Result<Answer, In
     let outcome = match (&parts.method, path.as_str()) {
         (&Method::GET, "/metrics") => Ok((metrics::CONTENT, metrics::text(&desk.edge))),
         (&Method::GET, "/status") => json(&status::status(&desk.edge)),
+        (&Method::GET, "/certificates") => json(&status::certificates(&desk.edge)),
+        (&Method::POST, "/certificates/recorded") => match read::<Vec<Recorded>>(body).await {
+            Ok(all) => {
+                desk.edge.ledger.recorded(&all);
+                json(&serde_json::json!({ "done": "they may leave when room is needed" }))
+            }
+            Err(error) => Err((400, error)),
+        },
         (&Method::GET, "/refused") => json(&desk.edge.refused(100)),
         (&Method::GET, path) if path.starts_with("/explain/") => {
             let id = path.trim_start_matches("/explain/");

@@ -1,6 +1,7 @@
 //! What is counted: for each tenant, route and upstream, a fixed number of counters each, so that
 //! nobody outside can make them more.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use policy::Reason;
@@ -25,26 +26,23 @@ impl Count {
     }
 }
 
-/// Counters by refusal reason.
-#[derive(Debug)]
-pub(crate) struct Refusals(Box<[Count]>);
-
-impl Default for Refusals {
-    fn default() -> Refusals {
-        Refusals(Reason::ALL.iter().map(|_| Count::default()).collect())
-    }
-}
+/// Counters by refusal reason. There are none until somebody is refused: most tenants' requests
+/// never are.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(OnceLock<Box<[Count]>>);
 
 impl Refusals {
     pub(crate) fn add(&self, reason: Reason) {
-        if let Some(count) = self.0.get(reason as usize) {
+        let none = || Reason::ALL.iter().map(|_| Count::default()).collect();
+        if let Some(count) = self.0.get_or_init(none).get(reason as usize) {
             count.add(1);
         }
     }
 
     /// Each reason that happened, and how often.
     pub(crate) fn totals(&self) -> impl Iterator<Item = (Reason, u64)> {
-        let counts = Reason::ALL.iter().copied().zip(&self.0);
+        let counts = self.0.get().map_or(&[][..], |counts| counts);
+        let counts = Reason::ALL.iter().copied().zip(counts);
         counts
             .map(|(reason, count)| (reason, count.total()))
             .filter(|(_, total)| *total > 0)
@@ -105,12 +103,38 @@ impl Latency {
     }
 }
 
+/// A route's traffic by kind of client: those that are declared, in their order, then the rest. Empty
+/// where none is declared.
+#[derive(Debug, Default)]
+pub(crate) struct Cohorts(Box<[CohortCounts]>);
+
+/// What trouble one kind of client had.
+#[derive(Debug, Default)]
+pub(crate) struct CohortCounts {
+    pub(crate) retries: Count,
+    pub(crate) timeouts: Count,
+}
+
+impl Cohorts {
+    pub(crate) fn new(declared: usize) -> Cohorts {
+        let size = if declared == 0 { 0 } else { declared + 1 };
+        Cohorts((0..size).map(|_| CohortCounts::default()).collect())
+    }
+
+    /// Those of one kind; none: of the rest.
+    pub(crate) fn of(&self, cohort: Option<usize>) -> Option<&CohortCounts> {
+        self.0.get(cohort.unwrap_or(self.0.len().saturating_sub(1)))
+    }
+}
+
 /// What a tenant's traffic was.
 #[derive(Debug, Default)]
 pub(crate) struct TenantCounts {
     pub(crate) statuses: Statuses,
     pub(crate) refusals: Refusals,
     pub(crate) bytes: Count,
+    /// Judgements of its rules that took too long.
+    pub(crate) rules_over_budget: Count,
 }
 
 /// What a route's traffic was.

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use base::Timestamp;
 use hyper::Method;
-use policy::certificate::Item;
+use policy::certificate::{Builder, Knowledge};
 use policy::challenge::Challenger;
 use policy::permits::{Permit, Permits};
 use policy::shed::Shed;
@@ -21,6 +21,7 @@ use crate::acme::Acme;
 use crate::clock;
 use crate::counts::{Count, Latency, Refusals, Statuses};
 use crate::judge::Rules;
+use crate::ledger::{Ledger, hex};
 use crate::log::{Entry, Log, bounded};
 use crate::minder::Lag;
 use crate::reload::Banned;
@@ -30,6 +31,11 @@ use crate::upstream::{Upstream, lock};
 /// Refusals that are remembered in full, for `hereby edge explain`.
 const REMEMBERED_MAX: usize = 4_096;
 
+/// What holds where nobody revoked anything.
+fn nothing_revoked() -> Knowledge {
+    Knowledge::Known(Arc::new(Builder::default().build()))
+}
+
 /// One edge process.
 pub(crate) struct Edge {
     pub(crate) running: ArcSwap<Running>,
@@ -38,7 +44,8 @@ pub(crate) struct Edge {
     addresses: Mutex<HashMap<Prefix, u32>>,
     pub(crate) bans: ArcSwap<Banned>,
     /// Certificates that were revoked by being said so, beside what files list.
-    pub(crate) revoked: ArcSwap<Vec<Item>>,
+    pub(crate) revoked: ArcSwap<Knowledge>,
+    pub(crate) ledger: Ledger,
     pub(crate) shed: Shed,
     pub(crate) lag: Lag,
     pub(crate) rules: Option<Box<dyn Rules>>,
@@ -48,6 +55,10 @@ pub(crate) struct Edge {
     pub(crate) accepted: Count,
     pub(crate) latency: Latency,
     pub(crate) panics: Count,
+    /// How often something that files say could not be read.
+    pub(crate) unread: Count,
+    /// Up to which act control was heard.
+    pub(crate) overlay_sequence: AtomicU64,
     pub(crate) tunnels: Gauge,
     pub(crate) draining: watch::Sender<Draining>,
     /// Chosen at random when the process begins.
@@ -73,10 +84,6 @@ pub(crate) enum Draining {
 impl Draining {
     pub(crate) fn begun(self) -> bool {
         self != Draining::No
-    }
-
-    pub(crate) fn tunnels_end(self) -> bool {
-        self == Draining::Now
     }
 }
 
@@ -167,7 +174,8 @@ impl Edge {
         Edge {
             connections,
             requests: Permits::new(overload.requests_concurrent_max),
-            revoked: ArcSwap::default(),
+            revoked: ArcSwap::from_pointee(nothing_revoked()),
+            ledger: Ledger::default(),
             shed: Shed::new(),
             lag: Lag::default(),
             rules,
@@ -180,6 +188,8 @@ impl Edge {
             accepted: Count::default(),
             latency: Latency::default(),
             panics: Count::default(),
+            unread: Count::default(),
+            overlay_sequence: AtomicU64::new(0),
             tunnels: Gauge::default(),
             draining: watch::Sender::default(),
             process: word(0),
@@ -227,9 +237,9 @@ impl Edge {
     }
 
     /// Writes a request down, and keeps it if somebody may ask why.
-    pub(crate) fn remember(&self, account: Account, micros: u64, whole: bool) {
+    pub(crate) fn remember(&self, account: &mut Account, micros: u64) {
         self.latency.add(micros);
-        let refused = account.reason.is_some() || !whole || account.status >= 500;
+        let refused = account.reason.is_some() || !account.whole || account.status >= 500;
         let logged = self
             .log
             .as_ref()
@@ -237,6 +247,7 @@ impl Edge {
         if !refused && !logged {
             return;
         }
+        let whole = account.whole;
         let kept = Kept::of(account, micros);
         if logged && let Some(log) = &self.log {
             log.write(clock::unix_s(), kept.entry(log, whole));
@@ -301,7 +312,8 @@ struct Heard {
 }
 
 impl Kept {
-    fn of(account: Account, micros: u64) -> Kept {
+    fn of(account: &mut Account, micros: u64) -> Kept {
+        let detail = account.detail.take();
         let running = &account.running;
         let upstream = account.upstream.and_then(|(id, server)| {
             running
@@ -318,14 +330,14 @@ impl Kept {
                 path: bounded(asked.uri.path()).into(),
                 client: asked.client,
                 protocol: asked.protocol(),
-                certificate: asked.certificate,
+                certificate: asked.certificate.as_ref().map(|one| one.fingerprint),
             },
             tenant: account.tenant.and_then(|id| running.tenant(id)).cloned(),
             route: account.route.and_then(|id| running.route(id)).cloned(),
             upstream,
             status: account.status,
             reason: account.reason,
-            detail: account.detail,
+            detail,
             tier: account.tier,
             retries: account.retries,
             bytes: account.bytes,
@@ -356,7 +368,6 @@ impl Kept {
 
     fn entry(&self, log: &Log, whole: bool) -> Entry {
         let asked = &self.asked;
-        let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         Entry {
             at: Timestamp::from_ms(self.at_ms).to_string(),
             id: self.id.to_string(),
@@ -371,7 +382,7 @@ impl Kept {
             tenant: self.tenant(),
             route: self.route(),
             upstream: self.upstream(),
-            certificate: asked.certificate.map(hex),
+            certificate: asked.certificate.as_ref().map(|one| hex(one)),
             tier: self.tier,
             retries: self.retries,
             bytes: self.bytes,

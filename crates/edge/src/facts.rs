@@ -6,12 +6,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::header::HeaderValue;
-use policy::config::TenantId;
 use policy::permits::Permit;
 use rustls::pki_types::CertificateDer;
 
 use crate::clients::Shown;
 use crate::conversation::Conversation;
+use crate::edge::Place;
+use crate::running::Tenant;
 use crate::worker::Worker;
 
 /// One connection.
@@ -30,11 +31,13 @@ pub(crate) struct Facts {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     /// What they amount to, as long as the CAs stay what they are.
     pub(crate) shown: RefCell<Option<Shown>>,
-    /// Of whose share of connections this is one.
-    pub(crate) shares: RefCell<Vec<(TenantId, Permit)>>,
+    /// Of whose share of connections this is one: whom it asked last.
+    pub(crate) share: RefCell<Option<(Arc<Tenant>, Permit)>>,
     pub(crate) forwarded_for: HeaderValue,
     pub(crate) forwarded: HeaderValue,
     pub(crate) proto: HeaderValue,
+    /// Held as long as the connection lives, whatever it speaks by then.
+    pub(crate) _place: Place,
 }
 
 /// What a connection is told to upstreams as.

@@ -6,7 +6,6 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use bytes::Bytes;
 use hyper::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
     IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
@@ -15,12 +14,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use policy::Reason;
 use policy::config::Files;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
-use tokio::sync::mpsc;
 
-use crate::body::Answer;
+use crate::body::{Answer, Pieces};
 use crate::refuse::Refused;
 
-const PIECE_BYTES: usize = 64 << 10;
 /// Files up to this are read at once.
 const WHOLE_BYTES: u64 = 64 << 10;
 
@@ -154,7 +151,8 @@ fn described(file: File, metadata: &std::fs::Metadata, name: &str) -> Opened {
 fn elsewhere(path: &str) -> Result<Response<Answer>, Refused> {
     let mut answer = Response::new(Answer::empty());
     *answer.status_mut() = StatusCode::MOVED_PERMANENTLY;
-    let to = HeaderValue::try_from(format!("{path}/"));
+    // Two slashes would begin the name of a host (RFC 3986, 4.2).
+    let to = HeaderValue::try_from(format!("/{}/", path.trim_start_matches('/')));
     answer.headers_mut().insert(
         LOCATION,
         to.map_err(|_| Refused::new(Reason::TargetMalformed))?,
@@ -255,42 +253,20 @@ fn range(headers: &HeaderMap, opened: &Opened) -> Option<Result<(u64, u64), ()>>
 }
 
 async fn content(mut file: File, first: u64, length: u64) -> Result<Answer, Refused> {
-    let (pieces, received) = mpsc::channel(4);
-    let read = move || -> std::io::Result<Option<Bytes>> {
+    let read = move || -> std::io::Result<(File, Option<Vec<u8>>)> {
         use std::io::Seek as _;
         file.seek(std::io::SeekFrom::Start(first))?;
-        if length <= WHOLE_BYTES {
-            let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-            file.take(length).read_to_end(&mut bytes)?;
-            return Ok(Some(bytes.into()));
+        if length > WHOLE_BYTES {
+            return Ok((file, None));
         }
-        tokio::task::spawn_blocking(move || pour(file, length, &pieces));
-        Ok(None)
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+        (&mut file).take(length).read_to_end(&mut bytes)?;
+        Ok((file, Some(bytes)))
     };
     match tokio::task::spawn_blocking(read).await {
-        Ok(Ok(Some(bytes))) => Ok(Answer::whole(bytes)),
-        Ok(Ok(None)) => Ok(Answer::file(received, length)),
+        Ok(Ok((_, Some(bytes)))) => Ok(Answer::whole(bytes)),
+        Ok(Ok((file, None))) => Ok(Answer::file(Pieces::new(file, length))),
         _ => Err(Refused::new(Reason::UpstreamBroken)),
-    }
-}
-
-/// Reads until the end, or until nobody wants more.
-fn pour(mut file: File, mut left: u64, pieces: &mpsc::Sender<std::io::Result<Bytes>>) {
-    while left > 0 {
-        let mut piece = vec![0; PIECE_BYTES.min(usize::try_from(left).unwrap_or(PIECE_BYTES))];
-        let outcome = match file.read(&mut piece) {
-            Ok(0) => return,
-            Ok(size) => {
-                piece.truncate(size);
-                left -= size as u64;
-                Ok(Bytes::from(piece))
-            }
-            Err(error) => Err(error),
-        };
-        let failed = outcome.is_err();
-        if pieces.blocking_send(outcome).is_err() || failed {
-            return;
-        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Passing a request on: to which tier and server, what of its head, how often, and what is made of
 //! the answer.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{
@@ -18,14 +18,14 @@ use policy::breaker::Outcome;
 use policy::config::{Forward, Protocol, Tier};
 
 use crate::account::Account;
-use crate::body::{Answer, Sent, Upload, UploadLimits};
+use crate::body::{Answer, Inbound, Sent, Upload, UploadLimits};
 use crate::clock;
 use crate::facts::Facts;
 use crate::files;
 use crate::pool::{Lease, NoAnswer};
 use crate::refuse::Refused;
 use crate::running::Route;
-use crate::tunnel;
+use crate::tunnel::Joint;
 use crate::upstream::Upstream;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -52,7 +52,7 @@ impl Errand<'_> {
     pub(crate) async fn run(
         mut self,
         forward: &Forward,
-        request: Request<Incoming>,
+        request: Request<Inbound>,
     ) -> Result<Response<Answer>, Refused> {
         let tier = self.route.serving();
         self.account.tier = tier;
@@ -87,29 +87,34 @@ impl Errand<'_> {
         &mut self,
         forward: &Forward,
         upstream: &Arc<Upstream>,
-        request: Request<Incoming>,
+        request: Request<Inbound>,
     ) -> Result<Response<Answer>, Refused> {
         let upgrade = request.headers().contains_key(UPGRADE);
         if upgrade && !forward.websocket {
             return Err(Refused::new(Reason::UpgradeRefused));
         }
         let (mut parts, body) = request.into_parts();
-        let waiting = upgrade.then(|| parts.extensions.remove::<hyper::upgrade::OnUpgrade>());
         self.dress(&mut parts, forward, upstream)?;
         let limits = self.upload_limits();
-        let (body, sent) = Upload::new(body, limits, &self.facts.conversation);
-        let (mut answer, lease) = self
-            .attempts(forward, upstream, Request::from_parts(parts, body), sent)
-            .await?;
+        let upload = Upload::new(body, limits, &self.facts.conversation);
+        let (body, sent) = upload.map_err(Refused::new)?;
+        let request = Request::from_parts(parts, body);
+        let (mut answer, lease) = self.attempts(forward, upstream, request, sent).await?;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let Some(Some(client)) = waiting else {
+            if !upgrade {
                 return Err(Refused::new(Reason::UpstreamBroken));
-            };
+            }
             let server = hyper::upgrade::on(&mut answer);
-            self.facts.conversation.open_tunnel();
-            tunnel::join(self.facts, client, server, lease);
             let (parts, _) = answer.into_parts();
-            return Ok(Response::from_parts(parts, Answer::empty()));
+            let tenant = self.account.tenant;
+            let tenant = tenant.and_then(|id| self.account.running.tenant(id));
+            let tenant = tenant.ok_or(Refused::new(Reason::TenantUnknown))?.clone();
+            let joint = Joint {
+                server,
+                tenant,
+                lease,
+            };
+            return Ok(Response::from_parts(parts, Answer::tunnel(joint)));
         }
         let (mut parts, body) = answer.into_parts();
         undress(&mut parts.headers);
@@ -154,7 +159,8 @@ impl Errand<'_> {
             let Some(request) = next.take() else {
                 return Err(Refused::new(Reason::UpstreamBroken));
             };
-            let failed = match self.attempt(upstream, request, fresh).await {
+            let trial = self.attempt(upstream, request, sent.as_ref(), fresh);
+            let failed = match trial.await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
@@ -187,6 +193,7 @@ impl Errand<'_> {
         &mut self,
         upstream: &Arc<Upstream>,
         request: Request<Upload>,
+        sent: Option<&Arc<Sent>>,
         fresh: bool,
     ) -> Result<(Response<Incoming>, Lease), Failed> {
         let ticket = upstream.before(clock::now()).map_err(Failed::early)?;
@@ -209,9 +216,14 @@ impl Errand<'_> {
                 });
             }
         };
-        let wait = Duration::from_millis(upstream.config.answer_ms);
-        let outcome = tokio::time::timeout(wait, lease.send(request)).await;
+        lease.sent = sent.cloned();
+        let outcome = within(upstream.config.answer_ms, sent, lease.send(request)).await;
         let now = clock::now();
+        if let (Some(reason), Ok(Err(_)) | Err(_)) = (sent.and_then(|it| it.refused()), &outcome) {
+            // The client's doing: it says nothing of the upstream.
+            ticket.end(Outcome::Abandoned);
+            return Err(Failed::early(reason));
+        }
         match outcome {
             Ok(Ok(answer)) => {
                 let status = answer.status().as_u16();
@@ -243,7 +255,7 @@ impl Errand<'_> {
                     worth: true,
                 })
             }
-            Err(_) => {
+            Err(TooSlow) => {
                 ticket.end(Outcome::Failed);
                 upstream.failed(server, now);
                 Err(Failed {
@@ -325,6 +337,9 @@ impl Errand<'_> {
                 .entry(FORWARDED_PROTO)
                 .or_insert_with(|| facts.proto.clone());
         } else {
+            for name in claims(headers) {
+                headers.remove(name);
+            }
             headers.insert(FORWARDED_FOR, facts.forwarded_for.clone());
             headers.insert(FORWARDED, facts.forwarded.clone());
             headers.insert(FORWARDED_PROTO, facts.proto.clone());
@@ -342,8 +357,53 @@ impl Errand<'_> {
     }
 }
 
+/// The upstream took too long.
+struct TooSlow;
+
+/// Waits for an answer as long as an upstream may take. The time that it waits itself for the
+/// client's body is not its own.
+async fn within<T>(
+    answer_ms: u64,
+    sent: Option<&Arc<Sent>>,
+    answer: impl Future<Output = T>,
+) -> Result<T, TooSlow> {
+    let begun = clock::now();
+    let mut answer = pin!(answer);
+    let mut due = begun.plus_ms(answer_ms);
+    loop {
+        let wait = tokio::time::timeout_at(clock::instant(due), answer.as_mut());
+        if let Ok(answer) = wait.await {
+            return Ok(answer);
+        }
+        let since = match sent {
+            None => begun,
+            Some(sent) => sent.upstream_since().unwrap_or_else(clock::now),
+        };
+        due = since.plus_ms(answer_ms);
+        if due <= clock::now() {
+            return Err(TooSlow);
+        }
+    }
+}
+
 fn value(text: &str) -> Result<HeaderValue, Refused> {
     HeaderValue::from_str(text).map_err(|_| Refused::new(Reason::HostMalformed))
+}
+
+/// What a client says of itself that only a proxy could know, in any spelling that an upstream
+/// which reads fields as CGI variables (RFC 3875, 4.1.18) can't tell from the real one.
+fn claims(headers: &HeaderMap) -> Vec<HeaderName> {
+    let claims = |name: &&HeaderName| {
+        let name = name.as_str().as_bytes();
+        let is = |known: &str| {
+            let begin = name.get(..known.len()).unwrap_or(&[]);
+            let same =
+                |(byte, known): (&u8, u8)| *byte == known || (*byte == b'_' && known == b'-');
+            begin.len() == known.len() && begin.iter().zip(known.bytes()).all(same)
+        };
+        is("x-forwarded-") || is("x-real-ip") || is("forwarded")
+    };
+    headers.keys().filter(claims).cloned().collect()
 }
 
 /// Adds to a list that others began.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use hyper::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Method, Version};
-use policy::config::{LimitKey, RouteId, TenantId};
-use policy::limits::{Key, Standing, policy_item, standing_item};
-use policy::{Prefix, Reason, path, wire};
+use policy::config::{Connection, LimitKey, Rate, RouteId, TenantId};
+use policy::limits::{Key, Standing, Wait, policy_item, standing_item};
+use policy::{Prefix, Reason, cohort, path, wire};
 
 use crate::account::Account;
 use crate::challenge;
@@ -19,6 +19,7 @@ use crate::clock;
 use crate::edge::Edge;
 use crate::facts::Facts;
 use crate::refuse::Refused;
+use crate::rules;
 use crate::running::{Route, Running, Tenant};
 
 /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
@@ -50,8 +51,6 @@ pub struct Head<'a> {
 
 /// What one request counts among what its tenant uses.
 const REQUEST_USE: u32 = 16;
-/// Rules may take so long for one request.
-const RULES_BUDGET_MICROS: u64 = 2_000;
 
 /// Judges one request. What it holds on success, the account holds: permits, tenant, route.
 ///
@@ -64,12 +63,13 @@ pub(crate) fn judge(
 ) -> Result<Arc<Route>, Refused> {
     let edge = account.edge.clone();
     let running = account.running.clone();
-    let host = host(parts, running.config.connection.header_lines_max)?;
+    let host = host(parts, &running.config.connection)?;
     let path = path::comparable(parts.uri.path());
     let header = |name: &str| one(&parts.headers, name);
     let client = client(facts, &running, &parts.headers);
     account.asked.client = client;
-    if client != facts.client && edge.bans.load().holds(client, clock::unix_s()) {
+    // Also of who came in before the ban.
+    if edge.bans.load().holds(client, clock::unix_s()) {
         return Err(Refused::new(Reason::AddressBanned));
     }
     let id = running.table.tenant(&host, &path, header);
@@ -83,17 +83,26 @@ pub(crate) fn judge(
         .as_deref()
         .is_none_or(|name| running.table.shares(name, id));
     let certificate = &mut account.asked.certificate;
-    running
-        .authorities
-        .authorise(facts, id, own, &edge.revoked.load(), certificate)?;
+    let authorised =
+        running
+            .authorities
+            .authorise(facts, id, own, &edge.revoked.load(), certificate);
+    if let Some(certificate) = certificate {
+        let (tenant, reason) = (&tenant.config.name, authorised.as_ref().err());
+        let reason = reason.map(|refused| refused.reason);
+        edge.ledger
+            .used(certificate, tenant, reason, client, clock::unix_ms());
+    }
+    authorised?;
     if facts.redirect_to_https {
         return Err(elsewhere(&host, parts));
     }
-    share(facts, id, tenant)?;
+    share(facts, tenant)?;
     admit(&edge, tenant, account)?;
     rate(tenant)?;
     let route = route(&running, id, &host, &path, parts)?;
     account.route = Some(route);
+    account.cohort = cohort::of(&running.config.cohorts, client, header);
     let route = running
         .route(route)
         .ok_or(Refused::new(Reason::RouteUnknown))?;
@@ -101,25 +110,28 @@ pub(crate) fn judge(
     if let Some(demand) = &route.config.challenge {
         challenge::judge(&edge, demand, &tenant.config.name, client, facts.tls, parts)?;
     }
-    rules(&edge, tenant, &host, client, parts)?;
+    rules(&edge, &running, tenant, &host, client, parts)?;
     Ok(route.clone())
 }
 
 /// The host that a request is for, in lower case, without port. HTTP/1 was looked at by the gate;
 /// HTTP/2's pseudo-fields and fields are looked at here.
-fn host(parts: &Parts, lines_max: usize) -> Result<Cow<'_, str>, Refused> {
+fn host<'p>(parts: &'p Parts, limits: &Connection) -> Result<Cow<'p, str>, Refused> {
     let field = parts.headers.get(HOST);
     let authority = parts
         .uri
         .authority()
         .map(|authority| authority.as_str().as_bytes());
     if parts.version == Version::HTTP_2 {
-        fields(&parts.headers, lines_max)?;
+        fields(&parts.headers, limits.header_lines_max)?;
         let target = parts
             .uri
             .path_and_query()
             .map_or("/", |target| target.as_str());
         wire::target(target.as_bytes()).map_err(Refused::new)?;
+        if target.len() > limits.url_bytes_max {
+            return Err(Refused::new(Reason::UrlTooLong));
+        }
         if matches!(parts.method, Method::CONNECT | Method::TRACE) {
             return Err(Refused::new(Reason::MethodRefused));
         }
@@ -171,13 +183,18 @@ fn client(facts: &Facts, running: &Running, headers: &HeaderMap) -> IpAddr {
         return facts.client;
     }
     let mut client = facts.client;
-    let lists: Vec<&str> = headers
+    let lists: Vec<&[u8]> = headers
         .get_all(FORWARDED_FOR)
         .iter()
-        .filter_map(|list| list.to_str().ok())
+        .map(|list| list.as_bytes())
         .collect();
-    for said in lists.iter().rev().flat_map(|list| list.rsplit(',')) {
-        let Ok(said) = said.trim().parse::<IpAddr>() else {
+    let said = lists
+        .iter()
+        .rev()
+        .flat_map(|list| list.rsplit(|byte| *byte == b','));
+    for said in said {
+        let said = std::str::from_utf8(said).unwrap_or("").trim();
+        let Ok(said) = said.parse::<IpAddr>() else {
             break;
         };
         client = said;
@@ -198,15 +215,18 @@ fn elsewhere(host: &str, parts: &Parts) -> Refused {
         .with(hyper::header::LOCATION, &format!("https://{host}{target}"))
 }
 
-/// Of how many connections this may be one.
-fn share(facts: &Facts, id: TenantId, tenant: &Tenant) -> Result<(), Refused> {
-    let mut shares = facts.shares.borrow_mut();
-    if shares.iter().any(|(of, _)| *of == id) {
+/// Of how many connections this may be one. It is its newest tenant's.
+fn share(facts: &Facts, tenant: &Arc<Tenant>) -> Result<(), Refused> {
+    let mut share = facts.share.borrow_mut();
+    if share
+        .as_ref()
+        .is_some_and(|(of, _)| Arc::ptr_eq(of, tenant))
+    {
         return Ok(());
     }
     let permit = tenant.connections.try_take();
     let permit = permit.ok_or_else(|| Refused::new(Reason::TenantConnections).after_s(1))?;
-    shares.push((id, permit));
+    *share = Some((tenant.clone(), permit));
     Ok(())
 }
 
@@ -241,10 +261,22 @@ fn rate(tenant: &Tenant) -> Result<(), Refused> {
     };
     match tenant.bucket.try_take(rate, clock::now(), 1) {
         Ok(_) => Ok(()),
-        Err(wait) => Err(Refused::new(Reason::TenantRate)
-            .after_s(wait.retry_after_s())
-            .with(RATE_LIMIT_POLICY, &policy_item("tenant", rate).to_string())),
+        Err(wait) => Err(used_up(Reason::TenantRate, "tenant", rate, &wait)),
     }
+}
+
+/// What is said of a limit that is used up.
+fn used_up(reason: Reason, name: &str, rate: &Rate, wait: &Wait) -> Refused {
+    let standing = Standing {
+        limit: rate.burst,
+        remaining: 0,
+        reset_ms: wait.retry_after_ms,
+    };
+    Refused::new(reason)
+        .about(format!("the limit \"{name}\" is used up"))
+        .after_s(wait.retry_after_s())
+        .with(RATE_LIMIT_POLICY, &policy_item(name, rate).to_string())
+        .with(RATE_LIMIT, &standing_item(name, &standing).to_string())
 }
 
 fn route(
@@ -288,28 +320,18 @@ fn limits(
             LimitKey::Tenant => Key::of_place(edge.seed, tenant.0),
             LimitKey::Route => Key::of(edge.seed, route.config.name.as_bytes()),
             LimitKey::Address => Key::of_prefix(edge.seed, &Prefix::subscriber(client)),
-            LimitKey::Header(name) => Key::of(
-                edge.seed,
-                headers.get(name).map_or(b"", |value| value.as_bytes()),
-            ),
+            // Of several nobody knows which one counts: they are a key of their own.
+            LimitKey::Header(name) => {
+                let mut values = headers.get_all(name).iter();
+                match (values.next(), values.next()) {
+                    (None, _) => Key::of(edge.seed, b""),
+                    (Some(value), None) => Key::of(edge.seed, value.as_bytes()),
+                    (Some(_), Some(_)) => Key::of(edge.seed, b"\0"),
+                }
+            }
         };
         if let Err(wait) = buckets.try_take(key, now, 1) {
-            let standing = Standing {
-                limit: limit.rate.burst,
-                remaining: 0,
-                reset_ms: wait.retry_after_ms,
-            };
-            return Err(Refused::new(Reason::Limit)
-                .about(format!("the limit \"{}\" is used up", limit.name))
-                .after_s(wait.retry_after_s())
-                .with(
-                    RATE_LIMIT_POLICY,
-                    &policy_item(&limit.name, &limit.rate).to_string(),
-                )
-                .with(
-                    RATE_LIMIT,
-                    &standing_item(&limit.name, &standing).to_string(),
-                ));
+            return Err(used_up(Reason::Limit, &limit.name, &limit.rate, &wait));
         }
     }
     Ok(())
@@ -317,6 +339,7 @@ fn limits(
 
 fn rules(
     edge: &Edge,
+    running: &Running,
     tenant: &Tenant,
     host: &str,
     client: IpAddr,
@@ -336,7 +359,5 @@ fn rules(
         fields: &parts.headers,
         client,
     };
-    rules
-        .judge(&head, RULES_BUDGET_MICROS)
-        .map_err(|rule| Refused::new(Reason::RuleRefused).about(rule))
+    rules::judge(rules.as_ref(), &head, tenant, running.config.rules_failure)
 }

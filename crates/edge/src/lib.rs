@@ -1,8 +1,8 @@
 //! The data plane: a reverse proxy that carries out what `policy` decides. One process serves one
 //! cell.
 //!
-//! [`run`] is all of it: sockets, threads, and the loop that minds them. It keeps no state on disk
-//! but a socket to talk to it; it needs nothing else of hereby, and goes on when all of that is gone.
+//! [`run`] is all of it: sockets, threads, and the loop that minds them. It keeps on
+//! disk a socket to talk to it and a ledger of client certificates; it needs nothing else of hereby, and goes on when all of that is gone.
 
 mod account;
 mod acme;
@@ -19,18 +19,24 @@ mod files;
 mod forward;
 mod gate;
 mod handover;
+mod http1;
 mod judge;
+mod ledger;
 mod listen;
 mod log;
 mod metrics;
 mod minder;
 mod notify;
 mod overlay;
+mod pace;
 mod pool;
 mod refuse;
 mod reload;
+mod rules;
 mod run;
 mod running;
+mod scrape;
+mod scratch;
 mod serve;
 mod status;
 mod tls;
@@ -41,5 +47,6 @@ mod worker;
 pub use control::SOCKET;
 pub use handover::{NoSuccessor, TAKEOVER};
 pub use judge::{Head, Rules};
+pub use ledger::Entry as CertificateUse;
 pub use policy::config::file::schema;
 pub use run::{CannotRun, Options, Ready, check, run};

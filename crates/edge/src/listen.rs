@@ -2,6 +2,7 @@
 //! PROXY header, TLS, and what is spoken.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -19,10 +20,14 @@ use tokio::sync::watch;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::clock;
 use crate::conversation::Conversation;
 use crate::edge::Place;
 use crate::facts::{Facts, introductions};
-use crate::gate::{Gate, Pace, Version};
+use crate::gate::Gate;
+use crate::http1;
+use crate::pace::Pace;
+use crate::scratch;
 use crate::serve::{rest, serve};
 use crate::worker::Worker;
 
@@ -34,6 +39,8 @@ const PROXY_LOOK: Duration = Duration::from_millis(2);
 /// The alert `unrecognized_name`, fatal, as a record of its own: before a server has chosen anything it
 /// goes out in the clear (RFC 6066, 3; RFC 8446, 5.1 and 6).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+/// How HTTP/2 begins in the clear (RFC 9113, 3.4): no HTTP/1 method begins so.
+const PREFACE_START: &[u8] = b"PRI ";
 /// How many connections may wait for `accept`.
 pub(crate) const BACKLOG: i32 = 4_096;
 
@@ -131,14 +138,22 @@ async fn receive(
         return Box::pin(converse(worker, stream, settings, caller, spoken)).await;
     }
     drop(running);
-    let shaken = tokio::time::timeout(time, handshake(&worker, stream, settings.http2));
-    match shaken.await {
+    // Rare and large: not part of what every connection holds as long as it lives.
+    let shaken = Box::pin(handshake(&worker, stream, settings.http2));
+    match tokio::time::timeout(time, shaken).await {
         Ok(Ok((stream, spoken))) => {
             Box::pin(converse(worker, stream, settings, caller, spoken)).await;
         }
         Ok(Err(reason)) => worker.edge.refusals.add(reason),
         Err(_) => worker.edge.refusals.add(Reason::HandshakeTooSlow),
     }
+}
+
+/// What is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    Http1,
+    Http2,
 }
 
 struct Caller {
@@ -244,7 +259,7 @@ fn way(worker: &Worker, name: &str, http2: bool) -> Option<Arc<ServerConfig>> {
 /// Serves what comes.
 async fn converse<S>(
     worker: Rc<Worker>,
-    stream: S,
+    mut stream: S,
     settings: Arc<Listen>,
     caller: Caller,
     spoken: Spoken,
@@ -252,34 +267,35 @@ async fn converse<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let running = worker.edge.running.load_full();
-    let limits = &running.config.connection;
     let conversation = Arc::new(Conversation::new());
-    let mut gate = Gate::new(stream, Pace::new(limits), conversation.clone());
-    let heads = HeadLimits {
-        head_bytes_max: limits.head_bytes_max,
-        header_lines_max: limits.header_lines_max,
-        url_bytes_max: limits.url_bytes_max,
-    };
-    let mut draining = worker.edge.draining.subscribe();
-    let settled = tokio::select! {
-        settled = gate.settle(spoken.version, settings.http2, heads, &running.config.http2) => settled,
-        // Who has just connected is about to ask.
-        () = async {
-            let _ = draining.wait_for(|now| now.begun()).await;
-            rest(&worker.edge, &conversation).await;
-        } => return,
-    };
-    drop(running);
-    let version = match settled {
-        Ok(version) => version,
-        Err(Some(reason)) => return worker.edge.refusals.add(reason),
-        Err(None) => return,
+    let pace = Pace::new(&running.config.connection);
+    let mut first = Vec::new();
+    let version = match spoken.version {
+        Some(version) => version,
+        None if !settings.http2 => Version::Http1,
+        None => {
+            let mut draining = worker.edge.draining.subscribe();
+            let wait = settle(&mut stream, &mut first, pace.first_byte_ms);
+            let settled = tokio::select! {
+                settled = wait => settled,
+                // Who has just connected is about to ask.
+                () = async {
+                    let _ = draining.wait_for(|now| now.begun()).await;
+                    rest(&worker.edge, &conversation).await;
+                } => return,
+            };
+            match settled {
+                Ok(version) => version,
+                Err(Some(reason)) => return worker.edge.refusals.add(reason),
+                Err(None) => return,
+            }
+        }
     };
     let tls = settings.tls;
     let (forwarded_for, forwarded, proto) = introductions(caller.client, tls);
-    let facts = Facts {
+    let facts = Rc::new(Facts {
         worker,
-        conversation,
+        conversation: conversation.clone(),
         client: caller.client,
         trusted: caller.trusted,
         tls,
@@ -288,13 +304,68 @@ async fn converse<S>(
         server_name: spoken.name,
         chain: spoken.chain,
         shown: RefCell::default(),
-        shares: RefCell::default(),
+        share: RefCell::default(),
         forwarded_for,
         forwarded,
         proto,
+        _place: caller.place,
+    });
+    let limits = &running.config.connection;
+    match version {
+        Version::Http1 => {
+            let heads = HeadLimits {
+                head_bytes_max: limits.head_bytes_max,
+                header_lines_max: limits.header_lines_max,
+                url_bytes_max: limits.url_bytes_max,
+            };
+            drop(running);
+            http1::serve(facts.clone(), stream, first, heads, pace).await;
+        }
+        Version::Http2 => {
+            let most = wire::Http2Limits::new(&running.config.http2, limits.head_bytes_max);
+            let frames = wire::Http2::new(most, clock::now());
+            drop(running);
+            let gate = Gate::new(stream, first, frames, pace, conversation);
+            Box::pin(serve(facts.clone(), gate)).await;
+        }
+    }
+    // A flood that came without a request is counted, too.
+    if let Some(reason) = facts.conversation.untold() {
+        facts.worker.edge.refusals.add(reason);
+    }
+}
+
+/// Waits for the first bytes, and says what they speak.
+///
+/// # Errors
+/// A reason when too little came in time; none when nothing came and the stream ended.
+async fn settle<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    first: &mut Vec<u8>,
+    first_byte_ms: u64,
+) -> Result<Version, Option<Reason>> {
+    let wait = async {
+        while PREFACE_START.starts_with(first) && first.len() < PREFACE_START.len() {
+            let read = poll_fn(|cx| {
+                scratch::read(stream, cx, scratch::MOST, |bytes| {
+                    first.extend_from_slice(bytes);
+                    bytes.len()
+                })
+            });
+            if matches!(read.await, Ok(0) | Err(_)) {
+                break;
+            }
+        }
     };
-    let _place = caller.place;
-    serve(Rc::new(facts), gate, version).await;
+    let time = Duration::from_millis(first_byte_ms);
+    if tokio::time::timeout(time, wait).await.is_err() {
+        return Err(Some(Reason::FirstByteTooSlow));
+    }
+    match first.as_slice() {
+        [] => Err(None),
+        first if first.starts_with(PREFACE_START) => Ok(Version::Http2),
+        _ => Ok(Version::Http1),
+    }
 }
 
 /// Listens there.

@@ -4,6 +4,8 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
@@ -14,6 +16,7 @@ use policy::Prefix;
 use policy::config::{AccessLog, Addresses};
 use serde::Serialize;
 
+use crate::clients::Certificate;
 use crate::counts::Count;
 
 /// Lines that wait to be written.
@@ -32,8 +35,7 @@ pub(crate) struct Asked {
     pub(crate) host: Option<HeaderValue>,
     pub(crate) client: IpAddr,
     pub(crate) http2: bool,
-    /// The client certificate's fingerprint.
-    pub(crate) certificate: Option<[u8; 32]>,
+    pub(crate) certificate: Option<Arc<Certificate>>,
 }
 
 impl Asked {
@@ -102,6 +104,8 @@ pub(crate) struct Log {
     sampled: AtomicU64,
     pub(crate) dropped_full: Count,
     pub(crate) dropped_rate: Count,
+    /// Lines that could not be written.
+    pub(crate) dropped_failed: Arc<Count>,
 }
 
 impl Log {
@@ -109,19 +113,19 @@ impl Log {
     ///
     /// # Errors
     /// When the file can't be opened.
-    pub(crate) fn open(settings: &AccessLog) -> io::Result<Option<Log>> {
+    pub(crate) fn open(settings: &AccessLog, directory: &Path) -> io::Result<Option<Log>> {
         let Some(path) = &settings.path else {
             return Ok(None);
         };
-        let out: Box<dyn Write + Send> = match path.as_str() {
-            "-" => Box::new(io::stdout()),
-            path => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
-        };
+        let place = (path != "-").then(|| directory.join(path));
+        let destination = destination(place.as_deref())?;
         let (lines, waiting) = sync_channel::<Line>(WAITING_MAX);
+        let dropped_failed = Arc::new(Count::default());
+        let failed = dropped_failed.clone();
         std::thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || {
-                write(out, &waiting);
+                write(destination, place.as_deref(), &waiting, &failed);
             })?;
         Ok(Some(Log {
             lines,
@@ -130,6 +134,7 @@ impl Log {
             sampled: AtomicU64::new(0),
             dropped_full: Count::default(),
             dropped_rate: Count::default(),
+            dropped_failed,
         }))
     }
 
@@ -192,16 +197,56 @@ pub(crate) fn bounded(text: &str) -> String {
     text.chars().take(TEXT_CHARS_MAX).collect()
 }
 
-fn write(out: Box<dyn Write + Send>, waiting: &std::sync::mpsc::Receiver<Line>) {
-    let mut out = io::BufWriter::with_capacity(64 << 10, out);
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// Where lines go: the end of a file, or the standard output.
+struct Destination {
+    out: io::BufWriter<Box<dyn Write + Send>>,
+    /// Which file it is.
+    file: Option<(u64, u64)>,
+}
+
+fn destination(place: Option<&Path>) -> io::Result<Destination> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (out, file): (Box<dyn Write + Send>, _) = match place {
+        None => (Box::new(io::stdout()), None),
+        Some(place) => {
+            let file = OpenOptions::new().create(true).append(true).open(place)?;
+            let found = file.metadata()?;
+            (Box::new(file), Some((found.dev(), found.ino())))
+        }
+    };
+    Ok(Destination {
+        out: io::BufWriter::with_capacity(BUFFER_BYTES, out),
+        file,
+    })
+}
+
+/// Whether what lies there is another file now: who rotates logs has moved ours away.
+fn moved(place: &Path, file: Option<(u64, u64)>) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(place).map_or(true, |found| Some((found.dev(), found.ino())) != file)
+}
+
+fn write(
+    destination: Destination,
+    place: Option<&Path>,
+    waiting: &std::sync::mpsc::Receiver<Line>,
+    failed: &Count,
+) {
+    let Destination { mut out, mut file } = destination;
     let mut flushed = Instant::now();
     let mut failing = false;
+    // Lines that wait in the buffer.
+    let mut kept = 0;
     loop {
         let mut asked = None;
         let mut outcome = match waiting.recv_timeout(FLUSH_EVERY) {
             Ok(Line::Entry(entry)) => serde_json::to_writer(&mut out, &entry)
                 .map_err(io::Error::from)
-                .and_then(|()| out.write_all(b"\n")),
+                .and_then(|()| out.write_all(b"\n"))
+                .inspect(|()| kept += 1)
+                .inspect_err(|_| failed.add(1)),
             Ok(Line::Flush(done)) => {
                 asked = Some(done);
                 Ok(())
@@ -215,7 +260,20 @@ fn write(out: Box<dyn Write + Send>, waiting: &std::sync::mpsc::Receiver<Line>) 
         let due = asked.is_some() || flushed.elapsed() >= FLUSH_EVERY;
         if due {
             flushed = Instant::now();
-            outcome = outcome.and_then(|()| out.flush());
+            let flush = out.flush();
+            if flush.is_err() {
+                // What can't be written now must not keep what comes from being written later.
+                failed.add(kept);
+                let (inner, _) = out.into_parts();
+                out = io::BufWriter::with_capacity(BUFFER_BYTES, inner);
+            }
+            kept = 0;
+            outcome = outcome.and(flush);
+            if let Some(place) = place.filter(|place| moved(place, file)) {
+                outcome = self::destination(Some(place)).map(|fresh| {
+                    (out, file) = (fresh.out, fresh.file);
+                });
+            }
         }
         if let Some(done) = asked {
             // Who does not wait any more does not care.

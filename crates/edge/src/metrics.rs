@@ -2,12 +2,15 @@
 //! configuration alone: tenants beyond the first thousand are counted as one.
 
 use std::fmt::Write as _;
+use std::sync::atomic::Ordering::Relaxed;
 
+use policy::cohort;
 use policy::config::Action;
 
 use crate::clock;
-use crate::counts::{LATENCY_MICROS, Latency, Refusals, RouteCounts, Statuses};
+use crate::counts::{CohortCounts, LATENCY_MICROS, Latency, Refusals, RouteCounts, Statuses};
 use crate::edge::Edge;
+use crate::running::Running;
 use crate::status::breaker;
 
 pub(crate) const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -98,6 +101,7 @@ pub(crate) fn text(edge: &Edge) -> String {
     let mut text = Text(String::with_capacity(64 << 10));
     whole(edge, &mut text);
     acme(edge, &mut text);
+    certificates(edge, &mut text);
     tenants(edge, &mut text);
     routes(edge, &mut text);
     upstreams(edge, &mut text);
@@ -142,6 +146,7 @@ fn whole(edge: &Edge, text: &mut Text) {
         "Requests that ended in a bug",
         edge.panics.total(),
     );
+    heard(edge, t);
     t.family("edge_requests", "counter", "Answered requests by status");
     t.statuses("edge_requests", &[], &edge.statuses);
     t.family(
@@ -156,6 +161,38 @@ fn whole(edge: &Edge, text: &mut Text) {
         "From the head to the last byte",
     );
     t.latency("edge_request_seconds", &[], &edge.latency);
+    log(edge, t);
+}
+
+/// What it knows from elsewhere, and what it could not learn.
+fn heard(edge: &Edge, t: &mut Text) {
+    t.gauge(
+        "edge_overlay_sequence",
+        "Up to which act of control's record bans, revocations and overrides are known",
+        edge.overlay_sequence.load(Relaxed),
+    );
+    let running = edge.running.load();
+    t.family(
+        "edge_unlisted",
+        "gauge",
+        "Tenants, routes and upstreams beyond those that have series of their own",
+    );
+    for (kind, count) in [
+        ("tenant", running.tenants().len()),
+        ("route", running.routes().len()),
+        ("upstream", running.upstreams().len()),
+    ] {
+        let beyond = count.saturating_sub(TENANTS_MAX);
+        t.line("edge_unlisted", &[("kind", kind)], beyond);
+    }
+    t.counter(
+        "edge_files_unread",
+        "Certificates, lists and bans that could not be read when they should have been",
+        edge.unread.total(),
+    );
+}
+
+fn log(edge: &Edge, t: &mut Text) {
     if let Some(log) = &edge.log {
         t.family(
             "edge_log_dropped",
@@ -171,6 +208,11 @@ fn whole(edge: &Edge, text: &mut Text) {
             "edge_log_dropped_total",
             &[("reason", "rate")],
             log.dropped_rate.total(),
+        );
+        t.line(
+            "edge_log_dropped_total",
+            &[("reason", "failed")],
+            log.dropped_failed.total(),
         );
     }
 }
@@ -188,6 +230,33 @@ fn acme(edge: &Edge, text: &mut Text) {
         "edge_acme_failures",
         "Certificates that a CA was asked for and did not give",
         edge.acme.failed.total(),
+    );
+}
+
+fn certificates(edge: &Edge, text: &mut Text) {
+    let running = edge.running.load();
+    let ends = running.certificate_ends();
+    if !ends.is_empty() {
+        text.family(
+            "edge_certificate_ends_timestamp_seconds",
+            "gauge",
+            "Until when the edge's own certificates hold",
+        );
+    }
+    for (file, end_s) in ends {
+        let name = "edge_certificate_ends_timestamp_seconds";
+        text.line(name, &[("file", &file)], end_s);
+    }
+    let (entries, dropped) = edge.ledger.size();
+    text.gauge(
+        "edge_certificates",
+        "Client certificates in the ledger, one for each tenant that they were shown to",
+        entries as u64,
+    );
+    text.counter(
+        "edge_certificates_dropped",
+        "Requests with client certificates that found no place in the ledger",
+        dropped,
     );
 }
 
@@ -224,6 +293,18 @@ fn tenants(edge: &Edge, text: &mut Text) {
     for tenant in named.clone() {
         let labels = [("tenant", tenant.config.name.as_str())];
         text.refusals("edge_tenant_refusals", &labels, &tenant.counts.refusals);
+    }
+    if edge.rules.is_some() {
+        text.family(
+            "edge_tenant_rules_over_budget",
+            "counter",
+            "Judgements of rules that took too long, by tenant",
+        );
+        for tenant in named.clone() {
+            let labels = [("tenant", tenant.config.name.as_str())];
+            let total = tenant.counts.rules_over_budget.total();
+            text.line("edge_tenant_rules_over_budget_total", &labels, total);
+        }
     }
     text.family("edge_tenant_bytes", "counter", "Bytes of answers by tenant");
     for tenant in named {
@@ -282,6 +363,7 @@ fn routes(edge: &Edge, text: &mut Text) {
             text.line(&format!("{name}_total"), &labels, count(&route.counts));
         }
     }
+    cohorts(&running, text);
     text.family(
         "edge_route_tier",
         "gauge",
@@ -290,6 +372,40 @@ fn routes(edge: &Edge, text: &mut Text) {
     for route in routes().filter(|one| matches!(one.config.action, Action::Forward(_))) {
         let labels = [("route", route.config.name.as_str())];
         text.line("edge_route_tier", &labels, route.serving());
+    }
+}
+
+/// Which kinds of clients it was whose requests were sent again, or not answered in time. As many
+/// series as there are routes and declared cohorts, and no more.
+fn cohorts(running: &Running, text: &mut Text) {
+    let declared = &running.config.cohorts;
+    if declared.is_empty() {
+        return;
+    }
+    let names = declared.iter().map(|cohort| cohort.name.as_str());
+    let names: Vec<&str> = names.chain([cohort::OTHER]).collect();
+    type Counted = fn(&CohortCounts) -> u64;
+    let counts: [(&str, &str, Counted); 2] = [
+        (
+            "edge_cohort_retries",
+            "Requests that were sent again, by route and kind of client",
+            |counts| counts.retries.total(),
+        ),
+        (
+            "edge_cohort_timeouts",
+            "Answers that did not come in time, by route and kind of client",
+            |counts| counts.timeouts.total(),
+        ),
+    ];
+    for (name, help, count) in counts {
+        text.family(name, "counter", help);
+        for route in running.routes().iter().take(TENANTS_MAX) {
+            for (place, cohort) in names.iter().enumerate() {
+                let labels = [("route", route.config.name.as_str()), ("cohort", *cohort)];
+                let total = route.cohorts.of(Some(place)).map_or(0, count);
+                text.line(&format!("{name}_total"), &labels, total);
+            }
+        }
     }
 }
 

@@ -14,9 +14,10 @@ use policy::{Moment, config};
 use crate::acme;
 use crate::clock;
 use crate::edge::Edge;
+use crate::ledger;
 use crate::overlay::Carried;
 use crate::pool;
-use crate::reload;
+use crate::reload::{self, What};
 use crate::running::Running;
 use crate::upstream::Upstream;
 
@@ -48,9 +49,15 @@ impl Lag {
     }
 }
 
-/// Watches over an edge until its thread ends.
-pub(crate) async fn mind(edge: Arc<Edge>, state_dir: PathBuf) {
+/// Watches over an edge until its thread ends. `give_back` returns freed memory to the system.
+pub(crate) async fn mind(
+    edge: Arc<Edge>,
+    state_dir: PathBuf,
+    mut overlay: Carried,
+    give_back: fn(),
+) {
     tokio::task::spawn_local(acme::keep(edge.clone(), state_dir.clone()));
+    tokio::task::spawn_local(ledger::keep(edge.clone(), state_dir.clone()));
     let pressure = async {
         loop {
             tokio::time::sleep(SHED_EVERY).await;
@@ -60,7 +67,6 @@ pub(crate) async fn mind(edge: Arc<Edge>, state_dir: PathBuf) {
     let look = async {
         let mut probes = Probes::default();
         let mut files = Files::default();
-        let mut overlay = Carried::default();
         let mut names_at = Moment(0);
         loop {
             let running = edge.running.load_full();
@@ -73,8 +79,10 @@ pub(crate) async fn mind(edge: Arc<Edge>, state_dir: PathBuf) {
                 names_at = clock::now().plus_ms(NAMES_EVERY_MS);
                 look_up(&running);
             }
-            files.look(&edge, &running);
-            overlay.look(&edge, &state_dir);
+            if files.look(&edge, &running) {
+                give_back();
+            }
+            overlay.look(&edge);
             drop(running);
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -167,7 +175,7 @@ impl Probes {
 async fn probe(upstream: Arc<Upstream>, server: usize, health: config::Health) {
     let time = Duration::from_millis(health.timeout_ms);
     let status = tokio::time::timeout(time, pool::probe(&upstream, server, &health.path)).await;
-    let good = matches!(status, Ok(Ok(200..=399)));
+    let good = matches!(status, Ok(Ok(200..=299)));
     upstream.probed(server, good);
 }
 
@@ -219,20 +227,26 @@ async fn try_spare(upstream: Arc<Upstream>) {
     tried.end(if good { Outcome::Ok } else { Outcome::Failed });
 }
 
+/// What can't be read is tried again so often.
+const READ_AGAIN_MS: u64 = 5_000;
+
 /// Which files were how when they were last looked at.
 #[derive(Default)]
 struct Files {
     seen: HashMap<PathBuf, Stamp>,
     /// Whether they were looked at before.
     begun: bool,
+    /// What could not be read, and when it is tried again, whether it changed or not: it may not
+    /// have been the file's fault.
+    again: Vec<(What, Moment)>,
 }
 
 /// What changes when a file does.
 type Stamp = Option<(SystemTime, u64, u64)>;
 
 impl Files {
-    /// Reads anew what changed: certificates, lists of revoked ones, bans.
-    fn look(&mut self, edge: &Arc<Edge>, running: &Arc<Running>) {
+    /// Reads anew what changed: certificates, lists of revoked ones, bans. Whether something did.
+    fn look(&mut self, edge: &Arc<Edge>, running: &Arc<Running>) -> bool {
         use std::os::unix::fs::MetadataExt as _;
         let stamp = |path: &PathBuf| {
             let found = std::fs::metadata(path).ok()?;
@@ -257,8 +271,16 @@ impl Files {
         }
         self.seen = seen;
         self.begun = true;
-        for what in changed {
-            reload::again(edge, running, what);
+        let now = clock::now();
+        let due = self.again.extract_if(.., |(_, at)| *at <= now);
+        changed.extend(due.map(|(what, _)| what));
+        changed.dedup();
+        for what in &changed {
+            if !reload::again(edge, running, *what) {
+                self.again.retain(|(other, _)| other != what);
+                self.again.push((*what, now.plus_ms(READ_AGAIN_MS)));
+            }
         }
+        !changed.is_empty()
     }
 }

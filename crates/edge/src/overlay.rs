@@ -2,19 +2,24 @@
 //! certificates, overrides of failover. Control writes it whole to one file; the edge looks for it
 //! again and again, and when control is gone what was said last goes on to hold.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::SystemTime;
 
-use policy::bans::{ADDED_MAX, Ban, Bans, Layered};
-use policy::certificate::{Item, Serial};
+use policy::bans::{Ban, Bans, CertificateBan};
+use policy::certificate::{Builder, Item, Knowledge, Serial};
 use policy::failover::{Override, To};
 use serde::Deserialize;
 
 use crate::clock;
 use crate::edge::Edge;
+use crate::reload::KEPT_S;
+use crate::running::Running;
 use crate::upstream::lock;
 
-/// Its name in the state directory.
+/// Its name in the state directory, if nothing else was said.
 pub(crate) const FILE: &str = "overlay.json";
 
 /// The largest file that is read.
@@ -62,20 +67,43 @@ struct Said {
 }
 
 /// What of it was carried out.
-#[derive(Default)]
 pub(crate) struct Carried {
-    stamp: Option<(std::time::SystemTime, u64)>,
+    file: PathBuf,
+    stamp: Option<(SystemTime, u64)>,
     sequence: u64,
     failovers: Vec<Said>,
+    /// Under which configuration they were carried out.
+    under: Option<Arc<Running>>,
     /// Whether the last look found something that can't be used: said once.
     wrong: bool,
 }
 
+/// Why an overlay can't be used.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    /// It may be there the next time.
+    #[error("{0}")]
+    Unread(#[from] io::Error),
+    #[error("{0}")]
+    Wrong(String),
+}
+
 impl Carried {
+    /// What is said in that file.
+    pub(crate) fn new(file: PathBuf) -> Carried {
+        Carried {
+            file,
+            stamp: None,
+            sequence: 0,
+            failovers: Vec::new(),
+            under: None,
+            wrong: false,
+        }
+    }
+
     /// Looks whether something new was said, and carries it out.
-    pub(crate) fn look(&mut self, edge: &Edge, state_dir: &Path) {
-        let path = state_dir.join(FILE);
-        let Ok(found) = std::fs::metadata(&path) else {
+    pub(crate) fn look(&mut self, edge: &Edge) {
+        let Ok(found) = std::fs::metadata(&self.file) else {
             // An edge by itself has none; one that had one goes on with it.
             return;
         };
@@ -83,24 +111,37 @@ impl Carried {
             .modified()
             .ok()
             .map(|modified| (modified, found.len()));
-        if stamp == self.stamp {
+        if stamp != self.stamp {
+            match read(&self.file) {
+                Ok(overlay) => {
+                    (self.stamp, self.wrong) = (stamp, false);
+                    if overlay.sequence < self.sequence {
+                        tracing::error!("an older overlay than the one that holds is not taken");
+                    } else {
+                        self.carry_out(edge, overlay);
+                    }
+                }
+                Err(error) => self.unusable(edge, stamp, &error),
+            }
+        }
+        self.instruct_anew(edge);
+    }
+
+    fn unusable(&mut self, edge: &Edge, stamp: Option<(SystemTime, u64)>, error: &Unusable) {
+        if let Unusable::Wrong(_) = error {
+            self.stamp = stamp;
+        }
+        if self.wrong {
             return;
         }
-        self.stamp = stamp;
-        match read(&path) {
-            Ok(overlay) if overlay.sequence < self.sequence => {
-                tracing::error!("an older overlay than the one that holds is not taken");
-            }
-            Ok(overlay) => {
-                self.wrong = false;
-                self.carry_out(edge, overlay);
-            }
-            Err(error) if !self.wrong => {
-                self.wrong = true;
-                tracing::error!(%error, "the overlay can't be used; what was said before holds");
-            }
-            Err(_) => {}
+        self.wrong = true;
+        if self.sequence > 0 {
+            tracing::error!(%error, "the overlay can't be used; what was said before holds");
+            return;
         }
+        tracing::error!(%error, "the overlay can't be used: nobody comes in with a certificate");
+        let why = error.to_string().into();
+        edge.revoked.store(Arc::new(Knowledge::Missing(why)));
     }
 
     fn carry_out(&mut self, edge: &Edge, overlay: Overlay) {
@@ -111,45 +152,64 @@ impl Carried {
             "an overlay holds"
         );
         self.sequence = overlay.sequence;
-        let bans = overlay.bans.iter().filter_map(ban).collect();
-        let said = layered(bans);
+        edge.overlay_sequence.store(overlay.sequence, Relaxed);
+        let said = bans(&overlay.bans);
         edge.bans
             .rcu(|before| before.as_ref().clone().also(said.clone()));
-        edge.revoked
-            .store(Arc::new(overlay.revoked.iter().filter_map(item).collect()));
-        let fresh: Vec<Said> = overlay
-            .failovers
-            .iter()
-            .filter(|said| !self.failovers.contains(said))
-            .cloned()
-            .collect();
-        for said in &fresh {
-            instruct(edge, said);
+        let revoked: Vec<Item> = overlay.revoked.iter().filter_map(item).collect();
+        edge.ledger.revoked(&revoked, clock::unix_ms());
+        let revoked = Builder::default().build().overlaid(revoked);
+        edge.revoked.store(Arc::new(match revoked {
+            Ok(revoked) => Knowledge::Known(Arc::new(revoked)),
+            Err(error) => {
+                tracing::error!(%error, "nobody comes in with a certificate");
+                Knowledge::Missing(error.to_string().into())
+            }
+        }));
+        for said in &overlay.failovers {
+            if !self.failovers.contains(said) {
+                instruct(edge, said);
+            }
         }
         self.failovers = overlay.failovers;
     }
-}
 
-/// A few are kept beside, as they come; many make a table of their own.
-fn layered(bans: Vec<Ban>) -> Layered {
-    let now_s = clock::unix_s();
-    match bans.len() <= ADDED_MAX {
-        true => Layered::default().with(&bans, now_s).unwrap_or_default(),
-        false => Layered::over(Arc::new(Bans::build(now_s, bans))),
+    /// Another configuration has other routes: what was said holds for them, too.
+    fn instruct_anew(&mut self, edge: &Edge) {
+        let running = edge.running.load_full();
+        let same = self
+            .under
+            .as_ref()
+            .is_none_or(|under| Arc::ptr_eq(under, &running));
+        if !same {
+            for said in &self.failovers {
+                instruct(edge, said);
+            }
+        }
+        self.under = Some(running);
     }
 }
 
-fn read(path: &Path) -> Result<Overlay, String> {
+fn bans(said: &[Banned]) -> Arc<Bans> {
+    let bans = said.iter().filter_map(ban);
+    let certificates = said.iter().filter_map(certificate);
+    let since_s = clock::unix_s().saturating_sub(KEPT_S);
+    Arc::new(Bans::build(since_s, bans).with_certificates(certificates))
+}
+
+fn read(path: &Path) -> Result<Overlay, Unusable> {
     use std::io::Read as _;
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let file = std::fs::File::open(path)?;
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| error.to_string())?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    parse(&bytes).map_err(Unusable::Wrong)
+}
+
+fn parse(bytes: &[u8]) -> Result<Overlay, String> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(format!("it is larger than {FILE_BYTES_MAX} bytes"));
     }
-    let overlay: Overlay = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    let overlay: Overlay = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if overlay.version != 1 {
         return Err(format!(
             "its version is {}, and 1 is understood",
@@ -157,8 +217,9 @@ fn read(path: &Path) -> Result<Overlay, String> {
         ));
     }
     // All or nothing: a ban or a revocation that is left out would be found out by whom it was for.
-    if let Some(bad) = overlay.bans.iter().find(|one| ban(one).is_none()) {
-        return Err(format!("{:?} is no prefix", bad.prefix));
+    let nobody = |one: &&Banned| ban(one).is_none() && certificate(one).is_none();
+    if let Some(bad) = overlay.bans.iter().find(nobody) {
+        return Err(format!("{:?} is no prefix and no certificate", bad.prefix));
     }
     if let Some(bad) = overlay.revoked.iter().find(|one| item(one).is_none()) {
         return Err(format!("{bad:?} names no certificate"));
@@ -169,6 +230,13 @@ fn read(path: &Path) -> Result<Overlay, String> {
 fn ban(said: &Banned) -> Option<Ban> {
     Some(Ban {
         prefix: said.prefix.parse().ok()?,
+        until_s: said.until_s,
+    })
+}
+
+fn certificate(said: &Banned) -> Option<CertificateBan> {
+    Some(CertificateBan {
+        fingerprint: digest(said.prefix.strip_prefix("sha256:")?)?,
         until_s: said.until_s,
     })
 }
@@ -218,6 +286,12 @@ fn instruct(edge: &Edge, said: &Said) {
         .find(|route| route.config.name == said.route);
     let Some((route, failover)) = route.and_then(|route| Some((route, route.failover.as_ref()?)))
     else {
+        if !elsewhere {
+            tracing::warn!(
+                route = said.route,
+                "an override for a route without tiers here"
+            );
+        }
         return;
     };
     let left_ms = u64::try_from(said.until_ms.saturating_sub(clock::unix_ms())).unwrap_or(0);

@@ -14,15 +14,19 @@ use hyper::header::HOST;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use policy::config::Protocol;
-use policy::permits::Permit;
+use policy::permits::SharedPermit;
 use policy::{Moment, Reason};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
 
-use crate::body::Upload;
+use crate::body::{Sent, Upload};
 use crate::clock;
 use crate::upstream::{Server, Upstream};
 use crate::worker::Local;
+
+/// So long an idle connection may take to notice that its last answer is whole.
+const READY_MAX: Duration = Duration::from_millis(100);
 
 /// Idle connections of one worker.
 #[derive(Default)]
@@ -37,12 +41,26 @@ struct Idle {
     wire: Wire,
     /// Idle for too long from then on.
     until: Moment,
-    permit: Option<Permit>,
+    permit: Option<SharedPermit>,
 }
 
 enum Wire {
-    Http1(http1::SendRequest<Upload>),
+    Http1 {
+        sender: http1::SendRequest<Upload>,
+        _driver: Driver,
+    },
     Http2(http2::SendRequest<Upload>),
+}
+
+/// Who moves the bytes of one HTTP/1 connection. Nobody wants it any more when this is dropped: one
+/// that can't write would otherwise hold the client's body, and its connection, for as long as the
+/// server likes.
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// A connection in use.
@@ -50,10 +68,12 @@ pub(crate) struct Lease {
     wire: Wire,
     key: Key,
     idle_ms: u64,
-    permit: Option<Permit>,
+    permit: Option<SharedPermit>,
     pool: std::rc::Weak<Pool>,
     /// It was used before, so the other side may have closed it meanwhile.
     pub(crate) used: bool,
+    /// The body that goes over it.
+    pub(crate) sent: Option<Arc<Sent>>,
 }
 
 /// Why a request got no answer.
@@ -105,20 +125,22 @@ impl Pool {
             wire,
             key,
             idle_ms: upstream.config.idle_ms,
-            permit: Some(permit),
+            permit: Some(permit.share()),
             pool: Rc::downgrade(self),
             used: false,
+            sent: None,
         };
         Ok(self.shared(lease))
     }
 
     /// An HTTP/2 connection serves many at once: it stays with the pool from the first.
-    fn shared(self: &Rc<Self>, mut lease: Lease) -> Lease {
+    fn shared(self: &Rc<Self>, lease: Lease) -> Lease {
         if let Wire::Http2(sender) = &lease.wire {
             let idle = Idle {
                 wire: Wire::Http2(sender.clone()),
                 until: clock::now().plus_ms(lease.idle_ms),
-                permit: lease.permit.take(),
+                // Requests may be in progress when the pool lets go of it.
+                permit: lease.permit.clone(),
             };
             self.idle
                 .borrow_mut()
@@ -137,6 +159,7 @@ impl Pool {
             permit,
             pool: Rc::downgrade(self),
             used: true,
+            sent: None,
         };
         loop {
             let mut idle = {
@@ -149,7 +172,7 @@ impl Pool {
                     let Wire::Http2(sender) = &one.wire else {
                         return None;
                     };
-                    return Some(lease(Wire::Http2(sender.clone()), None));
+                    return Some(lease(Wire::Http2(sender.clone()), one.permit.clone()));
                 }
                 kept.pop()?
             };
@@ -157,7 +180,8 @@ impl Pool {
                 continue;
             }
             // Its driver may not have seen yet that the last answer is whole.
-            if idle.wire.ready().await.is_ok() {
+            let ready = tokio::time::timeout(READY_MAX, idle.wire.ready());
+            if matches!(ready.await, Ok(Ok(()))) {
                 return Some(lease(idle.wire, idle.permit));
             }
         }
@@ -184,15 +208,15 @@ impl Pool {
 impl Wire {
     fn is_closed(&self) -> bool {
         match self {
-            Wire::Http1(sender) => sender.is_closed(),
+            Wire::Http1 { sender, .. } => sender.is_closed(),
             Wire::Http2(sender) => sender.is_closed(),
         }
     }
 
     async fn ready(&mut self) -> hyper::Result<()> {
         match self {
-            Wire::Http1(sender) if sender.is_ready() => Ok(()),
-            Wire::Http1(sender) => sender.ready().await,
+            Wire::Http1 { sender, .. } if sender.is_ready() => Ok(()),
+            Wire::Http1 { sender, .. } => sender.ready().await,
             Wire::Http2(sender) => sender.ready().await,
         }
     }
@@ -208,7 +232,7 @@ impl Lease {
         request: Request<Upload>,
     ) -> Result<Response<Incoming>, NoAnswer> {
         let outcome = match &mut self.wire {
-            Wire::Http1(sender) => sender.try_send_request(request).await,
+            Wire::Http1 { sender, .. } => sender.try_send_request(request).await,
             Wire::Http2(sender) => sender.try_send_request(request).await,
         };
         outcome.map_err(|mut error| NoAnswer {
@@ -219,10 +243,12 @@ impl Lease {
 
     /// The next request may use it: its answer was taken to the end.
     pub(crate) fn give_back(self) {
-        let (Some(pool), Wire::Http1(_)) = (self.pool.upgrade(), &self.wire) else {
+        let (Some(pool), Wire::Http1 { .. }) = (self.pool.upgrade(), &self.wire) else {
             return;
         };
-        if self.wire.is_closed() {
+        // Somebody who answers early may still be sent the rest of a body, by a client who is slow.
+        let sending = self.sent.is_some_and(|sent| !sent.is_over());
+        if sending || self.wire.is_closed() {
             return;
         }
         let until = clock::now().plus_ms(self.idle_ms);
@@ -252,17 +278,17 @@ pub(crate) async fn probe(upstream: &Upstream, server: usize, path: &str) -> io:
     let mut request = Request::new(Upload::Empty);
     let host = upstream.host.to_str().unwrap_or("");
     *request.uri_mut() = match (&wire, &upstream.tls) {
-        (Wire::Http1(_), _) => path.to_owned(),
+        (Wire::Http1 { .. }, _) => path.to_owned(),
         (Wire::Http2(_), None) => format!("http://{host}{path}"),
         (Wire::Http2(_), Some(_)) => format!("https://{host}{path}"),
     }
     .parse()
     .map_err(io::Error::other)?;
-    if let Wire::Http1(_) = wire {
+    if let Wire::Http1 { .. } = wire {
         request.headers_mut().insert(HOST, upstream.host.clone());
     }
     let sent = match &mut wire {
-        Wire::Http1(sender) => sender.try_send_request(request).await,
+        Wire::Http1 { sender, .. } => sender.try_send_request(request).await,
         Wire::Http2(sender) => sender.try_send_request(request).await,
     };
     let answer = sent.map_err(|error| io::Error::other(error.into_error()))?;
@@ -273,7 +299,11 @@ async fn connect(upstream: &Upstream, server: &Server) -> io::Result<Wire> {
     let stream = match server.place() {
         Some(place) => TcpStream::connect(place).await?,
         // Its name was not found yet.
-        None => TcpStream::connect(server.address.as_str()).await?,
+        None => {
+            server.look_up().await;
+            let place = server.place().ok_or(io::ErrorKind::NotFound)?;
+            TcpStream::connect(place).await?
+        }
     };
     stream.set_nodelay(true)?;
     match &upstream.tls {
@@ -296,11 +326,14 @@ where
             // Answers and requests are short as a rule: one copy is cheaper than a vectored write.
             http.max_buf_size(256 << 10).writev(false);
             let (sender, connection) = http.handshake(stream).await.map_err(io::Error::other)?;
-            tokio::task::spawn_local(async move {
+            let driver = tokio::task::spawn_local(async move {
                 // Who waits for an answer hears of it.
                 let _ = connection.with_upgrades().await;
             });
-            Ok(Wire::Http1(sender))
+            Ok(Wire::Http1 {
+                sender,
+                _driver: Driver(driver.abort_handle()),
+            })
         }
         Protocol::Http2 => {
             let mut http = http2::Builder::new(Local);

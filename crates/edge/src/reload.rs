@@ -5,12 +5,16 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use policy::bans::{self, Bans, Layered};
+use policy::bans::{self, Bans};
+use policy::certificate::Fingerprint;
 use policy::config::Config;
 
 use crate::clock;
 use crate::edge::Edge;
 use crate::running::Running;
+
+/// Bans that ended less than 400 days ago are kept with the others.
+pub(crate) const KEPT_S: i64 = 400 * 86_400;
 
 /// What a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +68,17 @@ pub(crate) fn files(running: &Running) -> Vec<(PathBuf, What)> {
     files
 }
 
-/// Reads it again.
-pub(crate) fn again(edge: &Edge, running: &Arc<Running>, what: What) {
-    match what {
+/// Reads it again. False when it can't be, or not all of it.
+pub(crate) fn again(edge: &Edge, running: &Arc<Running>, what: What) -> bool {
+    let read = match what {
         What::Certificates => match running.read_certificates() {
-            Ok(()) => tracing::info!("certificates were read again"),
+            Ok(()) => {
+                tracing::info!("certificates were read again");
+                true
+            }
             Err(error) => {
                 tracing::error!(%error, "certificates can't be read; the ones before stay");
+                false
             }
         },
         What::Authorities => running
@@ -80,17 +88,25 @@ pub(crate) fn again(edge: &Edge, running: &Arc<Running>, what: What) {
             Ok(read) => {
                 tracing::info!(bans = read.len(), "bans were read again");
                 edge.bans.rcu(|before| read.clone().also(before.said()));
+                true
             }
-            Err(error) => tracing::error!(%error, "bans can't be read; the ones before stay"),
+            Err(error) => {
+                tracing::error!(%error, "bans can't be read; the ones before stay");
+                false
+            }
         },
+    };
+    if !read {
+        edge.unread.add(1);
     }
+    read
 }
 
 /// Everybody who is banned: by files, and by what was said since.
 #[derive(Clone, Default)]
 pub(crate) struct Banned {
     files: Arc<Vec<Bans>>,
-    said: Layered,
+    said: Arc<Bans>,
 }
 
 impl Banned {
@@ -107,22 +123,29 @@ impl Banned {
             };
             let text = std::fs::read_to_string(directory.join(file))
                 .map_err(|error| bad(error.to_string()))?;
-            files.push(bans::parse(&text, clock::unix_s()).map_err(|wrong| bad(lines(&wrong)))?);
+            // The calendar may be ahead: who seems to be free by now is not forgotten yet.
+            let since_s = clock::unix_s().saturating_sub(KEPT_S);
+            files.push(bans::parse(&text, since_s).map_err(|wrong| bad(lines(&wrong)))?);
         }
         Ok(Banned {
             files: Arc::new(files),
-            said: Layered::default(),
+            said: Arc::default(),
         })
     }
 
     /// The same files, and what was said.
-    pub(crate) fn also(self, said: Layered) -> Banned {
+    pub(crate) fn also(self, said: Arc<Bans>) -> Banned {
         Banned { said, ..self }
     }
 
     /// What was said.
-    pub(crate) fn said(&self) -> Layered {
+    pub(crate) fn said(&self) -> Arc<Bans> {
         self.said.clone()
+    }
+
+    pub(crate) fn holds_certificate(&self, fingerprint: &Fingerprint, now_s: i64) -> bool {
+        let holds = |bans: &Bans| bans.holds_certificate(fingerprint, now_s);
+        self.files.iter().any(holds) || self.said.holds_certificate(fingerprint, now_s)
     }
 
     pub(crate) fn holds(&self, address: IpAddr, now_s: i64) -> bool {

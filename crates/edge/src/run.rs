@@ -11,7 +11,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use policy::config::{Config, Listen, Wrong};
-use policy::failover::Saved;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -21,13 +20,16 @@ use crate::control::{self, Wish};
 use crate::edge::{Draining, Edge};
 use crate::handover::{Heirloom, NoSuccessor, Predecessor, Successor};
 use crate::judge::Rules;
+use crate::ledger::Lent;
 use crate::listen;
 use crate::log::Log;
 use crate::minder;
 use crate::notify;
+use crate::overlay::{self, Carried};
 use crate::pool::Pool;
 use crate::reload::{BadBans, Banned};
 use crate::running::Running;
+use crate::scrape;
 use crate::tls::BadTls;
 use crate::worker::Worker;
 
@@ -43,18 +45,25 @@ pub type Ready = Box<dyn FnOnce(&[SocketAddr])>;
 /// A listener and what it is to do.
 type Socket = (Arc<Listen>, TcpListener);
 
+/// Where figures are read, and the listener.
+type Figures = Option<(SocketAddr, TcpListener)>;
+
 /// How an edge is started.
 pub struct Options {
     /// The configuration; relative paths in it begin where it lies.
     pub config_file: PathBuf,
     /// Where its socket goes. It must be there.
     pub state_dir: PathBuf,
+    /// What control says must hold at once; none: it is said in the state directory.
+    pub overlay_file: Option<PathBuf>,
     /// How a successor is started: this program with these arguments.
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
     /// Whether the standard input is an old edge that hands over.
     pub takeover: bool,
     pub rules: Option<Box<dyn Rules>>,
+    /// Returns memory that was freed to the system; called where much was.
+    pub give_back: fn(),
     /// Told once it listens, with where.
     pub ready: Ready,
 }
@@ -126,7 +135,7 @@ pub fn run(mut options: Options) -> Result<(), CannotRun> {
         Predecessor::there(options.takeover).map_err(io("the old edge can't be heard"))?;
     let rules = options.rules.take();
     let started = start(&options, rules, predecessor.as_ref());
-    let (edge, sockets) = match started {
+    let (edge, sockets, figures) = match started {
         Ok(started) => started,
         Err(error) => {
             if let Some(predecessor) = predecessor {
@@ -135,18 +144,26 @@ pub fn run(mut options: Options) -> Result<(), CannotRun> {
             return Err(error);
         }
     };
+    // Nobody is let in before what control said holds.
+    let overlay_file = options.overlay_file.take();
+    let overlay_file = overlay_file.unwrap_or_else(|| options.state_dir.join(overlay::FILE));
+    let mut overlay = Carried::new(overlay_file);
+    overlay.look(&edge);
+    (options.give_back)();
     let (accepting, _) = watch::channel(true);
     let workers = spawn(&edge, &sockets, &accepting)?;
     let runtime = runtime().map_err(io("no thread could be started"))?;
+    let state_dir = options.state_dir.clone();
     let outcome = LocalSet::new().block_on(
         &runtime,
         Station {
             edge: edge.clone(),
             sockets,
+            figures,
             accepting,
             options,
         }
-        .stand(predecessor),
+        .stand(predecessor, overlay),
     );
     edge.draining.send_replace(Draining::Now);
     for worker in workers {
@@ -155,6 +172,7 @@ pub fn run(mut options: Options) -> Result<(), CannotRun> {
     if let Some(log) = &edge.log {
         log.flush();
     }
+    edge.ledger.save(&state_dir);
     outcome
 }
 
@@ -162,14 +180,23 @@ fn start(
     options: &Options,
     rules: Option<Box<dyn Rules>>,
     predecessor: Option<&Predecessor>,
-) -> Result<(Arc<Edge>, Vec<Socket>), CannotRun> {
+) -> Result<(Arc<Edge>, Vec<Socket>, Figures), CannotRun> {
     raise_descriptors();
+    small_pages();
     let config = read(&options.config_file)?;
     let directory = directory(&options.config_file);
     let running = Running::new(config, &directory, Some(&options.state_dir), None)?;
-    let banned = Banned::read(&running.config, &directory)?;
-    let log =
-        Log::open(&running.config.access_log).map_err(io("the access log can't be opened"))?;
+    let banned = match Banned::read(&running.config, &directory) {
+        Ok(banned) => Some(banned),
+        // Whom the old one bans stays banned by it.
+        Err(error) if predecessor.is_some() => return Err(error.into()),
+        Err(error) => {
+            tracing::error!(%error, "nobody on it is banned");
+            None
+        }
+    };
+    let log = Log::open(&running.config.access_log, &directory)
+        .map_err(io("the access log can't be opened"))?;
     let (heirloom, given) = match predecessor {
         Some(predecessor) => predecessor
             .take()
@@ -180,30 +207,40 @@ fn start(
     let mut given: Vec<_> = heirloom.listening.iter().copied().zip(given).collect();
     let mut sockets = Vec::with_capacity(running.config.listen.len());
     for listen in &running.config.listen {
-        let place = given
-            .iter()
-            .position(|(address, _)| *address == listen.address);
-        let socket = match place {
-            Some(place) => given.swap_remove(place).1,
-            None => listen::bind(listen.address).map_err(|source| CannotRun::Listen {
-                address: listen.address,
-                source,
-            })?,
-        };
-        socket
-            .set_nonblocking(true)
-            .map_err(io("a socket can't be used"))?;
+        let socket = socket(&mut given, listen.address)?;
         sockets.push((Arc::new(listen.clone()), socket));
     }
+    let figures = running.config.metrics;
+    let figures = figures
+        .map(|address| Ok::<_, CannotRun>((address, socket(&mut given, address)?)))
+        .transpose()?;
     let mut random = [0; 64];
     rustls::crypto::aws_lc_rs::default_provider()
         .secure_random
         .fill(&mut random)
         .map_err(|_| io("the system gives no random numbers")(io::ErrorKind::Other.into()))?;
-    Ok((
-        Arc::new(Edge::new(running, banned, rules, log, &random)),
-        sockets,
-    ))
+    let unread = u64::from(banned.is_none());
+    let banned = banned.unwrap_or_default();
+    let edge = Arc::new(Edge::new(running, banned, rules, log, &random));
+    edge.unread.add(unread);
+    edge.ledger.load(&options.state_dir);
+    Ok((edge, sockets, figures))
+}
+
+/// The listener that an old edge gave for that address, or one of our own.
+fn socket(
+    given: &mut Vec<(SocketAddr, TcpListener)>,
+    address: SocketAddr,
+) -> Result<TcpListener, CannotRun> {
+    let place = given.iter().position(|(other, _)| *other == address);
+    let socket = match place {
+        Some(place) => given.swap_remove(place).1,
+        None => listen::bind(address).map_err(|source| CannotRun::Listen { address, source })?,
+    };
+    socket
+        .set_nonblocking(true)
+        .map_err(io("a socket can't be used"))?;
+    Ok(socket)
 }
 
 /// Each connection is a descriptor, and most systems begin with 1,024.
@@ -213,6 +250,14 @@ fn raise_descriptors() {
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "the number of descriptors can't be raised");
+    }
+}
+
+/// Memory in pages of 4 KiB, not 2 MiB: what an idle edge freed is lost to the system where a small
+/// part of so large a page is in use.
+fn small_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "memory stays in large pages");
     }
 }
 
@@ -293,12 +338,17 @@ fn work(
 struct Station {
     edge: Arc<Edge>,
     sockets: Vec<Socket>,
+    figures: Figures,
     accepting: watch::Sender<bool>,
     options: Options,
 }
 
 impl Station {
-    async fn stand(mut self, predecessor: Option<Predecessor>) -> Result<(), CannotRun> {
+    async fn stand(
+        mut self,
+        predecessor: Option<Predecessor>,
+        overlay: Carried,
+    ) -> Result<(), CannotRun> {
         let socket = control::bind(&self.options.state_dir)
             .map_err(io("the edge's own socket can't be made"))?;
         let (wishes, mut asked) = mpsc::channel(4);
@@ -306,7 +356,16 @@ impl Station {
         tokio::task::spawn_local(minder::mind(
             self.edge.clone(),
             self.options.state_dir.clone(),
+            overlay,
+            self.options.give_back,
         ));
+        if let Some((_, socket)) = &self.figures {
+            let unusable = "the figures can't be listened for";
+            let socket = socket.try_clone().map_err(io(unusable))?;
+            let socket = tokio::net::TcpListener::from_std(socket).map_err(io(unusable))?;
+            let accepting = self.accepting.subscribe();
+            tokio::task::spawn_local(scrape::serve(self.edge.clone(), socket, accepting));
+        }
         // Before anybody knows that we are here: until then a signal just ends us.
         let mut stop = Stop::new().map_err(io("signals can't be heard"))?;
         let mut hangup = signal(SignalKind::hangup()).map_err(io("signals can't be heard"))?;
@@ -354,6 +413,7 @@ impl Station {
         notify::tell("STOPPING=1\n");
         self.accepting.send_replace(false);
         self.sockets.clear();
+        self.figures = None;
         self.drain(&mut stop, true).await;
         Ok(())
     }
@@ -396,7 +456,8 @@ impl Station {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let config = read(&self.options.config_file).map_err(|error| text(&error))?;
         let before = self.edge.running.load_full();
-        if config.listen != before.config.listen || config.workers != before.config.workers {
+        let own = |config: &Config| (config.listen.clone(), config.workers, config.metrics);
+        if own(&config) != own(&before.config) {
             return Err("listeners and workers change with an upgrade: hereby edge upgrade".into());
         }
         if config.access_log != before.config.access_log {
@@ -420,6 +481,7 @@ impl Station {
         let said = self.edge.bans.load().said();
         self.edge.bans.store(Arc::new(banned.also(said)));
         self.edge.running.store(Arc::new(running));
+        (self.options.give_back)();
         tracing::info!("the configuration was read again");
         Ok("the configuration was read again".to_owned())
     }
@@ -436,15 +498,19 @@ impl Station {
                 .sockets
                 .iter()
                 .map(|(listen, _)| listen.address)
+                .chain(self.figures.iter().map(|(address, _)| *address))
                 .collect(),
             failovers: self.edge.running.load().save(),
         };
         let sockets: io::Result<Vec<TcpListener>> = self
             .sockets
             .iter()
-            .map(|(_, socket)| socket.try_clone())
+            .map(|(_, socket)| socket)
+            .chain(self.figures.iter().map(|(_, socket)| socket))
+            .map(TcpListener::try_clone)
             .collect();
         let sockets = sockets.map_err(NoSuccessor::Start)?;
+        let lent = Lent::new(&self.edge, &self.options.state_dir);
         let successor = Successor::start(&program, &self.options.arguments)?;
         let line = successor.line().map_err(NoSuccessor::Start)?;
         // Once it is ready not even a reader of the result stands between it and us.
@@ -465,6 +531,8 @@ impl Station {
         match took.unwrap_or_else(|error| Err(NoSuccessor::Start(error.into()))) {
             Ok(pid) => {
                 self.sockets.clear();
+                self.figures = None;
+                lent.given();
                 tracing::info!(pid, "a successor has taken over");
                 Ok(pid)
             }
@@ -527,29 +595,5 @@ impl Stop {
             self.said().await;
         }
         self.said().await;
-    }
-}
-
-impl Running {
-    /// How each route's failover stands.
-    fn save(&self) -> Vec<(String, Saved)> {
-        let now = crate::clock::now();
-        let routes = self.routes().iter();
-        routes
-            .filter_map(|route| Some((route.config.name.clone(), route.save(now)?)))
-            .collect()
-    }
-
-    /// Goes on with what an old edge says of its routes.
-    fn restore(&self, saved: &[(String, Saved)]) {
-        for (name, saved) in saved {
-            if let Some(route) = self
-                .routes()
-                .iter()
-                .find(|route| route.config.name == *name)
-            {
-                route.restore(saved);
-            }
-        }
     }
 }

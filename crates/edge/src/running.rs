@@ -1,6 +1,7 @@
 //! One configuration as it runs. Another one takes its place whole; what both have under one name
 //! and with the same settings goes on: counters, budgets, breakers, failover.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -20,8 +21,9 @@ use policy::table::Table;
 use crate::acme;
 use crate::clients::Authorities;
 use crate::clock;
-use crate::counts::{RouteCounts, TenantCounts};
-use crate::tls::{BadTls, Certificates, Handshakes};
+use crate::counts::{Cohorts, RouteCounts, TenantCounts};
+use crate::rules::Patience;
+use crate::tls::{self, BadTls, Certificates, Handshakes};
 use crate::upstream::{Upstream, lock};
 
 /// All of it.
@@ -41,19 +43,23 @@ pub(crate) struct Running {
     pub(crate) authorities: Authorities,
 }
 
+/// Certificates that have series of their own.
+const CERTIFICATES_MAX: usize = 100;
+
 /// One tenant.
 pub(crate) struct Tenant {
-    pub(crate) config: config::Tenant,
+    pub(crate) config: Arc<config::Tenant>,
     pub(crate) permits: Permits,
     pub(crate) connections: Permits,
     pub(crate) bucket: Bucket,
     pub(crate) bytes: Option<Throttle>,
     pub(crate) usage: Usage,
     pub(crate) counts: TenantCounts,
+    pub(crate) patience: Patience,
 }
 
 impl Tenant {
-    fn new(config: &config::Tenant) -> Tenant {
+    pub(crate) fn new(config: &Arc<config::Tenant>) -> Tenant {
         Tenant {
             config: config.clone(),
             permits: Permits::new(config.requests_concurrent_max),
@@ -62,6 +68,7 @@ impl Tenant {
             bytes: config.bytes_per_s_max.map(|rate| Throttle::new(rate, rate)),
             usage: Usage::new(),
             counts: TenantCounts::default(),
+            patience: Patience::default(),
         }
     }
 
@@ -76,24 +83,23 @@ impl Tenant {
 /// One route.
 pub(crate) struct Route {
     pub(crate) place: usize,
-    pub(crate) config: config::Route,
+    pub(crate) config: Arc<config::Route>,
     pub(crate) retries: RetryBudget,
     pub(crate) counts: RouteCounts,
+    pub(crate) cohorts: Cohorts,
     /// Which tier answers, as the failover last said.
     serving: AtomicUsize,
-    pub(crate) failover: Option<Mutex<Failover>>,
+    /// Where there is another tier to fail over to: most routes have one alone.
+    pub(crate) failover: Option<Box<Mutex<Failover>>>,
 }
 
 impl Route {
-    fn new(place: usize, config: &config::Route) -> Route {
+    fn new(place: usize, config: &Arc<config::Route>, cohorts: usize) -> Route {
         let failover = match &config.action {
             config::Action::Forward(forward) if forward.tiers.len() > 1 => {
                 let names = failover::names(&forward.tiers);
-                Some(Mutex::new(Failover::new(
-                    &forward.failover,
-                    names,
-                    clock::now(),
-                )))
+                let failover = Failover::new(&forward.failover, names, clock::now());
+                Some(Box::new(Mutex::new(failover)))
             }
             _ => None,
         };
@@ -102,6 +108,7 @@ impl Route {
             config: config.clone(),
             retries: RetryBudget::new(),
             counts: RouteCounts::default(),
+            cohorts: Cohorts::new(cohorts),
             serving: AtomicUsize::new(0),
             failover,
         }
@@ -157,7 +164,7 @@ impl Route {
                         place == failover.serving() || upstream.breaker(now) == State::Closed;
                     tried && upstream.is_up(now)
                 }),
-                Tier::Mirror(_) => true,
+                Tier::Mirror(mirror) => running.directory.join(&mirror.directory).is_dir(),
             })
             .collect();
         if let Some(change) = failover.step(now, &up) {
@@ -173,62 +180,64 @@ impl Running {
     /// # Errors
     /// When a certificate or a CA can't be used.
     pub(crate) fn new(
-        config: Config,
+        mut config: Config,
         directory: &Path,
         state_dir: Option<&Path>,
         before: Option<&Running>,
     ) -> Result<Running, BadTls> {
-        let table = Table::new(&config);
-        let tenants = config.tenants.iter().map(|tenant| {
-            let same = before.and_then(|before| {
-                before
-                    .tenants
-                    .iter()
-                    .find(|old| old.config == *tenant)
-                    .cloned()
-            });
-            same.unwrap_or_else(|| Arc::new(Tenant::new(tenant)))
-        });
-        let upstreams = config.upstreams.iter().map(|upstream| {
-            let same = before.and_then(|before| {
-                before
-                    .upstreams
-                    .iter()
-                    .find(|old| old.config == *upstream)
-                    .cloned()
-            });
-            same.map_or_else(|| Upstream::new(upstream, directory).map(Arc::new), Ok)
-        });
-        let limits = config.limits.iter().map(|limit| {
-            let same = before.and_then(|before| {
-                let place = before.config.limits.iter().position(|old| old == limit)?;
-                before.limits.get(place).cloned()
-            });
-            same.unwrap_or_else(|| Arc::new(Limits::new(limit)))
-        });
-        let routes = config.routes.iter().enumerate().map(|(place, route)| {
-            let same = before.and_then(|before| {
-                let old = before.routes.iter().find(|old| old.config == *route)?;
-                let upstreams = before.config.upstreams == config.upstreams;
-                (old.place == place && upstreams).then(|| old.clone())
-            });
-            same.unwrap_or_else(|| Arc::new(Route::new(place, route)))
-        });
+        let tenants = tenants(&config, before);
+        let upstreams = upstreams(&config, before, directory)?;
+        let limits = limits(&config, before);
+        let routes = routes(&config, before);
+        // What goes on has its settings already: a second copy of them is not kept.
+        config.tenants = tenants.iter().map(|one| one.config.clone()).collect();
+        config.upstreams = upstreams.iter().map(|one| one.config.clone()).collect();
+        config.routes = routes.iter().map(|one| one.config.clone()).collect();
         let running = Running {
-            tenants: tenants.collect(),
-            upstreams: upstreams.collect::<Result<_, _>>()?,
-            limits: limits.collect(),
-            routes: routes.collect(),
+            table: Table::new(&config),
+            tenants,
+            upstreams,
+            limits,
+            routes,
             authorities: Authorities::read(&config, directory)?,
             handshakes: ArcSwapOption::empty(),
             directory: directory.to_owned(),
             state_dir: state_dir.map(Path::to_owned),
-            table,
             config,
         };
         running.read_certificates()?;
         running.authorities.tell(&running.config);
         Ok(running)
+    }
+
+    /// How each route's failover stands.
+    pub(crate) fn save(&self) -> Vec<(String, Saved)> {
+        let now = clock::now();
+        let routes = self.routes().iter();
+        routes
+            .filter_map(|route| Some((route.config.name.clone(), route.save(now)?)))
+            .collect()
+    }
+
+    /// Goes on with what an old edge says of its routes.
+    pub(crate) fn restore(&self, saved: &[(String, Saved)]) {
+        for (name, saved) in saved {
+            let route = self.routes.iter().find(|route| route.config.name == *name);
+            if let Some(route) = route {
+                route.restore(saved);
+            }
+        }
+    }
+
+    /// Until when each of its own certificates holds, in seconds since 1970; the bounded few that
+    /// there are files of.
+    pub(crate) fn certificate_ends(&self) -> Vec<(String, i64)> {
+        let own = self.config.certificates.iter();
+        let own = own.map(|one| self.directory.join(&one.chain_file));
+        own.chain(self.acme_files())
+            .take(CERTIFICATES_MAX)
+            .filter_map(|file| Some((file.display().to_string(), tls::validity_s(&file).ok()?.1)))
+            .collect()
     }
 
     /// Where ACME's certificates are, or will be.
@@ -268,13 +277,26 @@ impl Running {
         self.tenants.get(usize::try_from(id.0).ok()?)
     }
 
+    /// Which tenant has this name now.
+    pub(crate) fn tenant_named(&self, name: &str) -> Option<(TenantId, &Arc<Tenant>)> {
+        let place = self
+            .tenants
+            .iter()
+            .position(|one| one.config.name == name)?;
+        Some((
+            TenantId(u32::try_from(place).ok()?),
+            self.tenants.get(place)?,
+        ))
+    }
+
     pub(crate) fn upstream(&self, id: UpstreamId) -> Option<&Arc<Upstream>> {
         self.upstreams.get(usize::try_from(id.0).ok()?)
     }
 
     pub(crate) fn limit(&self, id: LimitId) -> Option<(&config::Limit, &Arc<Limits>)> {
         let place = usize::try_from(id.0).ok()?;
-        self.config.limits.get(place).zip(self.limits.get(place))
+        let limit = self.config.limits.get(place)?;
+        Some((limit, self.limits.get(place)?))
     }
 
     pub(crate) fn route(&self, id: RouteId) -> Option<&Arc<Route>> {
@@ -293,3 +315,76 @@ impl Running {
         &self.routes
     }
 }
+
+fn tenants(config: &Config, before: Option<&Running>) -> Vec<Arc<Tenant>> {
+    let before = before.map_or(&[][..], Running::tenants);
+    let before: HashMap<_, _> = before.iter().map(|old| (&*old.config.name, old)).collect();
+    let tenants = config.tenants.iter().map(|tenant| {
+        let same = before.get(&*tenant.name);
+        match same.filter(|old| old.config == *tenant) {
+            Some(old) => Arc::clone(old),
+            None => Arc::new(Tenant::new(tenant)),
+        }
+    });
+    tenants.collect()
+}
+
+fn upstreams(
+    config: &Config,
+    before: Option<&Running>,
+    directory: &Path,
+) -> Result<Vec<Arc<Upstream>>, BadTls> {
+    let before = before.map_or(&[][..], Running::upstreams);
+    let before: HashMap<_, _> = before.iter().map(|old| (&*old.config.name, old)).collect();
+    let upstreams = config.upstreams.iter().map(|upstream| {
+        let same = before.get(&*upstream.name);
+        match same.filter(|old| old.config == *upstream) {
+            Some(old) => Ok(Arc::clone(old)),
+            None => Upstream::new(upstream, directory).map(Arc::new),
+        }
+    });
+    upstreams.collect()
+}
+
+fn limits(config: &Config, before: Option<&Running>) -> Vec<Arc<Limits>> {
+    let before = before.iter();
+    let before = before.flat_map(|before| before.config.limits.iter().zip(&before.limits));
+    let before: HashMap<_, _> = before.map(|old| (&*old.0.name, old)).collect();
+    let limits = config.limits.iter().map(|limit| {
+        let same = before.get(&*limit.name);
+        match same.filter(|(old, _)| *old == limit) {
+            Some((_, buckets)) => Arc::clone(buckets),
+            None => Arc::new(Limits::new(limit)),
+        }
+    });
+    limits.collect()
+}
+
+/// A route goes on at its old place only, and while its tiers are the same ones: both are known by
+/// their places.
+fn routes(config: &Config, before: Option<&Running>) -> Vec<Arc<Route>> {
+    let around = before.is_some_and(|before| {
+        before.config.upstreams == config.upstreams && before.config.cohorts == config.cohorts
+    });
+    let before = before.map_or(&[][..], Running::routes);
+    let failovers: HashMap<&str, Saved> = before
+        .iter()
+        .filter_map(|old| Some((old.config.name.as_str(), old.save(clock::now())?)))
+        .collect();
+    let routes = config.routes.iter().enumerate().map(|(place, route)| {
+        let same = before.get(place).filter(|_| around);
+        if let Some(old) = same.filter(|old| old.config == *route) {
+            return Arc::clone(old);
+        }
+        let changed = Route::new(place, route, config.cohorts.len());
+        // What its tiers went through is not forgotten because something else is another way now.
+        if let Some(saved) = failovers.get(route.name.as_str()) {
+            changed.restore(saved);
+        }
+        Arc::new(changed)
+    });
+    routes.collect()
+}
+
+#[cfg(test)]
+mod tests;

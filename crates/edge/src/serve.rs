@@ -1,5 +1,5 @@
-//! One connection's requests, one after another or side by side: judged, passed on, answered,
-//! accounted for. A panic in one of them ends it alone.
+//! Requests, whatever they came over: judged, passed on, answered, accounted for. A panic in one of
+//! them ends it alone. And HTTP/2's connections, which hyper speaks; HTTP/1's are in `http1`.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -10,24 +10,25 @@ use std::task::Poll;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
-use hyper::server::conn::{http1, http2};
+use hyper::header::{CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderValue, LOCATION};
+use hyper::http::request::Parts;
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioTimer;
 use policy::Reason;
 use policy::config::Action;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::account::{Account, RequestId};
-use crate::body::Answer;
+use crate::body::{Answer, Inbound};
 use crate::clock;
 use crate::conversation::Conversation;
 use crate::edge::{Draining, Edge};
 use crate::facts::Facts;
 use crate::files;
 use crate::forward::Errand;
-use crate::gate::{Gate, Version};
+use crate::gate::Gate;
 use crate::judge;
 use crate::log::Asked;
 use crate::refuse::{REQUEST_ID, Refused};
@@ -37,64 +38,6 @@ use crate::worker::Local;
 const REST_LOOK: Duration = Duration::from_secs(5);
 /// While the edge drains an idle connection is closed after so long, or half the drain's time.
 const DRAIN_REST_MS: u64 = 5_000;
-
-/// Serves a connection to its end.
-pub(crate) async fn serve<S>(facts: Rc<Facts>, gate: Gate<S>, version: Version)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    match version {
-        Version::Http1 => serve_1(facts.clone(), gate).await,
-        Version::Http2 => serve_2(facts.clone(), gate).await,
-    }
-    // A flood that came without a request is counted, too.
-    if let Some(reason) = facts.conversation.untold() {
-        facts.worker.edge.refusals.add(reason);
-    }
-}
-
-async fn serve_1<S>(facts: Rc<Facts>, gate: Gate<S>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let running = facts.worker.edge.running.load_full();
-    let limits = &running.config.connection;
-    let mut http = http1::Builder::new();
-    http.max_headers(limits.header_lines_max.saturating_add(8))
-        .max_buf_size(limits.head_bytes_max.saturating_mul(2).max(64 << 10))
-        .writev(false)
-        .header_read_timeout(None);
-    drop(running);
-    let mut draining = facts.worker.edge.draining.subscribe();
-    let service = service_fn(|request| Box::pin(answer(facts.clone(), request)));
-    let connection = http.serve_connection(gate, service).with_upgrades();
-    let mut connection = pin!(connection);
-    if !draining.borrow().begun() {
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            _ = draining.wait_for(|now| now.begun()) => {}
-        }
-    }
-    // Whoever asks now is answered, and told that it was the last answer. To close a connection
-    // that is merely idle at this moment would lose the request that is on its way.
-    facts.conversation.close();
-    // Boxed, so that no idle connection holds room for it.
-    let last = Box::pin(async {
-        tokio::select! {
-            // First: what has come already is heard before the connection is closed.
-            biased;
-            _ = connection.as_mut() => return,
-            () = rest(&facts.worker.edge, &facts.conversation) => {}
-            _ = draining.wait_for(|now| *now == Draining::Now) => return,
-        }
-        connection.as_mut().graceful_shutdown();
-        tokio::select! {
-            _ = connection.as_mut() => {}
-            _ = draining.wait_for(|now| *now == Draining::Now) => {}
-        }
-    });
-    last.await;
-}
 
 /// Waits until the conversation has rested as long as it may while the edge drains.
 pub(crate) async fn rest(edge: &Edge, conversation: &Conversation) {
@@ -112,12 +55,14 @@ pub(crate) async fn rest(edge: &Edge, conversation: &Conversation) {
     }
 }
 
-async fn serve_2<S>(facts: Rc<Facts>, gate: Gate<S>)
+/// Serves a connection that speaks HTTP/2 to its end.
+pub(crate) async fn serve<S>(facts: Rc<Facts>, gate: Gate<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let running = facts.worker.edge.running.load_full();
     let (limits, own) = (&running.config.connection, &running.config.http2);
+    let resets = usize::try_from(own.resets_per_minute_max).unwrap_or(usize::MAX);
     let mut http = http2::Builder::new(Local);
     http.timer(TokioTimer::new())
         .max_concurrent_streams(own.streams_max)
@@ -125,13 +70,18 @@ where
         .initial_stream_window_size(256 << 10)
         .initial_connection_window_size(1 << 20)
         .max_send_buf_size(64 << 10)
-        .max_pending_accept_reset_streams(20)
+        // The gate counts them first, and says so.
+        .max_pending_accept_reset_streams(resets)
         .max_local_error_reset_streams(64);
     let idle_ms = limits.idle_ms;
     drop(running);
     let conversation = facts.conversation.clone();
     let mut draining = facts.worker.edge.draining.subscribe();
-    let service = service_fn(|request| Box::pin(answer(facts.clone(), request)));
+    let service = service_fn(|request: Request<Incoming>| {
+        let request = request.map(Inbound::Http2);
+        let facts = facts.clone();
+        Box::pin(async { Ok::<_, Infallible>(answer(facts, request).await) })
+    });
     let connection = http.serve_connection(gate, service);
     let mut connection = pin!(connection);
     let mut polite = false;
@@ -145,7 +95,15 @@ where
                 polite = true;
                 connection.as_mut().graceful_shutdown();
             }
+            () = conversation.enough.notified(), if !polite => {
+                polite = true;
+                connection.as_mut().graceful_shutdown();
+            }
             () = tokio::time::sleep(REST_LOOK) => {
+                if conversation.is_untaken() {
+                    conversation.refuse_body(Reason::BodyTooSlow);
+                    return;
+                }
                 let rest = conversation.idle_since();
                 if rest.is_some_and(|since| clock::now().ms_since(since) >= idle_ms) {
                     if polite {
@@ -159,28 +117,53 @@ where
     }
 }
 
-async fn answer(
-    facts: Rc<Facts>,
-    request: Request<Incoming>,
-) -> Result<Response<Answer>, Infallible> {
-    let stands_for = facts.conversation.begin();
-    let mut account = open(&facts, &request);
-    if stands_for.is_some() {
-        // What it was could not be read.
-        account.asked.method = Method::from_bytes(b"-").unwrap_or_default();
-        account.asked.host = None;
-    }
+/// The answer to a request.
+pub(crate) async fn answer(facts: Rc<Facts>, request: Request<Inbound>) -> Response<Answer> {
+    facts.conversation.begin();
+    let (parts, body) = request.into_parts();
+    let mut account = open(
+        &facts,
+        Asked {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            host: parts.headers.get(HOST).cloned(),
+            client: facts.client,
+            http2: facts.http2,
+            certificate: None,
+        },
+    );
+    let work = contained(handle(&facts, parts, body, &mut account));
+    let outcome = work.await.unwrap_or_else(|| {
+        facts.worker.edge.panics.add(1);
+        Err(Refused::new(Reason::Panicked))
+    });
+    told(&facts, account, outcome)
+}
+
+/// The answer to what could not be read as a request.
+pub(crate) fn refuse(facts: &Facts, reason: Reason) -> Response<Answer> {
+    facts.conversation.begin();
+    let account = open(
+        facts,
+        Asked {
+            method: Method::from_bytes(b"-").unwrap_or_default(),
+            uri: Uri::default(),
+            host: None,
+            client: facts.client,
+            http2: facts.http2,
+            certificate: None,
+        },
+    );
+    told(facts, account, Err(Refused::new(reason)))
+}
+
+/// What came of a request, as it is answered.
+fn told(
+    facts: &Facts,
+    mut account: Box<Account>,
+    outcome: Result<Response<Answer>, Refused>,
+) -> Response<Answer> {
     let id = account.id;
-    let outcome = match stands_for {
-        Some(reason) => Err(Refused::new(reason)),
-        None => {
-            let work = contained(handle(&facts, request, &mut account));
-            work.await.unwrap_or_else(|| {
-                facts.worker.edge.panics.add(1);
-                Err(Refused::new(Reason::Panicked))
-            })
-        }
-    };
     let mut response = outcome.unwrap_or_else(|refused| {
         account.reason = Some(refused.reason);
         account.detail = refused.detail.clone();
@@ -193,14 +176,20 @@ async fn answer(
     let most = account.running.config.connection.requests_max;
     let last = facts.conversation.is_closing() || facts.conversation.requests() >= most;
     if facts.http2 {
-        response.headers_mut().remove(hyper::header::CONNECTION);
+        response.headers_mut().remove(CONNECTION);
+        // h2's own would stay ahead after the calendar has gone back.
+        let date = HeaderValue::from_bytes(&clock::http_date());
+        if let (false, Ok(date)) = (response.headers().contains_key(DATE), date) {
+            response.headers_mut().insert(DATE, date);
+        }
+        if last || account.reason == Some(Reason::AddressBanned) {
+            facts.conversation.enough.notify_one();
+        }
     } else if last {
         let close = HeaderValue::from_static("close");
-        response
-            .headers_mut()
-            .insert(hyper::header::CONNECTION, close);
+        response.headers_mut().insert(CONNECTION, close);
     }
-    Ok(response.map(|answer| answer.on(account)))
+    response.map(|answer| answer.on(account))
 }
 
 /// What a task gives; none if it panicked. What it had a hold of is dropped, not used again.
@@ -215,23 +204,17 @@ async fn contained<T>(task: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
-fn open(facts: &Facts, request: &Request<Incoming>) -> Box<Account> {
+fn open(facts: &Facts, asked: Asked) -> Box<Account> {
     let edge = facts.worker.edge.clone();
     let running = edge.running.load_full();
     Box::new(Account {
         id: RequestId::next(edge.process),
         conversation: facts.conversation.clone(),
         begun: clock::now(),
-        asked: Asked {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            host: request.headers().get(HOST).cloned(),
-            client: facts.client,
-            http2: facts.http2,
-            certificate: None,
-        },
+        asked,
         tenant: None,
         route: None,
+        cohort: None,
         upstream: None,
         tier: 0,
         status: 0,
@@ -241,6 +224,7 @@ fn open(facts: &Facts, request: &Request<Incoming>) -> Box<Account> {
         bytes: 0,
         permit: None,
         total_permit: None,
+        whole: false,
         edge,
         running,
     })
@@ -248,10 +232,10 @@ fn open(facts: &Facts, request: &Request<Incoming>) -> Box<Account> {
 
 async fn handle(
     facts: &Rc<Facts>,
-    request: Request<Incoming>,
+    parts: Parts,
+    body: Inbound,
     account: &mut Box<Account>,
 ) -> Result<Response<Answer>, Refused> {
-    let (parts, body) = request.into_parts();
     if let Some(answer) = account.edge.acme.answer(facts.tls, &parts) {
         return Ok(answer);
     }

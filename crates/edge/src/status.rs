@@ -82,6 +82,24 @@ pub(crate) struct TenantStatus {
     pub(crate) refusals: Vec<(&'static str, u64)>,
 }
 
+/// Which client certificates were used.
+#[derive(Debug, Serialize)]
+pub(crate) struct Certificates {
+    pub(crate) cell: String,
+    pub(crate) entries_max: usize,
+    #[serde(flatten)]
+    pub(crate) book: crate::ledger::Book,
+}
+
+/// Which client certificates were used, the newest use first.
+pub(crate) fn certificates(edge: &Edge) -> Certificates {
+    Certificates {
+        cell: edge.running.load().config.cell.clone(),
+        entries_max: crate::ledger::ENTRIES_MAX,
+        book: edge.ledger.book(),
+    }
+}
+
 /// How it is now.
 pub(crate) fn status(edge: &Edge) -> Status {
     let running = edge.running.load_full();
@@ -155,7 +173,7 @@ fn route(route: &Route, running: &Running) -> RouteStatus {
             .collect(),
         _ => Vec::new(),
     };
-    let failover = route.failover.as_ref().map(lock);
+    let failover = route.failover.as_deref().map(lock);
     let owner = running.tenant(route.config.tenant);
     RouteStatus {
         name: route.config.name.clone(),

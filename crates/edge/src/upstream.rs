@@ -26,7 +26,7 @@ const SYSTEM_TRUST: &str = "/etc/ssl/certs/ca-certificates.crt";
 pub(crate) struct Upstream {
     /// Names it among all that this process ever had.
     pub(crate) number: u64,
-    pub(crate) config: config::Upstream,
+    pub(crate) config: Arc<config::Upstream>,
     pub(crate) servers: Vec<Server>,
     pub(crate) connections: Permits,
     pub(crate) tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -99,7 +99,10 @@ impl Drop for Tried<'_> {
 impl Upstream {
     /// # Errors
     /// When its CA can't be read.
-    pub(crate) fn new(config: &config::Upstream, directory: &Path) -> Result<Upstream, BadTls> {
+    pub(crate) fn new(
+        config: &Arc<config::Upstream>,
+        directory: &Path,
+    ) -> Result<Upstream, BadTls> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let first = config
             .servers

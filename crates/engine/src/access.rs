@@ -84,6 +84,7 @@ pub fn scope_for(verb: &Verb) -> Scope {
         | Verb::ChangeSubscriber(_)
         | Verb::RemoveSubscriber(_)
         | Verb::ReportNotice(_)
+        | Verb::ReportCertificate(_)
         | Verb::RotateLogKey(_) => Scope::Admin,
         _ => Scope::Respond,
     }

@@ -78,7 +78,7 @@ pub(crate) fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failur
             Some(args) => Task::Key(args),
             None => return Ok(()),
         },
-        Task::Contain(ContainVerb::Revoke(args)) if args.affected => {
+        Task::Contain(ContainVerb::Revoke(args)) if !args.logs.is_empty() => {
             return containment::affected(&args, out);
         }
         other => other,

@@ -2,6 +2,7 @@
 //! and no record; what it serves without them is said to be unrecorded.
 
 mod ask;
+mod certificates;
 mod plan;
 mod spare;
 mod top;
@@ -18,6 +19,7 @@ use crate::exit::{Exit, Failure};
 use crate::say::{Line, Out, Style, counted};
 
 use ask::{get, post};
+pub(crate) use certificates::{certificates, recorded};
 pub(crate) use spare::{Beside, status};
 
 pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
@@ -32,6 +34,7 @@ pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Fa
             let text = get(&state_dir(&place, globals)?, "/metrics")?;
             out.bytes(text.as_bytes())
         }
+        EdgeVerb::Certificates { place } => certificates::show(&state_dir(&place, globals)?, out),
         EdgeVerb::Explain { place, request } => explain(&place, &request, globals, out),
         EdgeVerb::Reload { place } => said(
             post(&state_dir(&place, globals)?, "/reload", &Value::Null)?,
@@ -111,10 +114,12 @@ fn serve(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
     let options = Options {
         config_file,
         state_dir,
+        overlay_file: args.overlay,
         program,
         arguments: std::env::args_os().skip(1).collect(),
         takeover: std::env::var_os(::edge::TAKEOVER).is_some(),
         rules: None,
+        give_back: memory::give_back,
         ready: Box::new(move |listening| {
             if talks {
                 let places: Vec<String> = listening.iter().map(ToString::to_string).collect();

@@ -33,7 +33,7 @@ use say::Out;
 
 /// An edge makes and drops a few dozen small things for each request.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();

@@ -29,6 +29,7 @@ use crate::say::{Line, Out, Style, counted};
 use crate::station::{Opening, Station, SystemClock, short};
 
 mod backstage;
+mod certificates;
 mod formats;
 mod identity;
 mod notify;
@@ -223,8 +224,7 @@ fn serve_until_told(
         } = listeners(&run.config, station, data_dir).await?;
         witnesses.start(&station.published);
         let (page, served) = page(run, station, data_dir, out)?;
-        let overlay = Arc::new(Overlay::new(station.engine.clone(), data_dir));
-        tokio::spawn(overlay.clone().keep());
+        let overlay = with_edges(station, data_dir);
         let edge = edge(run, data_dir, out);
         let beside = Beside {
             overlay,
@@ -274,6 +274,15 @@ fn serve_until_told(
         }
         outcome
     })
+}
+
+/// Keeps edges of this machine told, and hears from them.
+fn with_edges(station: &Station, data_dir: &Path) -> Arc<Overlay> {
+    let overlay = Arc::new(Overlay::new(station.engine.clone(), data_dir));
+    tokio::spawn(overlay.clone().keep());
+    let edge_dir = data_dir.join("edge");
+    tokio::spawn(certificates::keep(station.engine.clone(), edge_dir));
+    overlay
 }
 
 /// The threads that keep the anchor, and that audit.

@@ -134,6 +134,16 @@ impl Containment {
         )
     }
 
+    /// The incident that an act about what edges are told was done for.
+    pub fn done_for(body: &Body) -> Option<IncidentId> {
+        match body {
+            Body::ClientBanned(body) => body.incident,
+            Body::CertificateRevoked(body) => body.incident,
+            Body::FailoverOverridden(body) => body.incident,
+            _ => None,
+        }
+    }
+
     /// The bans that hold now, by their addresses.
     pub fn bans(&self, now: Timestamp) -> impl Iterator<Item = (&Line, &Banned)> {
         let all = self.bans.iter();
@@ -218,6 +228,18 @@ impl Containment {
     }
 }
 
+/// What was said of a certificate that is revoked, by its fingerprint or by its number.
+pub(crate) fn is_revoked<'c>(
+    containment: &'c Containment,
+    fingerprint: &Line,
+    issuer: &Line,
+    serial: &Line,
+) -> Option<&'c Contained> {
+    let all = &containment.revocations;
+    let numbered = || all.get(&line(format!("{issuer}:{serial}")));
+    all.get(fingerprint).or_else(numbered)
+}
+
 /// What an override is kept by. No name has a slash.
 fn place(cell: &Option<Name>, route: &Name) -> Line {
     let text = match cell {
@@ -240,13 +262,18 @@ pub(crate) fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Optio
 
 fn ban(state: &State, verb: &Ban, context: &Context<'_>) -> Decision {
     needs_reason(context, "a ban")?;
-    let prefix = prefix(&verb.prefix)?;
-    is_bearable(prefix)?;
+    let name = match certificate(&verb.prefix)? {
+        Some(name) => name,
+        None => {
+            let prefix = prefix(&verb.prefix)?;
+            is_bearable(prefix)?;
+            spelled(prefix)
+        }
+    };
     if verb.ends_at.is_some_and(|end| end <= context.now) {
         return out_of_range("a ban ends in the future, or when it is lifted".to_owned());
     }
     verb.incident.map(|id| known(state, id)).transpose()?;
-    let name = spelled(prefix);
     let containment = &state.containment;
     match containment.banned(&name, context.now) {
         Some(ban) if ban.ends_at == verb.ends_at => {
@@ -268,12 +295,20 @@ fn ban(state: &State, verb: &Ban, context: &Context<'_>) -> Decision {
 
 fn unban(containment: &Containment, text: &Line, context: &Context<'_>) -> Decision {
     needs_reason(context, "lifting a ban")?;
-    let prefix = prefix(text)?;
-    let name = spelled(prefix);
+    let certificate = certificate(text)?;
+    let prefix = match certificate {
+        Some(_) => None,
+        None => Some(prefix(text)?),
+    };
+    let Some(name) = certificate.or(prefix.map(spelled)) else {
+        return out_of_range(format!("`{text}` is nobody"));
+    };
     if containment.banned(&name, context.now).is_none() {
-        let wider = (0..prefix.length())
-            .map(|length| spelled(Prefix::around(prefix.address(), length)))
-            .find(|wider| containment.banned(wider, context.now).is_some());
+        let wider = prefix.and_then(|prefix| {
+            (0..prefix.length())
+                .map(|length| spelled(Prefix::around(prefix.address(), length)))
+                .find(|wider| containment.banned(wider, context.now).is_some())
+        });
         let detail = match wider {
             Some(wider) => format!("{name} itself is not banned; {wider} is, which holds it"),
             None => format!("{name} is not banned, or that has ended: hereby bans"),
@@ -284,6 +319,25 @@ fn unban(containment: &Containment, text: &Line, context: &Context<'_>) -> Decis
         prefix: name.clone(),
     };
     Ok(vec![Draft::new(Subject::Client(name), body)])
+}
+
+/// The certificate that a text says, in its one spelling: `sha256:` and 64 digits in lower case;
+/// none if it says something else.
+fn certificate(text: &Line) -> Result<Option<Line>, Refusal> {
+    let text = text.as_str().trim();
+    let Some(digits) = text.strip_prefix("sha256:") else {
+        return Ok(None);
+    };
+    let digits: String = digits.chars().filter(|digit| *digit != ':').collect();
+    let digits = digits.to_ascii_lowercase();
+    if digits.len() != SHA256_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return out_of_range(format!(
+            "`{text}`: a certificate is sha256: and 64 hexadecimal digits, as openssl x509 \
+             -noout -fingerprint -sha256 prints them"
+        ));
+    }
+    let name = format!("sha256:{digits}");
+    Ok(Some(name.parse().expect("71 characters fit in a line")))
 }
 
 /// The block that a text says. An IPv4 address in IPv6's clothes is refused: how many of its bits
@@ -298,7 +352,8 @@ fn prefix(text: &Line) -> Result<Prefix, Refusal> {
     }
     text.parse().or_else(|bad| {
         out_of_range(format!(
-            "`{text}`: {bad}; write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/64"
+            "`{text}`: {bad}; write 192.0.2.7, 192.0.2.0/24, 2001:db8::/64, or a client certificate \
+             as sha256: and its digits"
         ))
     })
 }
@@ -369,7 +424,7 @@ fn revoke(state: &State, verb: &RevokeCertificate, context: &Context<'_>) -> Dec
     Ok(vec![Draft::new(Subject::Certificate(name), body)])
 }
 
-fn sha256(what: &str, text: &Line) -> Result<Line, Refusal> {
+pub(crate) fn sha256(what: &str, text: &Line) -> Result<Line, Refusal> {
     let digits = hex(text).filter(|digits| digits.len() == SHA256_DIGITS);
     digits.map_or_else(
         || {
@@ -382,7 +437,7 @@ fn sha256(what: &str, text: &Line) -> Result<Line, Refusal> {
 }
 
 /// A certificate's number in its one spelling: whole bytes, none of them zero at the front.
-fn serial(text: &Line) -> Result<Line, Refusal> {
+pub(crate) fn serial(text: &Line) -> Result<Line, Refusal> {
     let short = hex(text).map(|digits| {
         let digits = digits.trim_start_matches('0');
         match digits.len() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{ActId, Actor, AlertId, IncidentId, Line, PersonName, ServiceName, Severity, Timestamp};
-use record::act::Act;
+use record::act::{Act, Subject};
 use record::kinds::Body;
 use record::kinds::incident::{Assigned, Audience, Declared, Role, Stamp, Status};
 use record::kinds::work::{ImpactStated, Relation};
@@ -153,7 +153,9 @@ impl Incident {
 
     /// The whole incident from its acts, in order; `None` if they don't begin with a declaration.
     pub fn from_acts(id: IncidentId, acts: &[Act]) -> Option<Incident> {
-        Incident::folded(id, acts.iter())
+        // What was done for it elsewhere stands on its timeline, and is no act on it.
+        let own = |act: &&Act| act.subject == Subject::Incident(id);
+        Incident::folded(id, acts.iter().filter(own))
     }
 
     /// The same, wherever the acts lie.

@@ -6,6 +6,7 @@
 //! follows from the record alone.
 
 mod alerts;
+mod certificates;
 mod chat;
 mod commands;
 mod containment;
@@ -32,6 +33,7 @@ mod tick;
 mod work;
 
 pub use alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
+pub use certificates::{CertificateUse, CertificateUses, Counts, is_due};
 pub use chat::{Channel, Opens, Room, Rooms};
 pub use commands::decide;
 pub use containment::{Banned, Certificate, Contained, Containment, Override};

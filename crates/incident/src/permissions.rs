@@ -110,6 +110,7 @@ pub const POLICY: &[(&str, &[Permission])] = &[
     ("client.unban", TUNES),
     ("certificate.revoke", TUNES),
     ("failover.override", TUNES),
+    ("certificate.report", GOVERNS),
     ("record.rotate_key", GOVERNS),
 ];
 

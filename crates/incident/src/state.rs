@@ -12,6 +12,7 @@ use crate::Directory;
 use crate::Rooms;
 use crate::Rules;
 use crate::alerts::{Alert, Alerts, Heartbeat, Maintenance, Silence};
+use crate::certificates::CertificateUses;
 use crate::containment::Containment;
 use crate::groups::Groups;
 use crate::incidents::{Incident, Summary};
@@ -48,6 +49,8 @@ pub struct State {
     pub heartbeats: BTreeMap<Name, Heartbeat>,
     /// What edges are told at once: bans, revocations, other tiers.
     pub containment: Containment,
+    /// Who came in with client certificates, as edges counted it.
+    pub certificates: CertificateUses,
     /// Who and what there is.
     pub directory: Directory,
     /// Runbooks and templates.
@@ -120,6 +123,7 @@ impl State {
             Subject::Component(_) | Subject::Page => self.page.apply(act),
             Subject::Client(_) | Subject::Certificate(_) | Subject::Route(_) => {
                 self.containment.apply(act);
+                self.certificates.apply(act);
             }
             Subject::Token(_)
             | Subject::Key(_)

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod bounds;
+mod certificates;
 mod chat;
 mod containment;
 mod directory;

@@ -1,20 +1,20 @@
 //! Who may not come in at all: blocks of addresses, each until a time or for ever, a million of them
-//! in little memory.
+//! in little memory; and who shows a certificate that is banned, of which there are few.
 //!
-//! [`Bans`] never changes once it is built; what is added while it runs lies over it in [`Layered`].
-//! Who is banned, and why, is decided elsewhere; `list` reads the text form.
+//! [`Bans`] never changes once it is built; another takes its place. Who is banned, and why, is decided elsewhere; `list` reads the text form.
 
 mod list;
 mod table;
 
 use core::net::IpAddr;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use table::{Building, Table};
 
 pub use list::{BadLine, parse};
 
 use crate::Prefix;
+use crate::certificate::{Fingerprint, fingerprint};
 
 /// One block that is kept out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,16 @@ pub struct Ban {
     pub until_s: Option<i64>,
 }
 
-/// Banned blocks, looked up by address.
+/// A certificate whose holder is kept out, as a block is: for a while, where a revocation is for
+/// ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CertificateBan {
+    pub fingerprint: Fingerprint,
+    /// As in [`Ban`].
+    pub until_s: Option<i64>,
+}
+
+/// Banned blocks, looked up by address; and banned certificates.
 ///
 /// A sorted array for each length of prefix that occurs, with an index: 4 bytes for a block of IPv4
 /// and 16 for one of IPv6, 4 more each where a length has any that ends, and 1 of index. An address
@@ -34,6 +43,7 @@ pub struct Bans {
     base_s: i64,
     ipv4: Vec<Table<u32>>,
     ipv6: Vec<Table<u128>>,
+    certificates: BTreeMap<Fingerprint, Option<i64>>,
 }
 
 impl Default for Bans {
@@ -73,7 +83,27 @@ impl Bans {
             base_s,
             ipv4: tables(ipv4),
             ipv6: tables(ipv6),
+            certificates: BTreeMap::new(),
         }
+    }
+
+    /// With these certificates as well. Of two bans of one the longer holds.
+    #[must_use]
+    pub fn with_certificates(mut self, bans: impl IntoIterator<Item = CertificateBan>) -> Bans {
+        for ban in bans {
+            let until_s = self
+                .certificates
+                .entry(ban.fingerprint)
+                .or_insert(Some(i64::MIN));
+            *until_s = until_s.zip(ban.until_s).map(|(one, other)| one.max(other));
+        }
+        self
+    }
+
+    /// Whether who shows this certificate is banned at that Unix time, in seconds.
+    pub fn holds_certificate(&self, fingerprint: &Fingerprint, now_s: i64) -> bool {
+        let until_s = self.certificates.get(fingerprint);
+        until_s.is_some_and(|until_s| until_s.is_none_or(|until_s| until_s > now_s))
     }
 
     /// Whether this address is banned at that Unix time, in seconds.
@@ -93,16 +123,16 @@ impl Bans {
         }
     }
 
-    /// How many blocks, also those that ended meanwhile.
+    /// How many blocks and certificates, also those that ended meanwhile.
     pub fn len(&self) -> usize {
         let ipv4: usize = self.ipv4.iter().map(Table::len).sum();
         let ipv6: usize = self.ipv6.iter().map(Table::len).sum();
-        ipv4 + ipv6
+        ipv4 + ipv6 + self.certificates.len()
     }
 
     /// Whether nobody is banned.
     pub fn is_empty(&self) -> bool {
-        self.ipv4.is_empty() && self.ipv6.is_empty()
+        self.ipv4.is_empty() && self.ipv6.is_empty() && self.certificates.is_empty()
     }
 
     /// What it takes of the heap, in bytes.
@@ -112,6 +142,7 @@ impl Bans {
         ipv4 + ipv6
             + self.ipv4.capacity() * size_of::<Table<u32>>()
             + self.ipv6.capacity() * size_of::<Table<u128>>()
+            + self.certificates.len() * size_of::<CertificateBan>()
     }
 }
 
@@ -122,91 +153,6 @@ fn tables<B: table::Bits>(buildings: Vec<Building<B>>) -> Vec<Table<B>> {
     }
     tables.shrink_to_fit();
     tables
-}
-
-/// What is built once, and some that were added since. To add one is to sort all that were added,
-/// so there are at most [`ADDED_MAX`] of them; a clone shares what is below.
-#[derive(Clone, Debug, Default)]
-pub struct Layered {
-    base: Arc<Bans>,
-    added: Vec<Ban>,
-    over: Arc<Bans>,
-}
-
-/// Bans that can be added before what is below has to be built again.
-pub const ADDED_MAX: usize = 10_000;
-
-/// There are [`ADDED_MAX`] already: build anew from all that hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{ADDED_MAX} bans were added since the files were read; reload them")]
-pub struct TooMany;
-
-impl Layered {
-    /// Nothing added yet.
-    pub fn over(base: Arc<Bans>) -> Layered {
-        Layered {
-            base,
-            ..Layered::default()
-        }
-    }
-
-    /// These, and what was added to the others: for a file that was read again.
-    #[must_use]
-    pub fn with_base(&self, base: Arc<Bans>) -> Layered {
-        Layered {
-            base,
-            ..self.clone()
-        }
-    }
-
-    /// With these as well. Of what was added before, what ended by `now_s` is forgotten.
-    ///
-    /// # Errors
-    ///
-    /// If that would be too many; then nothing is added.
-    pub fn with(&self, bans: &[Ban], now_s: i64) -> Result<Layered, TooMany> {
-        let holds = |ban: &&Ban| ban.until_s.is_none_or(|until_s| until_s > now_s);
-        let mut added: Vec<Ban> = self
-            .added
-            .iter()
-            .chain(bans)
-            .filter(holds)
-            .copied()
-            .collect();
-        // Of one block the longest stays; none, for ever, comes first so.
-        let length = |ban: &Ban| core::cmp::Reverse(ban.until_s.unwrap_or(i64::MAX));
-        added.sort_by_key(|ban| (ban.prefix, length(ban)));
-        added.dedup_by_key(|ban| ban.prefix);
-        if added.len() > ADDED_MAX {
-            return Err(TooMany);
-        }
-        Ok(self.of(added, now_s))
-    }
-
-    /// Without one that was added; what the files ban stays banned.
-    #[must_use]
-    pub fn without(&self, prefix: &Prefix, now_s: i64) -> Layered {
-        let rest = self.added.iter().filter(|ban| ban.prefix != *prefix);
-        self.of(rest.copied().collect(), now_s)
-    }
-
-    fn of(&self, added: Vec<Ban>, now_s: i64) -> Layered {
-        Layered {
-            base: Arc::clone(&self.base),
-            over: Arc::new(Bans::build(now_s, added.iter().copied())),
-            added,
-        }
-    }
-
-    /// Whether this address is banned at that Unix time, in seconds.
-    pub fn holds(&self, address: IpAddr, now_s: i64) -> bool {
-        self.over.holds(address, now_s) || self.base.holds(address, now_s)
-    }
-
-    /// What was added.
-    pub fn added(&self) -> &[Ban] {
-        &self.added
-    }
 }
 
 #[cfg(test)]

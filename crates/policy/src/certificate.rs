@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use crate::Reason;
 
+pub(crate) use list::fingerprint;
 pub use list::{BadLine, BadList, ENTRIES_MAX, LINE_BYTES_MAX};
 pub use revocations::{Builder, Item, Revocations, TooMany};
 

@@ -5,6 +5,7 @@
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 mod defaults;
 pub mod file;
@@ -14,6 +15,7 @@ pub use file::Wrong;
 #[cfg(test)]
 mod tests;
 
+pub use crate::cohort::Cohort;
 pub use crate::prefix::Prefix;
 
 /// The place of a tenant in [`Config::tenants`].
@@ -48,14 +50,20 @@ pub struct Config {
     pub http2: Http2,
     pub overload: Overload,
     pub access_log: AccessLog,
+    /// Where figures can be read over TCP; none: over the edge's own socket alone.
+    pub metrics: Option<SocketAddr>,
+    /// Kinds of clients, for figures. The first that fits has a request.
+    pub cohorts: Vec<Cohort>,
+    pub rules_failure: RulesFailure,
     /// Files of banned addresses.
     pub bans: Vec<String>,
     pub certificates: Vec<Certificate>,
     pub acme: Option<Acme>,
-    pub tenants: Vec<Tenant>,
-    pub upstreams: Vec<Upstream>,
-    pub limits: Vec<Limit>,
-    pub routes: Vec<Route>,
+    // Shared with what runs by them: there may be tens of thousands.
+    pub tenants: Vec<Arc<Tenant>>,
+    pub upstreams: Vec<Arc<Upstream>>,
+    pub limits: Vec<Arc<Limit>>,
+    pub routes: Vec<Arc<Route>>,
 }
 
 /// Where requests come in.
@@ -129,6 +137,15 @@ pub struct AccessLog {
     pub addresses: Addresses,
 }
 
+/// What becomes of a tenant's requests while its rules rest, because they took too long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RulesFailure {
+    /// Nobody comes in unjudged.
+    #[default]
+    Refuse,
+    Pass,
+}
+
 /// How much of an address is written down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Addresses {
@@ -162,9 +179,9 @@ pub struct Acme {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {
     pub name: String,
-    pub hosts: Vec<HostPattern>,
+    pub hosts: Box<[HostPattern]>,
     /// Only requests under one of these, if there are any.
-    pub paths: Vec<String>,
+    pub paths: Box<[String]>,
     /// Only requests with this header and value, if there is one.
     pub header: Option<(String, String)>,
     /// What is shed last.
@@ -174,7 +191,7 @@ pub struct Tenant {
     pub rate: Option<Rate>,
     /// Of answers, a second.
     pub bytes_per_s_max: Option<u64>,
-    pub client_certificates: Option<ClientCertificates>,
+    pub client_certificates: Option<Box<ClientCertificates>>,
 }
 
 /// A host that a tenant has.
@@ -327,7 +344,7 @@ pub struct Route {
     pub name: String,
     pub tenant: TenantId,
     pub when: When,
-    pub limits: Vec<LimitId>,
+    pub limits: Box<[LimitId]>,
     pub challenge: Option<Challenge>,
     /// Instead of the connection's.
     pub body_bytes_max: Option<u64>,
@@ -342,9 +359,9 @@ pub struct When {
     /// None: every path; `/*` in the file is that too.
     pub path: Option<PathPattern>,
     /// Any of these, if there are any.
-    pub methods: Vec<String>,
+    pub methods: Box<[String]>,
     /// Name in lower case, value.
-    pub headers: Vec<(String, String)>,
+    pub headers: Box<[(String, String)]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -375,7 +392,7 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forward {
     /// The first is the primary.
-    pub tiers: Vec<Tier>,
+    pub tiers: Box<[Tier]>,
     pub failover: Failover,
     pub retry: Retry,
     /// `Host` as it came, or the upstream's.

@@ -10,6 +10,7 @@ pub mod breaker;
 pub mod bytes;
 pub mod certificate;
 pub mod challenge;
+pub mod cohort;
 pub mod config;
 mod decay;
 pub mod failover;

@@ -110,15 +110,15 @@ const CONTROL: Declared = Declared {
     fails: "control can't be reached",
     mode: Mode::Open,
     goes_on: "everything, with the configuration, bans and revocations heard last",
-    stops: "nothing new is heard; the edge says how old what it has is",
+    stops: "nothing new is heard; `edge_overlay_sequence` says up to which act of the record it was",
 };
 
 const DISK: Declared = Declared {
     fails: "the disk is full, or gone",
     mode: Mode::Open,
     goes_on: "every request: none needs the disk, but those for a mirror's files",
-    stops: "a mirror that can't be read is a tier that is down; a successor starts without what \
-            was saved, and says so",
+    stops: "a mirror whose directory is gone is a tier that is down; what is counted of client \
+            certificates is not kept over a crash",
 };
 
 const CLOCK_JUMP: Declared = Declared {
@@ -132,8 +132,9 @@ const CLOCK_JUMP: Declared = Declared {
 const CLIENT_CAS: Declared = Declared {
     fails: "a tenant's CA file can't be read",
     mode: Mode::Closed,
-    goes_on: "other tenants; of this one, who needs no certificate",
-    stops: "nobody's certificate leads to a CA: `certificate_refused`",
+    goes_on: "an edge that runs, with the CAs read last",
+    stops: "an edge does not start with it, and a reload or an upgrade is refused; while it runs \
+            `edge_files_unread_total` counts",
 };
 
 const REVOCATION_LIST: Declared = Declared {
@@ -147,8 +148,10 @@ const CRL: Declared = Declared {
     fails: "a CRL can't be read, is past its next update, or an issuer has none beside others \
             that do",
     mode: Mode::Closed,
-    goes_on: "other tenants and issuers; of this one, who needs no certificate",
-    stops: "that issuer's certificates are refused: `revocation_unknown`",
+    goes_on: "other tenants; of this one, who needs no certificate, and other issuers unless it \
+              can't be read",
+    stops: "that issuer's certificates are refused, or everybody's where a file can't be read: \
+            `revocation_unknown`",
 };
 
 const CERTIFICATE_FILES: Declared = Declared {
@@ -156,7 +159,7 @@ const CERTIFICATE_FILES: Declared = Declared {
     mode: Mode::Open,
     goes_on: "handshakes, with the certificates read last",
     stops: "a name that never had one is not served: `server_name_unknown`; what is read last \
-            runs out some day, and that is warned of",
+            runs out some day: `edge_certificate_ends_timestamp_seconds` says when",
 };
 
 const DNS: Declared = Declared {
@@ -185,7 +188,8 @@ const METRICS: Declared = Declared {
     fails: "nobody reads the metrics, or they would take more room than they may",
     mode: Mode::Open,
     goes_on: "every request",
-    stops: "series beyond the bound are counted together, and what was dropped is counted",
+    stops: "requests of tenants beyond 1,000 are counted together; routes and upstreams beyond \
+            have no series of their own, and `edge_unlisted` says how many",
 };
 
 const BAN_LIST: Declared = Declared {

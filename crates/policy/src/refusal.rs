@@ -39,6 +39,7 @@ pub enum Reason {
     ChunkMalformed,
     BodyTooLarge,
     BodyTooSlow,
+    ClientGone,
     Http2Malformed,
     Http2Flood,
     // Whose it is, and whether they may.
@@ -51,17 +52,18 @@ pub enum Reason {
     CertificateRevoked,
     CertificateExpired,
     RevocationUnknown,
-    TenantBanned,
+    CertificateBanned,
     // Too much.
     Overloaded,
     TenantConcurrency,
     TenantConnections,
     TenantRate,
-    TenantBytes,
     Limit,
     Challenged,
     // What it asks for.
     RuleRefused,
+    /// Rules took too long, and rest: nobody judges it.
+    RulesOverBudget,
     RouteUnknown,
     MethodNotAllowed,
     // Who should have answered.
@@ -110,6 +112,7 @@ impl Reason {
         Reason::ChunkMalformed,
         Reason::BodyTooLarge,
         Reason::BodyTooSlow,
+        Reason::ClientGone,
         Reason::Http2Malformed,
         Reason::Http2Flood,
         Reason::TenantUnknown,
@@ -120,15 +123,15 @@ impl Reason {
         Reason::CertificateRevoked,
         Reason::CertificateExpired,
         Reason::RevocationUnknown,
-        Reason::TenantBanned,
+        Reason::CertificateBanned,
         Reason::Overloaded,
         Reason::TenantConcurrency,
         Reason::TenantConnections,
         Reason::TenantRate,
-        Reason::TenantBytes,
         Reason::Limit,
         Reason::Challenged,
         Reason::RuleRefused,
+        Reason::RulesOverBudget,
         Reason::RouteUnknown,
         Reason::MethodNotAllowed,
         Reason::UpstreamUnhealthy,
@@ -140,7 +143,8 @@ impl Reason {
         Reason::Panicked,
     ];
 
-    /// The HTTP status of the answer (RFC 9110), where there is one.
+    /// The HTTP status of the answer (RFC 9110), where there is one. Who has gone gets none; 499 is
+    /// what nginx's logs say of them.
     pub fn status(self) -> u16 {
         use Reason as R;
         match self {
@@ -159,11 +163,11 @@ impl Reason {
             | R::CertificateRevoked
             | R::CertificateExpired
             | R::RevocationUnknown
-            | R::TenantBanned
+            | R::CertificateBanned
             | R::RuleRefused
             | R::UpgradeRefused
             | R::AddressBanned => 403,
-            R::TenantRate | R::TenantBytes | R::Limit => 429,
+            R::TenantRate | R::Limit => 429,
             R::Challenged => 401,
             R::RouteUnknown => 404,
             R::NotSecure => 308,
@@ -174,10 +178,12 @@ impl Reason {
             | R::ConnectionsPerAddress
             | R::UpstreamUnhealthy
             | R::BreakerOpen
+            | R::RulesOverBudget
             | R::UpstreamConnections => 503,
             R::UpstreamUnreachable | R::UpstreamBroken => 502,
             R::UpstreamTooSlow => 504,
             R::Panicked => 500,
+            R::ClientGone => 499,
             _ => 400,
         }
     }
@@ -218,6 +224,7 @@ impl Reason {
             Reason::ChunkMalformed => "chunk_malformed",
             Reason::BodyTooLarge => "body_too_large",
             Reason::BodyTooSlow => "body_too_slow",
+            Reason::ClientGone => "client_gone",
             Reason::Http2Malformed => "http2_malformed",
             Reason::Http2Flood => "http2_flood",
             Reason::TenantUnknown => "tenant_unknown",
@@ -228,15 +235,15 @@ impl Reason {
             Reason::CertificateRevoked => "certificate_revoked",
             Reason::CertificateExpired => "certificate_expired",
             Reason::RevocationUnknown => "revocation_unknown",
-            Reason::TenantBanned => "tenant_banned",
+            Reason::CertificateBanned => "certificate_banned",
             Reason::Overloaded => "overloaded",
             Reason::TenantConcurrency => "tenant_concurrency",
             Reason::TenantConnections => "tenant_connections",
             Reason::TenantRate => "tenant_rate",
-            Reason::TenantBytes => "tenant_bytes",
             Reason::Limit => "limit",
             Reason::Challenged => "challenged",
             Reason::RuleRefused => "rule_refused",
+            Reason::RulesOverBudget => "rules_over_budget",
             Reason::RouteUnknown => "route_unknown",
             Reason::MethodNotAllowed => "method_not_allowed",
             Reason::UpstreamUnhealthy => "upstream_unhealthy",

@@ -1,7 +1,7 @@
 //! Strict gates over raw bytes, in front of the libraries that speak HTTP, which are lenient: hyper
 //! takes a request with two `Host`s, with `Content-Length` and `Transfer-Encoding`, with bare line
-//! feeds. The edge reads from a socket into a buffer, asks the gate how many of these bytes may be
-//! handed on, and hands on just those. Whatever two readers could understand differently never gets
+//! feeds. The edge reads from a socket into a buffer, asks the gate how many of these bytes are a
+//! head, a body or whole frames, and reads on in just those. Whatever two readers could understand differently never gets
 //! that far.
 //!
 //! A gate keeps no bytes and copies none; it only remembers where it is. What it says does not
@@ -22,7 +22,7 @@ mod target;
 
 pub use field::field;
 pub use host::{Host, host};
-pub use http1::{Framing, HeadLimits, Http1, Phase};
+pub use http1::{Framing, HeadLimits, Http1, Phase, Piece};
 pub use http2::{Http2, Http2Limits};
 pub use target::target;
 

@@ -233,6 +233,7 @@ verbs! {
     Unban = "client.unban",
     RevokeCertificate = "certificate.revoke",
     OverrideFailover = "failover.override",
+    ReportCertificate = "certificate.report",
     RotateLogKey = "record.rotate_key",
 }
 

@@ -219,6 +219,7 @@ kinds! {
     ClientBanned: "client.banned/1" => containment::ClientBanned,
     ClientUnbanned: "client.unbanned/1" => containment::ClientUnbanned,
     CertificateRevoked: "certificate.revoked/1" => containment::CertificateRevoked,
+    CertificateUsed: "certificate.used/1" => containment::CertificateUsed,
     FailoverOverridden: "failover.overridden/1" => containment::FailoverOverridden,
     SubscriberConfirmed: "subscriber.confirmed/1" => subscriber::SubscriberConfirmed,
     SubscriberChanged: "subscriber.changed/1" => subscriber::SubscriberChanged,

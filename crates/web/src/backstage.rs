@@ -4,9 +4,10 @@
 use std::io;
 use std::sync::Arc;
 
-use base::{IncidentId, KeyRef, Timestamp};
+use base::{IncidentId, KeyRef, Line, Timestamp};
 use incident::{AlertSignal, Refusal};
 use record::hash::Hash;
+use record::kinds::containment::CertificateUsed;
 use record::sealed::SubjectKey;
 use record::tile::TileId;
 
@@ -78,6 +79,10 @@ pub trait Backstage: Send + Sync {
     /// What the edge of this machine says of itself, as `hereby edge top --json` has it; `None`: none
     /// answers. Waits for it, a second at most.
     fn edge(&self) -> Option<serde_json::Value>;
+
+    /// What the edge of this machine has counted of a certificate, by the name that it has on the
+    /// record; `None`: no edge answers. Waits for it, a second at most.
+    fn edge_certificate(&self, name: &Line) -> Option<Vec<CertificateUsed>>;
 
     /// How each place stands that the status page is published to. Never blocks.
     fn page_targets(&self) -> Vec<PageTarget>;

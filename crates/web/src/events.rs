@@ -14,7 +14,6 @@ use engine::ports::Entries;
 use futures_util::stream;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response};
-use record::act::Subject;
 use record::kinds::access::Scope;
 use serde::Deserialize;
 use tokio::sync::mpsc::{self, Sender};
@@ -23,7 +22,7 @@ use crate::auth::Caller;
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::rates::Class;
-use crate::read::{entries_from, optional};
+use crate::read::{entries_from, of_incident, optional};
 use crate::render;
 use crate::reply::{Answer, Endless};
 use crate::route::{Access, Form, Gives, Parameter, Route, Takes};
@@ -262,7 +261,7 @@ fn page(
         }
         Some(incident) => {
             let mut found = Vec::new();
-            let indexes = entries.of_subject(&Subject::Incident(incident), from, PAGE)?;
+            let indexes = of_incident(site, incident, from, PAGE)?;
             if let (PAGE, Some(last)) = (indexes.len(), indexes.last()) {
                 next = last + 1;
             }

@@ -3,11 +3,7 @@
 use super::*;
 
 fn parsed(text: &str) -> Result<Overlay, String> {
-    let file = std::env::temp_dir().join(format!("overlay-{}-{}", std::process::id(), text.len()));
-    std::fs::write(&file, text).unwrap();
-    let read = read(&file);
-    std::fs::remove_file(&file).unwrap();
-    read
+    parse(text.as_bytes())
 }
 
 #[test]
@@ -28,7 +24,10 @@ fn an_overlay_is_taken_whole_or_not_at_all() {
     };
     assert_eq!(Some(serial), Serial::new(&[0x01, 0xf0]));
     for (wrong, why) in [
-        (good.replace("192.0.2.0/24", "192.0.2.1/24"), "no prefix"),
+        (
+            good.replace("192.0.2.0/24", "192.0.2.1/24"),
+            "no prefix and no certificate",
+        ),
         (good.replacen(&digest, "zz", 1), "names no certificate"),
         (good.replace("\"version\":1", "\"version\":2"), "version"),
         (

@@ -18,19 +18,21 @@ pub(crate) enum ContainVerb {
     Failover(FailoverArgs),
 }
 
-/// Answer clients with these addresses nothing, at every edge
+/// Answer clients with these addresses or this certificate nothing
 #[derive(Args, Debug)]
 #[command(
     override_usage = "hereby ban [OPTIONS] --why <WHY> <PREFIX>",
     after_help = "Examples:
   hereby ban 192.0.2.7 --for 2h -m \"tries passwords\"
   hereby ban 2001:db8::/64 --incident INC-7 -m \"scrapes the catalogue\"
+  hereby ban sha256:9f86d081884c7d65... --for 1h -m \"a partner's script runs wild\"
 
-Without --for it holds until it is lifted (hereby unban). Said again, the new end holds. At most a /8
+At every edge, from the next request on. A certificate (sha256: and its fingerprint) is banned for a
+while; hereby revoke is for ever. Without --for it holds until it is lifted (hereby unban). Said again, the new end holds. At most a /8
 of IPv4 or a /19 of IPv6 at once; never this machine's own addresses. A reason is required."
 )]
 pub(crate) struct BanArgs {
-    /// Which addresses: 192.0.2.7, 192.0.2.0/24, 2001:db8::/64
+    /// Who: 192.0.2.7, 192.0.2.0/24, 2001:db8::/64, or sha256: and a certificate's fingerprint
     #[arg(value_name = "PREFIX")]
     pub(crate) prefix: Line,
     /// How long: 30m, 2h, 7d; without, until it is lifted
@@ -51,7 +53,7 @@ pub(crate) struct BanArgs {
 A reason is required."
 )]
 pub(crate) struct UnbanArgs {
-    /// Which addresses, as they were banned (see `hereby bans`)
+    /// Who, as they were banned (see `hereby bans`)
     #[arg(value_name = "PREFIX")]
     pub(crate) prefix: Line,
 }
@@ -64,10 +66,11 @@ pub(crate) struct BansArgs {}
 #[derive(Args, Debug)]
 #[command(
     override_usage = "hereby revoke [OPTIONS] --why <WHY> <CERT>
-       hereby revoke --affected <CERT> --log <FILE>...",
+       hereby revoke --affected <CERT> [--log <FILE>...]",
     after_help = "Examples:
   hereby revoke laptop-7.pem --incident INC-7 -m \"the laptop was stolen\"
   hereby revoke sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 -m \"copied\"
+  hereby revoke --affected laptop-7.pem                      who came in with it?
   hereby revoke --affected laptop-7.pem --log access.jsonl --since 2026-11-01
 
 CERT is a file (PEM or DER), `sha256:HEX` with or without colons, as `openssl x509 -fingerprint
@@ -82,14 +85,14 @@ pub(crate) struct RevokeArgs {
     /// The incident it is done for
     #[arg(long, value_name = "INC", value_parser = parse::incident, conflicts_with = "affected")]
     pub(crate) incident: Option<IncidentId>,
-    /// Revoke nothing; say from an edge's access log who came in with it
-    #[arg(long, requires = "logs")]
+    /// Revoke nothing; say who came in with it, from the record and the edge here
+    #[arg(long)]
     pub(crate) affected: bool,
-    /// With --affected: an edge's access log, or several; `-` reads stdin
+    /// With --affected: from an edge's access log instead, or several; `-` reads stdin
     #[arg(long = "log", value_name = "FILE", requires = "affected", num_args = 1..)]
     pub(crate) logs: Vec<PathBuf>,
-    /// With --affected: only from then on
-    #[arg(long, value_name = "TIME", requires = "affected", value_parser = parse::day_or_when)]
+    /// With --log: only from then on
+    #[arg(long, value_name = "TIME", requires = "logs", value_parser = parse::day_or_when)]
     pub(crate) since: Option<When>,
 }
 

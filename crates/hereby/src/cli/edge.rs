@@ -24,6 +24,9 @@ pub(crate) struct EdgeArgs {
     /// What it serves [default: DATA/edge.toml]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Bans, revocations and failovers as control says them [default: STATE_DIR/overlay.json]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) overlay: Option<PathBuf>,
 }
 
 /// Which edge of this machine.
@@ -55,6 +58,11 @@ pub(crate) enum EdgeVerb {
     },
     /// Print the metrics
     Metrics {
+        #[command(flatten)]
+        place: EdgePlace,
+    },
+    /// List client certificates that were used, and what they got
+    Certificates {
         #[command(flatten)]
         place: EdgePlace,
     },

@@ -11,6 +11,7 @@ use crate::say::{Line, Style, duration, stamp, table};
 
 mod affected;
 mod certificate;
+mod recorded;
 
 pub(super) use affected::affected;
 use certificate::Named;
@@ -92,6 +93,9 @@ impl Session<'_> {
     }
 
     async fn revoke(&self, args: RevokeArgs) -> Result<(), Failure> {
+        if args.affected {
+            return self.recorded(&args).await;
+        }
         self.has_reason("a revocation", "hereby revoke CERT")?;
         let (named, about) = certificate::named(&args.certificate)?;
         let incident = args.incident;
@@ -117,14 +121,15 @@ impl Session<'_> {
             format!("Revoked {name}{about}: it lets nobody in any more."),
         );
         if !self.out.is_json() {
-            let line = format!("revoke --affected sha256:{name} --log ACCESS.jsonl");
-            if !name.contains(':') {
-                self.out.talk(
-                    Line::new()
-                        .styled(Style::Dim, "  who came in with it: ")
-                        .text(format!("hereby {line}")),
-                );
-            }
+            let named = match name.split_once(':') {
+                Some((issuer, serial)) => format!("\"issuer={issuer} serial={serial}\""),
+                None => format!("sha256:{name}"),
+            };
+            self.out.talk(
+                Line::new()
+                    .styled(Style::Dim, "  who came in with it: ")
+                    .text(format!("hereby revoke --affected {named}")),
+            );
         }
         Ok(())
     }

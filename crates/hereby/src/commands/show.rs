@@ -1,7 +1,7 @@
 //! Shows: one incident, a list of them, how hereby is.
 
 use base::{PersonName, Timestamp};
-use record::act::Act;
+use record::act::{Act, Subject};
 use record::kinds::incident::{Role, Stamp, Status};
 use serde_json::json;
 
@@ -293,7 +293,12 @@ pub(super) fn timeline_lines(
         let begin = begin.styled(Style::Dim, clock(act.at)).text("  ");
         let indent = begin.columns() + actors;
         let who = Line::new().text(act.actor.to_string()).padded(actors);
-        lines.extend(act_lines(begin.then(who), act, width));
+        let mut begin = begin.then(who);
+        if !matches!(act.subject, Subject::Incident(_)) {
+            // It was done for this incident, to something else.
+            begin = begin.styled(Style::Bold, format!("{}: ", act.subject.id()));
+        }
+        lines.extend(act_lines(begin, act, width));
         for (by, text) in corrections.get(&act.id).into_iter().flatten() {
             let said = format!("{} by {}: ", stamp(by.at), by.actor);
             let begin = Line::new()

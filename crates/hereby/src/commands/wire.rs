@@ -194,6 +194,33 @@ pub(super) struct Revocation {
     pub(super) said: Contained,
 }
 
+/// Who came in with a certificate.
+#[derive(Debug, Deserialize)]
+pub(super) struct CertificateUses {
+    pub(super) certificate: String,
+    /// Whether an edge beside hereby said what it counted since.
+    pub(super) edge: bool,
+    #[serde(default)]
+    pub(super) revoked: Option<Revocation>,
+    pub(super) uses: Vec<CertificateUse>,
+}
+
+/// Who came in with it at one tenant.
+#[derive(Debug, Deserialize)]
+pub(super) struct CertificateUse {
+    pub(super) cell: String,
+    pub(super) tenant: String,
+    pub(super) first_at: Timestamp,
+    pub(super) last_at: Timestamp,
+    #[serde(default)]
+    pub(super) last_let_through_at: Option<Timestamp>,
+    pub(super) let_through: u64,
+    pub(super) let_through_after: u64,
+    pub(super) refused: u64,
+    pub(super) refused_after: u64,
+    pub(super) prefixes: Vec<String>,
+}
+
 /// A route on which another tier answers than was planned.
 #[derive(Debug, Deserialize)]
 pub(super) struct Failover {

@@ -368,7 +368,10 @@ fn look_at_overlay(data_dir: &Path, globals: &Globals, found: &mut Findings) {
     let next = "look at hereby's log: bans, revocations and failovers don't reach edges here";
     match written {
         Ok(Some(written)) if written >= wanted => {
-            found.good("edges here are told of every ban, revocation and failover");
+            let path = path.display();
+            found.good(format!(
+                "{path} says every ban, revocation and failover, for edges that read it"
+            ));
         }
         Ok(_) => found.bad(format!("{} is behind the record", path.display()), next),
         Err(error) => found.bad(format!("{}: {error}", path.display()), next),

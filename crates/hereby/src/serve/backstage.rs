@@ -3,10 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use base::{IncidentId, KeyRef};
+use base::{IncidentId, KeyRef, Line};
 use engine::Engine;
 use incident::{Reason, Refusal};
 use record::hash::Hash;
+use record::kinds::containment::CertificateUsed;
 use record::sealed::SubjectKey;
 use record::tile::TileId;
 use store::{Blobs, CannotLoadKey, Keystore, Paths, Reader};
@@ -140,6 +141,10 @@ impl Backstage for Storage {
 
     fn edge(&self) -> Option<serde_json::Value> {
         crate::edge::status(&self.edge_dir)
+    }
+
+    fn edge_certificate(&self, name: &Line) -> Option<Vec<CertificateUsed>> {
+        super::certificates::named(&self.edge_dir, name)
     }
 
     fn audited(&self) -> Option<Audited> {

@@ -1,16 +1,13 @@
 //! A real browser: Debian's Chromium, driven by its chromedriver, one for each test.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
-use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 
+use crate::driver::{Driver, cdp};
 use crate::harness::{PATIENCE, Place, Server};
 
 /// What a browser is like.
@@ -38,48 +35,8 @@ impl Default for Like {
 /// A browser with one page.
 pub(crate) struct Browser {
     pub(crate) client: Client,
-    driver: Child,
-    /// Where the driver listens, and its session.
-    session: (u16, String),
+    _driver: Driver,
     _profile: tempfile::TempDir,
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // The driver ends the browser; killed first, it would leave that behind.
-        let (port, session) = &self.session;
-        let ask = format!("DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
-        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", *port)) {
-            // It keeps the connection open, so the first line is all that is waited for.
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
-            let _ = stream.write_all(ask.as_bytes());
-            let _ = stream.read(&mut [0; 64]);
-        }
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
-    }
-}
-
-/// A command of the browser's own protocol.
-#[derive(Debug)]
-struct Cdp(&'static str, Value);
-
-impl WebDriverCompatibleCommand for Cdp {
-    fn endpoint(
-        &self,
-        base: &url::Url,
-        session: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
-        base.join(&format!(
-            "session/{}/goog/cdp/execute",
-            session.unwrap_or_default()
-        ))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (hyper::Method, Option<String>) {
-        let body = json!({"cmd": self.0, "params": self.1});
-        (hyper::Method::POST, Some(body.to_string()))
-    }
 }
 
 /// Runs a test that drives browsers.
@@ -93,57 +50,21 @@ pub(crate) fn drive<T>(test: impl Future<Output = T>) -> T {
 
 impl Browser {
     pub(crate) async fn open(like: Like) -> Browser {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is there: ./dev test installs it (chromium-driver)");
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let port = line.split("on port ").nth(1)?;
-                let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
-                digits.parse::<u16>().ok().filter(|port| *port > 0)
-            })
-            .expect("chromedriver says its port");
-        std::thread::spawn(move || lines.count());
         let profile = tempfile::TempDir::new().unwrap();
         let mut preferences = json!({"intl.accept_languages": like.language});
         if !like.javascript {
             preferences["profile.managed_default_content_settings.javascript"] = json!(2);
         }
-        let capabilities: Capabilities = serde_json::from_value(json!({
-            "goog:chromeOptions": {
-                "binary": "/usr/bin/chromium",
-                "args": [
-                    "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
-                    "--disable-background-networking", "--disable-component-update",
-                    "--disable-sync", "--no-first-run",
-                    // What fades in is looked at when it is there.
-                    "--force-prefers-reduced-motion", "--hide-scrollbars",
-                    format!("--user-data-dir={}", profile.path().display()),
-                    format!("--window-size={},{}", like.width.max(500), like.height),
-                ],
-                "prefs": preferences,
-            },
-            "goog:loggingPrefs": {"browser": "ALL"},
-        }))
-        .unwrap();
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await
-            .unwrap();
-        let id = client.session_id().await.unwrap();
-        let session = (port, id.unwrap_or_default());
+        let arguments = [
+            // What fades in is looked at when it is there.
+            "--force-prefers-reduced-motion".to_owned(),
+            "--hide-scrollbars".to_owned(),
+            format!("--window-size={},{}", like.width.max(500), like.height),
+        ];
+        let (driver, client) = Driver::start(profile.path(), &arguments, preferences).await;
         let browser = Browser {
             client,
-            driver,
-            session,
+            _driver: driver,
             _profile: profile,
         };
         browser.is_like(like).await;
@@ -169,8 +90,7 @@ impl Browser {
     }
 
     pub(crate) async fn cdp(&self, command: &'static str, parameters: Value) -> Value {
-        let answer = self.client.issue_cmd(Cdp(command, parameters)).await;
-        answer.unwrap()
+        cdp(&self.client, command, parameters).await
     }
 
     /// Signs in by a link that the command line makes, as a person would.
@@ -240,22 +160,48 @@ impl Browser {
     }
 
     pub(crate) async fn types(&self, css: &str, text: &str) {
-        self.sees(css).await;
-        let field = self.client.find(Locator::Css(css)).await.unwrap();
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        self.with(css, async |it| {
+            it.clear().await?;
+            it.send_keys(text).await
+        })
+        .await;
     }
 
     pub(crate) async fn presses(&self, css: &str) {
-        self.sees(css).await;
-        let it = self.client.find(Locator::Css(css)).await.unwrap();
-        it.click().await.unwrap();
+        self.with(css, async |it| it.click().await).await;
+    }
+
+    /// Does this with an element as soon as it is there. A page that is drawn anew in between, or
+    /// gives way to the next, has it looked for again.
+    async fn with(&self, css: &str, act: impl AsyncFn(&Element) -> Result<(), CmdError>) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let done = match self.client.find(Locator::Css(css)).await {
+                Ok(it) => act(&it).await,
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(()) => return,
+                Err(error) if error.is_no_such_element() || error.is_stale_element_reference() => {
+                    if Instant::now() > until {
+                        panic!("{css}: {error}; the page: {}", self.text().await);
+                    }
+                }
+                Err(error) => panic!("{css}: {error}; the page: {}", self.text().await),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Follows a link by what it says.
     pub(crate) async fn follows(&self, text: &str) {
-        let it = self.client.find(Locator::LinkText(text)).await;
-        it.unwrap_or_else(|error| panic!("no link `{text}`: {error}"))
+        let link = self
+            .client
+            .wait()
+            .at_most(PATIENCE)
+            .for_element(Locator::LinkText(text))
+            .await;
+        link.unwrap_or_else(|error| panic!("no link `{text}`: {error}"))
             .click()
             .await
             .unwrap();

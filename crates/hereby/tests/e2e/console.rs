@@ -191,7 +191,7 @@ async fn whole_incident(browser: &Browser, server: &Server) {
         .await;
     browser
         .types(
-            "textarea[name='a.text']",
+            "form[action='/do/incident.update'] textarea",
             "Some payments fail. We are on it.",
         )
         .await;

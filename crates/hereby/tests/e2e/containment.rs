@@ -101,6 +101,18 @@ fn edges_are_told_at_once_and_after_a_kill_and_the_record_alone_says_the_same() 
     let served = place.json(&["bans"])["items"].clone();
     assert_eq!(served[0]["incident"], "INC-1");
     assert_eq!(served[0]["why"], "tries passwords");
+    // What was done for an incident stands on its timeline, also after a restart, and is no act on it.
+    let shown = place.ok(&["show", "1"]);
+    assert!(shown.contains("192.0.2.7/32: banned them until"), "{shown}");
+    assert!(!shown.contains("lifted the ban"), "{shown}");
+    let timeline = place.json(&["show", "1"])["timeline"].take();
+    let kinds: Vec<&str> = timeline
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|placed| placed["act"]["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["incident.declared/1", "client.banned/1"]);
     assert_eq!(place.json(&["revocations"])["items"][0]["why"], "stolen");
     assert_eq!(place.json(&["failover"])["items"][0]["route"], "site");
     let token = place.token("edge", "read");
@@ -111,7 +123,7 @@ fn edges_are_told_at_once_and_after_a_kill_and_the_record_alone_says_the_same() 
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body, overlay(&place));
     let doctor = place.hereby(&["doctor"]).stdout;
-    assert!(doctor.contains("edges here are told"), "{doctor}");
+    assert!(doctor.contains("for edges that read it"), "{doctor}");
 
     // Folded from the first act, it is the same.
     server.stop();

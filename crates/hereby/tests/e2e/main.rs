@@ -20,6 +20,8 @@ mod console;
 mod containment;
 mod cryptominer;
 mod directory;
+#[path = "../shared/driver.rs"]
+mod driver;
 mod faults;
 mod forge;
 mod go_verifier;

@@ -8,7 +8,7 @@
 pub(crate) mod capture;
 mod http1;
 mod http2;
-mod talk;
+pub(crate) mod talk;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;

@@ -11,13 +11,25 @@ use crate::upgrade_peers::head;
 
 /// A real nginx in one process, so that killing it leaves nobody: every path has its name.
 pub(crate) fn site(place: &Place, name: &str, port: u16) -> Process {
+    let server = format!("location / {{ return 200 \"{name}\"; }}");
+    nginx_alone(place, name, port, "", &server)
+}
+
+/// A real nginx in one process, with more in its `http` and in its one server.
+pub(crate) fn nginx_alone(
+    place: &Place,
+    name: &str,
+    port: u16,
+    http: &str,
+    server: &str,
+) -> Process {
     let at = place.dir.path().display();
     let text = format!(
         "worker_processes 1; daemon off; master_process off; pid {at}/{name}.pid; error_log {at}/{name}.log;\n\
          events {{ worker_connections 1024; }}\n\
-         http {{ access_log off; client_body_temp_path {at}/{name}-b; proxy_temp_path {at}/{name}-p;\n\
+         http {{ access_log off; {http} client_body_temp_path {at}/{name}-b; proxy_temp_path {at}/{name}-p;\n\
          fastcgi_temp_path {at}/{name}-f; uwsgi_temp_path {at}/{name}-u; scgi_temp_path {at}/{name}-s;\n\
-         server {{ listen 127.0.0.1:{port}; location / {{ return 200 \"{name}\"; }} }} }}\n"
+         server {{ listen 127.0.0.1:{port}; {server} }} }}\n"
     );
     let file = place.write(&format!("{name}.conf"), &text);
     let process = Process::start(

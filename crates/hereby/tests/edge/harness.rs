@@ -132,10 +132,15 @@ pub(crate) struct Edge {
 impl Edge {
     /// Starts an edge on what `edge.toml` in the place says, and waits until it listens there.
     pub(crate) fn start(place: &Place, port: u16) -> Edge {
+        Edge::start_as(place, port, &mut Command::new(HEREBY))
+    }
+
+    /// The same by a command that is given what the edge is given, and becomes the edge.
+    pub(crate) fn start_as(place: &Place, port: u16, command: &mut Command) -> Edge {
         std::fs::create_dir_all(place.path("state")).unwrap();
         let log = std::fs::File::create(place.path("edge.log")).unwrap();
         let process = Process::start(
-            Command::new(HEREBY)
+            command
                 .args(["edge", "--config"])
                 .arg(place.path("edge.toml"))
                 .arg("--state-dir")

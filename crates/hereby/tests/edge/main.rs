@@ -12,22 +12,43 @@
 )]
 
 mod acme;
+mod browser;
+mod by_hand;
+mod caps;
+mod certificates;
+mod clock;
+mod contained;
 mod corpus;
 mod dns;
+#[path = "../shared/driver.rs"]
+mod driver;
 mod failover;
 mod failover_peers;
 mod faults;
+mod files;
+mod gone;
 mod harness;
+mod headers;
+mod http2_limits;
 mod isolation;
+mod modes;
+mod modes_peers;
 mod mutual_tls;
+
+mod promises;
 mod proxy;
 mod proxy_bodies;
 mod proxy_seen;
 mod proxy_server;
 mod proxy_upstreams;
 mod proxy_ways;
+mod reload;
+mod revocation;
+mod site;
 mod slow;
 mod tls;
 mod tls_peers;
 mod upgrade;
 mod upgrade_peers;
+mod uploads;
+mod watching;

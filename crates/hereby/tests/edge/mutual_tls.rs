@@ -6,7 +6,7 @@ use std::fs::File;
 use std::time::{Duration, SystemTime};
 
 use crate::harness::{Edge, Place, curl, eventually, free_port};
-use crate::tls_peers::{Age, Ca, Connection, Identity, Spoken, openssl, replace};
+use crate::tls_peers::{Age, Ca, Connection, Crl, Identity, Spoken, openssl, replace};
 
 /// From a list that was replaced to the first request that is refused for it.
 const COUNTS_WITHIN: Duration = Duration::from_secs(1);
@@ -378,7 +378,7 @@ fn tenants_of_one_name_each_have_their_own_cas() {
 }
 
 /// The SHA-256 of a CA's name, as openssl says it.
-fn issuer(ca: &Ca) -> String {
+pub(crate) fn issuer(ca: &Ca) -> String {
     let args = [
         "ocsp",
         "-sha256",
@@ -515,59 +515,6 @@ fn a_list_that_changes_while_the_edge_begins_is_read_again() {
     eventually("it was read again", || {
         edge_log(&place).contains("were read again")
     });
-}
-
-/// A CA's own list of what it revoked, as `openssl ca` makes it.
-struct Crl<'a> {
-    place: &'a Place,
-    name: String,
-}
-
-impl<'a> Crl<'a> {
-    fn new(place: &'a Place, ca: &Ca, name: &str) -> Crl<'a> {
-        let at = place.path(&format!("{name}.ca"));
-        let own = |file: &str| at.join(file).display().to_string();
-        place.write(&format!("{name}.ca/index"), "");
-        place.write(&format!("{name}.ca/number"), "01\n");
-        let text = format!(
-            "[ca]\ndefault_ca = own\n[own]\ndatabase = {}\ncrlnumber = {}\ndefault_md = sha256\n\
-             certificate = {}\nprivate_key = {}\n\
-             [part]\nissuingDistributionPoint = critical, @point\n\
-             [point]\nonlyuser = TRUE\n",
-            own("index"),
-            own("number"),
-            ca.file.display(),
-            ca.key.display(),
-        );
-        place.write(&format!("{name}.ca/cnf"), &text);
-        Crl {
-            place,
-            name: name.to_owned(),
-        }
-    }
-
-    fn file(&self) -> String {
-        self.place
-            .path(&format!("{}.crl", self.name))
-            .display()
-            .to_string()
-    }
-
-    fn run(&self, more: &[&str]) {
-        let file = self.place.path(&format!("{}.ca/cnf", self.name));
-        openssl(&[&["ca", "-config", file.to_str().unwrap()], more].concat());
-    }
-
-    fn revoke(&self, certificate: &str) {
-        self.run(&["-revoke", certificate]);
-    }
-
-    /// Writes it, and puts it in its place.
-    fn publish(&self, more: &[&str]) {
-        let fresh = format!("{}.fresh", self.file());
-        self.run(&[&["-gencrl", "-out", &fresh], more].concat());
-        std::fs::rename(&fresh, self.file()).unwrap();
-    }
 }
 
 #[test]

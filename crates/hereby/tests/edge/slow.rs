@@ -40,7 +40,12 @@ const WAYS: [(Way, usize, u64, &str); 6] = [
     (Way::Silent, 1_300, FIRST_BYTE_MS, "first_byte_too_slow"),
     (Way::TrickledHead, 1_000, HEAD_MS, "head_too_slow"),
     (Way::TrickledBody, 600, BODY_GRACE_MS, "body_too_slow"),
-    (Way::SlowReader, 100, IDLE_MS + 2_000, "body_too_slow"),
+    (
+        Way::SlowReader,
+        100,
+        IDLE_MS + 2 * GRACE_MS,
+        "body_too_slow",
+    ),
     (Way::SilentHttp2, 1_000, IDLE_MS + GOAWAY_MS, ""),
     (
         Way::UnfinishedHandshake,
@@ -113,7 +118,7 @@ async fn trickle(mut stream: TcpStream, first: &[u8], begun: Instant) -> Duratio
 /// later: that it was dropped before it went is what the edge counts.
 async fn sip(mut stream: TcpStream, begun: Instant) -> Duration {
     let mut byte = [0; 1];
-    while begun.elapsed() < Duration::from_millis(IDLE_MS + GRACE_MS) {
+    while begun.elapsed() < Duration::from_millis(IDLE_MS + 2 * GRACE_MS) {
         tokio::time::sleep(TRICKLE).await;
         if !matches!(stream.read(&mut byte).await, Ok(1..)) {
             break;

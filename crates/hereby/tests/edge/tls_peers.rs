@@ -165,6 +165,59 @@ impl Ca {
     }
 }
 
+/// A CA's own list of what it revoked, as `openssl ca` makes it.
+pub(crate) struct Crl<'a> {
+    place: &'a Place,
+    name: String,
+}
+
+impl<'a> Crl<'a> {
+    pub(crate) fn new(place: &'a Place, ca: &Ca, name: &str) -> Crl<'a> {
+        let at = place.path(&format!("{name}.ca"));
+        let own = |file: &str| at.join(file).display().to_string();
+        place.write(&format!("{name}.ca/index"), "");
+        place.write(&format!("{name}.ca/number"), "01\n");
+        let text = format!(
+            "[ca]\ndefault_ca = own\n[own]\ndatabase = {}\ncrlnumber = {}\ndefault_md = sha256\n\
+             certificate = {}\nprivate_key = {}\n\
+             [part]\nissuingDistributionPoint = critical, @point\n\
+             [point]\nonlyuser = TRUE\n",
+            own("index"),
+            own("number"),
+            ca.file.display(),
+            ca.key.display(),
+        );
+        place.write(&format!("{name}.ca/cnf"), &text);
+        Crl {
+            place,
+            name: name.to_owned(),
+        }
+    }
+
+    pub(crate) fn file(&self) -> String {
+        self.place
+            .path(&format!("{}.crl", self.name))
+            .display()
+            .to_string()
+    }
+
+    fn run(&self, more: &[&str]) {
+        let file = self.place.path(&format!("{}.ca/cnf", self.name));
+        openssl(&[&["ca", "-config", file.to_str().unwrap()], more].concat());
+    }
+
+    pub(crate) fn revoke(&self, certificate: &str) {
+        self.run(&["-revoke", certificate]);
+    }
+
+    /// Writes it, and puts it in its place.
+    pub(crate) fn publish(&self, more: &[&str]) {
+        let fresh = format!("{}.fresh", self.file());
+        self.run(&[&["-gencrl", "-out", &fresh], more].concat());
+        std::fs::rename(&fresh, self.file()).unwrap();
+    }
+}
+
 /// Runs openssl; panics unless it succeeds, and returns what it printed.
 pub(crate) fn openssl(args: &[&str]) -> String {
     let output = Command::new("openssl")

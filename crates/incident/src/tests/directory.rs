@@ -238,6 +238,7 @@ client.ban                  -      -        -         -         -         x     
 client.unban                -      -        -         -         -         x        x
 certificate.revoke          -      -        -         -         -         x        x
 failover.override           -      -        -         -         -         x        x
+certificate.report          -      -        -         -         -         -        x
 record.rotate_key           -      -        -         -         -         -        x
 ";
 
@@ -486,6 +487,10 @@ const COMMANDS: &[(&str, &str)] = &[
     (
         "failover.override",
         r#"{"ends_at":"2030-01-01T00:00:00.000Z","route":"site","tier":1}"#,
+    ),
+    (
+        "certificate.report",
+        r#"{"cell":"west","fingerprint":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","first_at":"2017-01-01T00:00:00.000Z","issuer":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","last_at":"2017-01-01T00:00:00.000Z","let_through":1,"let_through_after":0,"prefixes":[],"refused":0,"refused_after":0,"serial":"01","tenant":"shop"}"#,
     ),
     ("record.rotate_key", "{}"),
 ];

@@ -1,14 +1,16 @@
 //! A file of bans: one a line, `PREFIX [until TIME] [# comment]`. `TIME` is RFC 3339; empty lines and
-//! lines of comment alone are fine.
+//! lines of comment alone are fine. In place of a prefix may stand a client certificate, as
+//! `sha256:` and its fingerprint.
 //!
 //! ```text
 //! # seen in March
 //! 192.0.2.7
 //! 198.51.100.0/24 until 2030-01-01T00:00:00Z   # a botnet's
 //! 2001:db8:1::/48
+//! sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 until 2026-12-01T00:00:00Z
 //! ```
 
-use super::{Ban, Bans};
+use super::{Ban, Bans, CertificateBan, fingerprint};
 use crate::Prefix;
 
 /// So many mistakes are told; with more the file is another kind of file.
@@ -31,31 +33,46 @@ pub struct BadLine {
 /// that was meant and isn't there would be found out by who it was meant for.
 pub fn parse(text: &str, base_s: i64) -> Result<Bans, Vec<BadLine>> {
     let mut mistakes = Vec::new();
+    let mut certificates = Vec::new();
     let lines = (1..).zip(text.lines()).filter_map(|(line, text)| {
         if mistakes.len() >= MISTAKES_MAX {
             return None;
         }
-        ban(text).unwrap_or_else(|what| {
-            mistakes.push(BadLine { line, what });
-            None
-        })
+        match ban(text) {
+            Ok(Some(Line::Block(ban))) => return Some(ban),
+            Ok(Some(Line::Certificate(ban))) => certificates.push(ban),
+            Ok(None) => {}
+            Err(what) => mistakes.push(BadLine { line, what }),
+        }
+        None
     });
-    let bans = Bans::build(base_s, lines);
+    let bans = Bans::build(base_s, lines).with_certificates(certificates);
     match mistakes.is_empty() {
         true => Ok(bans),
         false => Err(mistakes),
     }
 }
 
-fn ban(line: &str) -> Result<Option<Ban>, String> {
+enum Line {
+    Block(Ban),
+    Certificate(CertificateBan),
+}
+
+fn ban(line: &str) -> Result<Option<Line>, String> {
     let said = line.split_once('#').map_or(line, |(said, _)| said);
     let mut words = said.split_ascii_whitespace();
-    let Some(prefix) = words.next() else {
+    let Some(who) = words.next() else {
         return Ok(None);
     };
-    let prefix: Prefix = prefix
-        .parse()
-        .map_err(|why| format!("`{}`: {why}", short(prefix)))?;
+    let certificate = who.strip_prefix("sha256:").map(fingerprint);
+    let prefix = match certificate {
+        Some(None) => return Err(format!("`{}`: no SHA-256 of 64 digits", short(who))),
+        Some(Some(_)) => None,
+        None => {
+            let prefix = who.parse::<Prefix>();
+            Some(prefix.map_err(|why| format!("`{}`: {why}", short(who)))?)
+        }
+    };
     let until_s = match (words.next(), words.next(), words.next()) {
         (None, ..) => None,
         (Some("until"), Some(time), None) => {
@@ -74,7 +91,13 @@ fn ban(line: &str) -> Result<Option<Ban>, String> {
             ));
         }
     };
-    Ok(Some(Ban { prefix, until_s }))
+    let line = prefix.map(|prefix| Line::Block(Ban { prefix, until_s }));
+    Ok(line.or(certificate.flatten().map(|fingerprint| {
+        Line::Certificate(CertificateBan {
+            fingerprint,
+            until_s,
+        })
+    })))
 }
 
 /// Enough of a word to find it again.

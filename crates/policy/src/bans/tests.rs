@@ -1,11 +1,10 @@
 //! Bans hold whom they name and nobody else, as long as they say, in the memory they may have.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{ADDED_MAX, BadLine, Ban, Bans, Layered, TooMany, parse};
+use super::{BadLine, Ban, Bans, CertificateBan, parse};
 use crate::Prefix;
 
 const NOW_S: i64 = 1_800_000_000;
@@ -158,42 +157,39 @@ fn a_million_fit_in_64_megabytes() {
 }
 
 #[test]
-fn what_is_added_lies_over_the_files() {
-    let files = Arc::new(Bans::build(NOW_S, [ban("192.0.2.0/24", None)]));
-    let bans = Layered::over(files);
-    let more = bans
-        .with(
-            &[ban("198.51.100.1", Some(NOW_S + 60)), ban("10.0.0.1", None)],
-            NOW_S,
-        )
-        .unwrap();
-    for text in ["192.0.2.1", "198.51.100.1", "10.0.0.1"] {
-        assert!(more.holds(address(text), NOW_S + 59), "{text}");
-    }
-    assert!(!bans.holds(address("10.0.0.1"), NOW_S));
-    assert!(!more.holds(address("198.51.100.1"), NOW_S + 60));
-    let later = more
-        .with(&[ban("10.0.0.1", Some(NOW_S + 99))], NOW_S + 60)
-        .unwrap();
-    assert_eq!(later.added(), [ban("10.0.0.1", None)]);
-    let lifted = later.without(&"10.0.0.1".parse().unwrap(), NOW_S);
-    assert!(!lifted.holds(address("10.0.0.1"), NOW_S));
-    let reloaded = more.with_base(Arc::default());
-    assert!(reloaded.holds(address("10.0.0.1"), NOW_S));
-    assert!(!reloaded.holds(address("192.0.2.1"), NOW_S));
-}
-
-#[test]
-fn what_is_added_is_bounded() {
-    let many: Vec<Ban> = million()
-        .filter(|ban| ban.prefix.length() == 32)
-        .take(ADDED_MAX)
+fn a_certificate_is_banned_until_its_time() {
+    let digits = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let colons: Vec<String> = digits
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| String::from_utf8_lossy(pair).to_uppercase())
         .collect();
-    let full = Layered::default().with(&many, NOW_S).unwrap();
-    let one = [ban("2001:db8::/32", None)];
-    assert_eq!(full.with(&one, NOW_S).unwrap_err(), TooMany);
-    // Those that were for an hour make room.
-    assert!(full.with(&one, NOW_S + 3_600).is_ok());
+    let colons = colons.join(":");
+    let text = format!(
+        "sha256:{digits} until 2026-11-22T00:00:00Z # a script\n192.0.2.1\nsha256:{}\n",
+        "ab".repeat(32)
+    );
+    let bans = parse(&text, 0).unwrap();
+    let end_s = 1_795_305_600;
+    let mut fingerprint = [0xab; 32];
+    assert!(bans.holds_certificate(&fingerprint, i64::MAX));
+    fingerprint[0] = 0;
+    assert!(!bans.holds_certificate(&fingerprint, 0));
+    for spelled in [digits, &colons] {
+        let fingerprint = crate::certificate::fingerprint(spelled).unwrap();
+        assert!(bans.holds_certificate(&fingerprint, end_s - 1));
+        assert!(!bans.holds_certificate(&fingerprint, end_s));
+    }
+    assert_eq!(bans.len(), 3);
+    let ban = |until_s| CertificateBan {
+        fingerprint,
+        until_s,
+    };
+    let longest = Bans::default().with_certificates([ban(Some(5)), ban(None), ban(Some(7))]);
+    assert!(longest.holds_certificate(&fingerprint, i64::MAX));
+    for short in ["sha256:", "sha256:12", "sha256:zz"] {
+        assert!(parse(short, 0).is_err(), "{short}");
+    }
 }
 
 fn prefixes() -> impl Strategy<Value = Prefix> {
@@ -218,9 +214,6 @@ proptest! {
             .map(|(prefix, until)| Ban { prefix, until_s: until.map(|until| NOW_S + until) })
             .collect();
         let built = Bans::build(NOW_S, bans.iter().copied());
-        let layered = Layered::over(Arc::new(Bans::build(NOW_S, bans[..bans.len() / 2].iter().copied())))
-            .with(&bans[bans.len() / 2..], NOW_S)
-            .unwrap();
         for (prefix, after) in asked {
             let (address, now_s) = (prefix.address(), NOW_S + after);
             let expected = bans.iter().any(|ban| {
@@ -229,7 +222,6 @@ proptest! {
                 ban.prefix.holds(address) && ban.until_s.is_none_or(holds)
             });
             prop_assert_eq!(built.holds(address, now_s), expected, "{}", address);
-            prop_assert_eq!(layered.holds(address, now_s), expected, "{}", address);
         }
     }
 

@@ -118,6 +118,13 @@ fn serial(digits: &str) -> Result<Serial, BadLine> {
 
 /// The bytes that the digits say. Colons may stand between bytes, and the first byte may have one
 /// digit only.
+/// The fingerprint that 64 hexadecimal digits are, with or without colons between bytes.
+pub(crate) fn fingerprint(digits: &str) -> Option<Fingerprint> {
+    let mut bytes = [0; 32];
+    let length = hex(digits, &mut bytes).ok()?.len();
+    (length == bytes.len()).then_some(bytes)
+}
+
 fn hex<'b>(digits: &str, bytes: &'b mut [u8]) -> Result<&'b [u8], BadLine> {
     let mut length = 0;
     let mut low = true;

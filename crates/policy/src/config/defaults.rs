@@ -5,7 +5,7 @@ use core::net::{Ipv4Addr, SocketAddr};
 
 use super::{
     AccessLog, Addresses, Breaker, Config, Connection, Failover, Http2, Listen, Outlier, Overload,
-    Priority, Protocol, Retry, Tenant, Upstream,
+    Priority, Protocol, Retry, RulesFailure, Tenant, Upstream,
 };
 
 impl Default for Config {
@@ -21,6 +21,9 @@ impl Default for Config {
             http2: Http2::default(),
             overload: Overload::default(),
             access_log: AccessLog::default(),
+            metrics: None,
+            cohorts: Vec::new(),
+            rules_failure: RulesFailure::default(),
             bans: Vec::new(),
             certificates: Vec::new(),
             acme: None,
@@ -104,8 +107,8 @@ impl Default for Tenant {
     fn default() -> Tenant {
         Tenant {
             name: String::new(),
-            hosts: Vec::new(),
-            paths: Vec::new(),
+            hosts: Box::default(),
+            paths: Box::default(),
             header: None,
             priority: Priority::Normal,
             requests_concurrent_max: 1_000,

@@ -13,6 +13,7 @@ mod schema;
 mod sections;
 pub(crate) mod syntax;
 mod traffic;
+mod watching;
 
 use core::fmt;
 

@@ -55,6 +55,7 @@ fn every_commented_example_is_valid() {
     assert_eq!((config.tenants.len(), config.upstreams.len()), (1, 2));
     assert_eq!((config.limits.len(), config.routes.len()), (2, 5));
     assert!(config.acme.is_some() && config.certificates.len() == 1);
+    assert!(config.cohorts.len() == 4 && config.metrics.is_some());
 }
 
 #[test]
@@ -176,6 +177,8 @@ fn around(section: &Section) -> Option<String> {
     Some(match section.path {
         "" => String::new(),
         "connection" | "http2" | "overload" | "access_log" => format!("[{}]\n", section.path),
+        "metrics" => "[metrics]\nlisten = \"127.0.0.1:9780\"\n".to_owned(),
+        "cohort" => "[[cohort]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n".to_owned(),
         "listen" => "[[listen]]\naddress = \"127.0.0.1:80\"\n".to_owned(),
         "acme" => {
             format!("{tls}[acme]\ndirectory = \"https://ca.example/d\"\nnames = [\"a.example\"]\n")
@@ -315,7 +318,7 @@ fn the_least_that_does_something_has_a_tenant_and_a_listener() {
     assert_eq!(config.listen, [Listen::default()]);
     let tenant = config.tenants.first().unwrap();
     assert_eq!(
-        (tenant.name.as_str(), tenant.hosts.as_slice()),
+        (tenant.name.as_str(), &*tenant.hosts),
         ("default", &[HostPattern::Any][..])
     );
     let route = config.routes.first().unwrap();
@@ -323,7 +326,7 @@ fn the_least_that_does_something_has_a_tenant_and_a_listener() {
     let Action::Forward(forward) = &route.action else {
         panic!("{route:?}");
     };
-    assert_eq!(forward.tiers, [Tier::Upstream(UpstreamId(0))]);
+    assert_eq!(*forward.tiers, [Tier::Upstream(UpstreamId(0))]);
     assert!(forward.keep_host && !forward.websocket);
 }
 
@@ -332,7 +335,7 @@ fn what_is_written_is_what_holds() {
     let config = parse_without(&examples(), &[]).unwrap();
     let tenant = config.tenants.first().unwrap();
     assert_eq!(
-        tenant.hosts,
+        *tenant.hosts,
         [
             HostPattern::Exact("shop.example".to_owned()),
             HostPattern::Under(".shop.example".to_owned())
@@ -373,7 +376,7 @@ fn what_is_written_is_what_holds() {
         login.when.path,
         Some(PathPattern::Exact("/shop/login".to_owned()))
     );
-    assert_eq!(login.limits, [LimitId(0), LimitId(1)]);
+    assert_eq!(*login.limits, [LimitId(0), LimitId(1)]);
     assert_eq!(
         login.challenge,
         Some(Challenge {
@@ -385,7 +388,7 @@ fn what_is_written_is_what_holds() {
         panic!("no forward");
     };
     assert!(matches!(
-        forward.tiers.as_slice(),
+        *forward.tiers,
         [
             Tier::Upstream(UpstreamId(0)),
             Tier::Upstream(UpstreamId(1)),
@@ -600,7 +603,7 @@ proptest! {
         });
         let whens: Vec<When> = lines
             .iter()
-            .map(|line| parsed(&file(core::slice::from_ref(line))).routes.remove(0).when)
+            .map(|line| parsed(&file(core::slice::from_ref(line))).routes.remove(0).when.clone())
             .collect();
         let mut asked: Vec<Asked> = Vec::new();
         for host in ["b", "a.b", "c.b", "c.a.b", "d"] {
@@ -663,4 +666,32 @@ proptest! {
             prop_assert!(syntax::host(host).is_ok() && port.parse::<u16>().is_ok());
         }
     }
+}
+
+#[test]
+fn a_cohort_is_of_a_header_or_of_addresses_and_figures_are_not_for_everybody() {
+    let wrong = |text: &str| told(&Config::parse(text).unwrap_err());
+    let header = "[[cohort]]\nname = \"a\"\nheader = \"user-agent\"\n";
+    for unclear in [
+        "[[cohort]]\nname = \"a\"\n".to_owned(),
+        header.to_owned(),
+        format!("{header}exact = \"x\"\nprefix = \"x\"\n"),
+        format!("{header}exact = \"x\"\naddresses = [\"192.0.2.0/24\"]\n"),
+        "[[cohort]]\nname = \"a\"\nexact = \"x\"\n".to_owned(),
+    ] {
+        assert!(wrong(&unclear).contains("is not clear"), "{unclear}");
+    }
+    let one = "[[cohort]]\nname = \"other\"\naddresses = [\"::1\"]\n";
+    assert!(wrong(one).contains("belong to none"));
+    let one = one.replace("other", "a");
+    assert!(wrong(&format!("{one}{one}")).contains("already"));
+    let many: String = (0..17)
+        .map(|it| one.replace("\"a\"", &format!("\"a{it}\"")))
+        .collect();
+    assert!(wrong(&many).contains("16"));
+    let every = "[metrics]\nlisten = \"0.0.0.0:9780\"\n";
+    assert!(wrong(every).contains("figures are for few"));
+    let twice =
+        "[[listen]]\naddress = \"127.0.0.1:9780\"\n[metrics]\nlisten = \"127.0.0.1:9780\"\n";
+    assert!(wrong(twice).contains("already"));
 }

@@ -37,6 +37,10 @@ fn every_reason_that_the_table_names_exists() {
     let named: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
     assert!(named.len() > 5);
     for name in named {
+        // Or a figure's: metrics begin so, and no reason does.
+        if name.starts_with("edge_") {
+            continue;
+        }
         assert!(names.contains(name), "`{name}` is no reason");
     }
 }

@@ -1,6 +1,7 @@
 //! Building the table: once for each configuration, so that a look-up has nothing left to arrange.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Condition, Headed, Hosts, Level, Pathed, Rule, Span, Table, labels_bit};
 use crate::config::{Config, HostPattern, PathPattern, Route, RouteId, Tenant, TenantId};
@@ -52,7 +53,7 @@ enum Pattern<'c> {
     Any,
 }
 
-fn tenants_by_host(tenants: &[Tenant]) -> BTreeMap<Pattern<'_>, Vec<(TenantId, &Tenant)>> {
+fn tenants_by_host(tenants: &[Arc<Tenant>]) -> BTreeMap<Pattern<'_>, Vec<(TenantId, &Tenant)>> {
     let mut by_host: BTreeMap<Pattern<'_>, Vec<(TenantId, &Tenant)>> = BTreeMap::new();
     for (id, tenant) in (0..).map(TenantId).zip(tenants) {
         for host in &tenant.hosts {

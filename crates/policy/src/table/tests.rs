@@ -1,5 +1,7 @@
 //! Whose a request is, and by which route it goes.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -42,6 +44,9 @@ fn config(tenants: Vec<Tenant>, routes: Vec<Route>) -> Config {
             memory_bytes_max: 0,
             requests_concurrent_max: 0,
         },
+        metrics: None,
+        cohorts: Vec::new(),
+        rules_failure: crate::config::RulesFailure::Refuse,
         access_log: AccessLog {
             path: None,
             sample_ppm: 0,
@@ -51,10 +56,10 @@ fn config(tenants: Vec<Tenant>, routes: Vec<Route>) -> Config {
         bans: Vec::new(),
         certificates: Vec::new(),
         acme: None,
-        tenants,
+        tenants: tenants.into_iter().map(Arc::new).collect(),
         upstreams: Vec::new(),
         limits: Vec::new(),
-        routes,
+        routes: routes.into_iter().map(Arc::new).collect(),
     }
 }
 
@@ -86,7 +91,7 @@ fn route(tenant: u32, when: When) -> Route {
         name: "r".to_owned(),
         tenant: TenantId(tenant),
         when,
-        limits: Vec::new(),
+        limits: Box::default(),
         challenge: None,
         body_bytes_max: None,
         action: Action::Respond {
@@ -101,7 +106,7 @@ fn when(path: Option<PathPattern>, methods: &[&str]) -> When {
         host: None,
         path,
         methods: methods.iter().map(|one| (*one).to_owned()).collect(),
-        headers: Vec::new(),
+        headers: Box::default(),
     }
 }
 
@@ -258,7 +263,7 @@ fn a_route_may_ask_for_a_host_and_for_headers() {
     let tenants = vec![tenant(&["*"], &[], None)];
     let mut first = route(0, when(None, &[]));
     first.when.host = Some(pattern("*.example"));
-    first.when.headers = vec![("x-kind".to_owned(), "mobile".to_owned())];
+    first.when.headers = [("x-kind".to_owned(), "mobile".to_owned())].into();
     let table = Table::new(&config(tenants, vec![first]));
     let ask = |host, header: (&'static str, &'static str)| {
         table.route(TenantId(0), host, "/", "GET", only(header.0, header.1))

@@ -5,6 +5,7 @@
 
 use crate::Reason;
 use crate::wire::class::hex;
+use crate::wire::http1::Piece;
 
 /// More digits than that would be more bytes than there are.
 const DIGITS_MAX: u8 = 15;
@@ -35,38 +36,45 @@ impl Chunks {
         Chunks::Size { digits: 0, size: 0 }
     }
 
-    /// How many of these bytes are well formed and of this body: all of them, or up to its end, or
-    /// up to the first that is wrong.
+    /// What these bytes begin with: framing up to the next content, and as much of that as there
+    /// is; or up to the body's end, or the first byte that is wrong.
     ///
     /// # Errors
     /// `ChunkMalformed` when the first one is wrong.
-    pub(super) fn pass(&mut self, bytes: &[u8]) -> Result<usize, Reason> {
-        let mut passed = 0;
-        while let Some(rest) = bytes.get(passed..).filter(|rest| !rest.is_empty()) {
-            match self.step(rest) {
-                Ok(0) => break,
-                Ok(count) => passed += count,
-                Err(_) if passed > 0 => break,
+    pub(super) fn piece(&mut self, bytes: &[u8]) -> Result<Piece, Reason> {
+        let mut framing = 0;
+        while let Some(&next) = bytes.get(framing) {
+            if let Chunks::Data { left } = *self {
+                let content = self.data(left, bytes.len() - framing);
+                return Ok(Piece { framing, content });
+            }
+            match self.step(next) {
+                Ok(true) => framing += 1,
+                Ok(false) => break,
+                Err(_) if framing > 0 => break,
                 Err(reason) => return Err(reason),
             }
         }
-        Ok(passed)
+        Ok(Piece {
+            framing,
+            content: 0,
+        })
     }
 
-    fn step(&mut self, bytes: &[u8]) -> Result<usize, Reason> {
-        let Some(&first) = bytes.first() else {
-            return Ok(0);
+    /// So many bytes of content may be taken of so many.
+    fn data(&mut self, left: u64, here: usize) -> usize {
+        let taken = u64::try_from(here).unwrap_or(u64::MAX).min(left);
+        *self = match left - taken {
+            0 => Chunks::DataCr,
+            left => Chunks::Data { left },
         };
-        *self = match (*self, first) {
-            (Chunks::Data { left }, _) => {
-                let here = u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(left);
-                *self = match left - here {
-                    0 => Chunks::DataCr,
-                    left => Chunks::Data { left },
-                };
-                return Ok(usize::try_from(here).unwrap_or(bytes.len()));
-            }
-            (Chunks::Over, _) => return Ok(0),
+        usize::try_from(taken).unwrap_or(here)
+    }
+
+    /// Whether this byte of framing belongs to the body.
+    fn step(&mut self, byte: u8) -> Result<bool, Reason> {
+        *self = match (*self, byte) {
+            (Chunks::Over, _) => return Ok(false),
             (Chunks::Size { digits: 1.., size }, b'\r') => Chunks::SizeLf { size },
             (Chunks::Size { digits, size }, byte) if digits < DIGITS_MAX => Chunks::Size {
                 digits: digits + 1,
@@ -80,6 +88,6 @@ impl Chunks {
             (Chunks::LastLf, b'\n') => Chunks::Over,
             _ => return Err(Reason::ChunkMalformed),
         };
-        Ok(1)
+        Ok(true)
     }
 }

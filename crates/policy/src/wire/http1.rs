@@ -30,8 +30,6 @@ pub enum Phase {
     Head,
     /// A head was handed on, and its body isn't over.
     Body,
-    /// Bytes are no longer looked at.
-    Tunnel,
 }
 
 /// What a head says of the body that follows it.
@@ -41,6 +39,22 @@ pub enum Framing {
     /// So many bytes: fewer than 10¹⁸, perhaps 0.
     Length(u64),
     Chunked,
+}
+
+/// What stands at the start of some bytes of a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Piece {
+    /// So many bytes say how long what follows is, or where something ends.
+    pub framing: usize,
+    /// And so many behind them are content.
+    pub content: usize,
+}
+
+impl Piece {
+    /// How many bytes it takes.
+    pub fn length(self) -> usize {
+        self.framing + self.content
+    }
 }
 
 /// The gate over one connection that speaks HTTP/1.
@@ -64,7 +78,6 @@ enum Stage {
     /// So many bytes of a body are still to come.
     Length(u64),
     Chunked(Chunks),
-    Tunnel,
 }
 
 impl Http1 {
@@ -81,7 +94,7 @@ impl Http1 {
         }
     }
 
-    /// How many bytes at the start of `bytes` may be handed on: a whole head, or what is there of a
+    /// How many bytes at the start of `bytes` may be handed on: a whole head, or a piece of a
     /// body. 0: more are needed, because there are none, or only a part of a head. The caller hands
     /// on exactly so many, drops them, and asks again with the rest, until it hears 0 or an error.
     /// When it asks again about a part of a head, that part stands at the start again; each byte
@@ -95,12 +108,47 @@ impl Http1 {
         }
         let admitted = match self.stage {
             Stage::Head => self.admit_head(bytes),
-            Stage::Length(left) => Ok(self.admit_length(bytes, left)),
-            Stage::Chunked(chunks) => self.admit_chunks(bytes, chunks),
-            Stage::Tunnel => Ok(bytes.len()),
+            Stage::Length(_) | Stage::Chunked(_) => self.piece(bytes).map(Piece::length),
         };
         self.refused = admitted.err();
         admitted
+    }
+
+    /// What the bytes of a body begin with: nothing when there are none, or the body is over. The
+    /// caller drops what it was told of, and asks again.
+    ///
+    /// # Errors
+    /// Why the connection must be closed, now and whenever it is asked again.
+    pub fn piece(&mut self, bytes: &[u8]) -> Result<Piece, Reason> {
+        if let Some(reason) = self.refused {
+            return Err(reason);
+        }
+        let piece = match &mut self.stage {
+            Stage::Head => return Ok(Piece::default()),
+            Stage::Length(left) => {
+                let here = u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(*left);
+                *left -= here;
+                Ok(Piece {
+                    framing: 0,
+                    content: usize::try_from(here).unwrap_or(bytes.len()),
+                })
+            }
+            Stage::Chunked(chunks) => chunks.piece(bytes),
+        };
+        if matches!(self.stage, Stage::Length(0) | Stage::Chunked(Chunks::Over)) {
+            self.stage = Stage::Head;
+        }
+        self.refused = piece.err();
+        piece
+    }
+
+    /// How many bytes of content the body still has; none: only its end will tell.
+    pub fn left(&self) -> Option<u64> {
+        match self.stage {
+            Stage::Head => Some(0),
+            Stage::Length(left) => Some(left),
+            Stage::Chunked(_) => None,
+        }
     }
 
     /// Where it is.
@@ -109,19 +157,12 @@ impl Http1 {
             Stage::Head if self.scanned == 0 => Phase::Idle,
             Stage::Head => Phase::Head,
             Stage::Length(_) | Stage::Chunked(_) => Phase::Body,
-            Stage::Tunnel => Phase::Tunnel,
         }
     }
 
     /// What the newest head that was handed on said of its body.
     pub fn declared(&self) -> Option<Framing> {
         self.declared
-    }
-
-    /// After the application has agreed to an upgrade, and before its 101 is sent: from now on
-    /// every byte passes. Until then what follows the request is read as another one.
-    pub fn tunnel(&mut self) {
-        self.stage = Stage::Tunnel;
     }
 
     fn admit_head(&mut self, bytes: &[u8]) -> Result<usize, Reason> {
@@ -198,23 +239,5 @@ impl Http1 {
         self.scanned = 0;
         self.line_begin = 0;
         Ok(length)
-    }
-
-    fn admit_length(&mut self, bytes: &[u8], left: u64) -> usize {
-        let here = u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(left);
-        self.stage = match left - here {
-            0 => Stage::Head,
-            left => Stage::Length(left),
-        };
-        usize::try_from(here).unwrap_or(bytes.len())
-    }
-
-    fn admit_chunks(&mut self, bytes: &[u8], mut chunks: Chunks) -> Result<usize, Reason> {
-        let passed = chunks.pass(bytes)?;
-        self.stage = match chunks {
-            Chunks::Over => Stage::Head,
-            chunks => Stage::Chunked(chunks),
-        };
-        Ok(passed)
     }
 }

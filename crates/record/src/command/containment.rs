@@ -1,5 +1,7 @@
 //! What is asked for at the edges at once: bans, revocations, another tier.
 
+use std::collections::BTreeSet;
+
 use base::{IncidentId, Line, Name, Timestamp};
 
 forms! {
@@ -50,5 +52,35 @@ forms! {
         /// 0 is the primary; none: as planned.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tier: Option<u8>,
+    }
+    /// Says what a client certificate was used for. hereby says it itself.
+    ReportCertificate {
+        /// The compartment whose edge it was.
+        cell: Line,
+        /// SHA-256 of the certificate as DER: 64 hexadecimal digits in lower case.
+        fingerprint: Line,
+        /// The first use that its edge knows of.
+        first_at: Timestamp,
+        /// SHA-256 of the issuer's name as DER, written likewise.
+        issuer: Line,
+        /// The last use.
+        last_at: Timestamp,
+        /// The last one that was let in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_let_through_at: Option<Timestamp>,
+        /// Requests since the first that it let in, whatever became of them then.
+        let_through: u64,
+        /// Of those, since it is revoked: none, unless something is wrong.
+        let_through_after: u64,
+        /// Networks they came from, at most 8: /24 of IPv4, /48 of IPv6.
+        prefixes: BTreeSet<Line>,
+        /// Requests since the first that were refused because of it.
+        refused: u64,
+        /// Of those, since it is revoked.
+        refused_after: u64,
+        /// Its number among its issuer's: 2 to 40 hexadecimal digits in lower case, whole bytes.
+        serial: Line,
+        /// Whose traffic it was.
+        tenant: Line,
     }
 }

@@ -3,12 +3,15 @@
 //!
 //! Texts stand in one spelling: who decides sees to that before they are written.
 
+use std::collections::BTreeSet;
+
 use base::{IncidentId, Line, Name, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::nothing_sealed;
 
-/// Clients with these addresses are answered nothing from now on. Said again, the new end holds.
+/// Clients with these addresses, or with this certificate, are answered nothing from now on. Said
+/// again, the new end holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientBanned {
@@ -18,7 +21,8 @@ pub struct ClientBanned {
     /// What it is done for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<IncidentId>,
-    /// Which addresses (RFC 4632, RFC 5952): `192.0.2.0/24`, `2001:db8::/64`.
+    /// Which addresses (RFC 4632, RFC 5952): `192.0.2.0/24`, `2001:db8::/64`; or which certificate:
+    /// `sha256:` and the SHA-256 of it as DER, 64 hexadecimal digits in lower case.
     pub prefix: Line,
 }
 
@@ -26,7 +30,7 @@ pub struct ClientBanned {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientUnbanned {
-    /// Which addresses, as they were banned.
+    /// Which addresses or certificate, as they were banned.
     pub prefix: Line,
 }
 
@@ -70,9 +74,44 @@ pub struct FailoverOverridden {
     pub tier: Option<u8>,
 }
 
+/// What a client certificate was used for at a tenant, as an edge counted it: when it is first seen,
+/// again at most once a day, and when it is revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateUsed {
+    /// The compartment whose edge it was.
+    pub cell: Line,
+    /// SHA-256 of the certificate as DER: 64 hexadecimal digits in lower case.
+    pub fingerprint: Line,
+    /// The first use that its edge knows of.
+    pub first_at: Timestamp,
+    /// SHA-256 of the issuer's name as DER, written likewise.
+    pub issuer: Line,
+    /// The last use.
+    pub last_at: Timestamp,
+    /// The last one that was let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_let_through_at: Option<Timestamp>,
+    /// Requests since the first that it let in, whatever became of them then.
+    pub let_through: u64,
+    /// Of those, since it is revoked: none, unless something is wrong.
+    pub let_through_after: u64,
+    /// Networks they came from, at most 8: /24 of IPv4, /48 of IPv6.
+    pub prefixes: BTreeSet<Line>,
+    /// Requests since the first that were refused because of it.
+    pub refused: u64,
+    /// Of those, since it is revoked.
+    pub refused_after: u64,
+    /// Its number among its issuer's: 2 to 40 hexadecimal digits in lower case, whole bytes.
+    pub serial: Line,
+    /// Whose traffic it was.
+    pub tenant: Line,
+}
+
 nothing_sealed!(
     ClientBanned,
     ClientUnbanned,
     CertificateRevoked,
+    CertificateUsed,
     FailoverOverridden
 );

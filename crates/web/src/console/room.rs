@@ -14,7 +14,7 @@ use askama::Template;
 use base::{IncidentId, Name, Timestamp};
 use incident::{Alert, Followup, Incident, Summary};
 use language::Words;
-use record::act::{Act, Subject};
+use record::act::Act;
 use record::kinds::Body;
 use record::kinds::incident::{Audience, Role, Stamp, Status};
 use serde_json::Value as Json;
@@ -27,6 +27,7 @@ use super::visit::Visit;
 use super::words::{Moment, duration, moment, word, words};
 use super::{Page, page};
 use crate::problem::Problem;
+use crate::read::of_incident;
 use crate::render;
 use crate::reply::{Answer, BYTES, Keep, with_type};
 use crate::sight::Sight;
@@ -186,8 +187,7 @@ fn made(
     let t = words(visit.language);
     let now = site.engine().now();
     let mut read = read(site, id)?;
-    let entries = site.engine().entries();
-    let indexes = entries.of_subject(&Subject::Incident(id), 0, timeline::INDEXES_MAX)?;
+    let indexes = of_incident(site, id, 0, timeline::INDEXES_MAX)?;
     if read.whole.is_none() && indexes.len() <= work::RECALLED_MAX {
         let acts = acts_at(site, &indexes, sight.open)?;
         let acts: Vec<Act> = acts.into_iter().map(|(_, act)| act).collect();

@@ -34,7 +34,7 @@ pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
         "token.issue" | "token.revoke" | "key.enroll" | "key.revoke" | "record.rotate_key"
         | "login.offer" | "chat.link_room" | "chat.unlink_room" | "incident.redact"
         | "person.redact" | "subscriber.confirm" | "subscriber.change" | "subscriber.remove"
-        | "notice.report" => ADMIN,
+        | "notice.report" | "certificate.report" => ADMIN,
         _ if directory(name).is_some() || super::page::form(name).is_some() => ADMIN,
         _ => RESPOND,
     };

@@ -3,8 +3,9 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use base::ActId;
+use base::{ActId, IncidentId};
 use engine::ports::Entries;
+use record::act::Subject;
 use record::note::Note;
 use record::proof::ActProof;
 use serde::Serialize;
@@ -132,6 +133,30 @@ pub(crate) fn entries_at(
         }
     }
     Ok((found, bytes))
+}
+
+/// Where the acts on an incident stand, and those that were done for it at the edges, from `from` on.
+///
+/// # Errors
+/// When the record can't be read.
+pub(crate) fn of_incident(
+    site: &Site,
+    id: IncidentId,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<u64>, Problem> {
+    let subject = Subject::Incident(id);
+    let mut all = site.engine().entries().of_subject(&subject, from, limit)?;
+    let done = site
+        .engine()
+        .view()
+        .read(|state| state.done_for.get(&id).cloned());
+    if let Some(done) = done {
+        all.extend(done.into_iter().filter(|index| *index >= from));
+        all.sort_unstable();
+        all.truncate(limit);
+    }
+    Ok(all)
 }
 
 /// A page of acts: `limit` of them, or as many as fit.

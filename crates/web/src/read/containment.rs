@@ -1,12 +1,13 @@
 //! What edges are told at once: all of it as they read it, and each kind as a list with who said so
 //! and why.
 
-use base::{IncidentId, Line};
+use base::{IncidentId, Line, Timestamp};
 use engine::State;
-use incident::{Banned, Certificate, Contained, Override};
+use incident::{Banned, Certificate, CertificateUse, Contained, Override};
+use record::kinds::containment::CertificateUsed;
 use serde_json::{Value, json};
 
-use super::{LIMIT, Page, get, optional};
+use super::{LIMIT, Page, get, optional, part};
 use crate::call::Call;
 use crate::overlay::overlay;
 use crate::problem::Problem;
@@ -18,6 +19,12 @@ const BEHIND: Parameter = optional(
     "after",
     Form::Text(200),
     "What `next` of the page before was",
+);
+
+const CERTIFICATE: Parameter = part(
+    "certificate",
+    Form::Pattern("^[0-9a-f]{64}(:[0-9a-f]{2,40})?$"),
+    "Its SHA-256 as DER; or its issuer's, and its number",
 );
 
 pub(super) fn routes() -> Vec<Route> {
@@ -37,6 +44,18 @@ pub(super) fn routes() -> Vec<Route> {
             "Revocation",
             |call| Box::pin(revocations(call)),
         ),
+        Route {
+            parts: vec![CERTIFICATE],
+            ..get(
+                "/api/v1/certificates/{certificate}",
+                "Says who came in with a client certificate, from the record and the edge here",
+                Gives::json(
+                    "CertificateUses",
+                    "By tenant; nothing, as far as is known, where there is none",
+                ),
+                |call| Box::pin(uses(call)),
+            )
+        },
         named(
             "failovers",
             "Lists routes on which another tier answers than was planned",
@@ -88,6 +107,82 @@ async fn revocations(call: Call) -> Answer {
             .collect()
     })
     .await
+}
+
+async fn uses(call: Call) -> Answer {
+    let name: Line = call.path_as("certificate")?;
+    let sight = call.caller.sight();
+    let found = call.site.blocking(move |site| {
+        let counted = site.backstage().edge_certificate(&name);
+        let now = site.engine().now();
+        let view = site.engine().view();
+        Ok(view.read(|state| affected(&name, counted, now, state, &sight)))
+    });
+    reply::json(&found.await?)
+}
+
+/// What is known of a certificate: what the record has, and what an edge counted since.
+fn affected(
+    name: &Line,
+    counted: Option<Vec<CertificateUsed>>,
+    now: Timestamp,
+    state: &State,
+    sight: &Sight,
+) -> Value {
+    let containment = &state.incidents.containment;
+    let known = &state.incidents.certificates;
+    let mut uses: Vec<(CertificateUse, bool)> = match Certificate::of(name) {
+        Certificate::Fingerprint(_) => known.of(name).map(|it| (it.clone(), false)).collect(),
+        Certificate::Numbered { issuer, serial } => known
+            .all()
+            .filter(|(_, it)| {
+                it.last.issuer.as_str() == issuer && it.last.serial.as_str() == serial
+            })
+            .map(|(_, it)| (it.clone(), false))
+            .collect(),
+    };
+    let answers = counted.is_some();
+    for used in counted.into_iter().flatten() {
+        let same = |it: &CertificateUsed| {
+            it.fingerprint == used.fingerprint && it.cell == used.cell && it.tenant == used.tenant
+        };
+        match uses.iter_mut().find(|(it, _)| same(&it.last)) {
+            Some((it, live)) => (*it, *live) = (it.clone().followed_by(it.at, used), true),
+            None => uses.push((CertificateUse::first(now, used), true)),
+        }
+    }
+    let mut revoked = containment.revocations().filter(|(said, _)| {
+        let numbered = |it: &CertificateUse| format!("{}:{}", it.last.issuer, it.last.serial);
+        let by =
+            |it: &CertificateUse| it.last.fingerprint == **said || numbered(it) == said.as_str();
+        *said == name || uses.iter().any(|(it, _)| by(it))
+    });
+    json!({
+        "certificate": name,
+        "edge": answers,
+        "revoked": revoked.next().map(|(name, said)| revocation(name, said, state, sight)),
+        "uses": uses.iter().map(|(it, live)| certificate_use(it, *live)).collect::<Vec<_>>(),
+    })
+}
+
+fn certificate_use(it: &CertificateUse, live: bool) -> Value {
+    let counts = it.counts();
+    json!({
+        "fingerprint": it.last.fingerprint,
+        "issuer": it.last.issuer,
+        "serial": it.last.serial,
+        "cell": it.last.cell,
+        "tenant": it.last.tenant,
+        "first_at": it.first_at,
+        "last_at": it.last.last_at,
+        "last_let_through_at": it.last.last_let_through_at,
+        "let_through": counts.let_through,
+        "let_through_after": counts.let_through_after,
+        "refused": counts.refused,
+        "refused_after": counts.refused_after,
+        "prefixes": it.last.prefixes,
+        "live": live,
+    })
 }
 
 async fn failovers(call: Call) -> Answer {

@@ -3,11 +3,10 @@
 use base::IncidentId;
 use engine::State;
 use incident::{Alert, Summary};
-use record::act::Subject;
 use record::kinds::access::Scope;
 use serde_json::{Value, json};
 
-use super::acts::{entries_at, placed};
+use super::acts::{entries_at, of_incident, placed};
 use super::{AFTER, LIMIT, Page, get, optional, part};
 use crate::call::Call;
 use crate::problem::Problem;
@@ -180,7 +179,7 @@ async fn timeline(call: Call) -> Answer {
     sight.must_see(&call.site, id)?;
     let page = call.site.blocking(move |site| {
         let entries = site.engine().entries();
-        let indexes = entries.of_subject(&Subject::Incident(id), from, limit + 1)?;
+        let indexes = of_incident(site, id, from, limit + 1)?;
         let (found, bytes) = entries_at(entries.as_ref(), &indexes)?;
         placed(site, found, limit, bytes, &sight)
     });

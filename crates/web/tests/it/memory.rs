@@ -283,6 +283,13 @@ impl Backstage for Memory {
         }]
     }
 
+    fn edge_certificate(
+        &self,
+        _: &base::Line,
+    ) -> Option<Vec<record::kinds::containment::CertificateUsed>> {
+        None
+    }
+
     fn edge(&self) -> Option<serde_json::Value> {
         Some(serde_json::from_str(include_str!("edge.json")).unwrap())
     }

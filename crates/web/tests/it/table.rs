@@ -12,6 +12,7 @@ use crate::world::World;
 fn filled(path: &str) -> String {
     path.replace("{id}", "INC-1")
         .replace("{act}", "1")
+        .replace("{certificate}", &"ab".repeat(32))
         .replace("{sha256}", &"0".repeat(64))
         .replace("{name}", "backup")
         .replace("{pass}", "good")
@@ -203,6 +204,7 @@ fn later_arguments(world: &World, name: &str) -> Value {
         "client.ban" => json!({"prefix": "192.0.2.7", "ends_at": in_days(3)}),
         "client.unban" => json!({"prefix": "192.0.2.7/32"}),
         "certificate.revoke" => json!({"fingerprint": "ab".repeat(32)}),
+        "certificate.report" => certificate_arguments(world),
         "failover.override" => json!({"route": "site", "tier": 1, "ends_at": in_days(3)}),
         // The incident's redaction was asked for first, then the person's.
         "request.approve" | "request.reject" => json!({"request": "req-1"}),
@@ -215,6 +217,16 @@ fn later_arguments(world: &World, name: &str) -> Value {
         }
         _ => json!({"incident": "INC-1"}),
     }
+}
+
+/// What an edge counts of a certificate.
+fn certificate_arguments(world: &World) -> Value {
+    json!({
+        "cell": "default", "fingerprint": "ab".repeat(32), "issuer": "cd".repeat(32),
+        "serial": "01", "tenant": "shop", "first_at": world.in_ms(-60_000),
+        "last_at": world.in_ms(0), "let_through": 1, "let_through_after": 0,
+        "prefixes": ["192.0.2.0/24"], "refused": 0, "refused_after": 0,
+    })
 }
 
 /// Two subscribers, of whom one is told and of the other nobody knows.

@@ -132,6 +132,10 @@ act-client-banned = hat { $prefix } gesperrt{ $has-ends-at ->
     [yes] , für { $incident }
    *[other] { "" }
  }
+act-certificate-used = hat gezählt, wofür es bei { $tenant } in { $cell } benutzt wurde, von { $first-at } bis { $last-at }: { $let-through } hereingelassen, { $refused } abgewiesen{ $let-through-after ->
+    [0] { "" }
+   *[other] ; { $let-through-after } hereingelassen, seit es widerrufen ist
+ }
 act-client-unbanned = hat die Sperre von { $prefix } aufgehoben
 act-certificate-revoked = hat { $has-serial ->
     [yes] das Zertifikat { $serial } von { $issuer }

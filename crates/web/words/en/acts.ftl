@@ -132,6 +132,10 @@ act-client-banned = banned { $prefix }{ $has-ends-at ->
     [yes] , for { $incident }
    *[other] { "" }
  }
+act-certificate-used = counted its use at { $tenant } in { $cell }, from { $first-at } to { $last-at }: { $let-through } let in, { $refused } refused{ $let-through-after ->
+    [0] { "" }
+   *[other] ; { $let-through-after } let in since it was revoked
+ }
 act-client-unbanned = lifted the ban of { $prefix }
 act-certificate-revoked = revoked { $has-serial ->
     [yes] certificate { $serial } of issuer { $issuer }

@@ -21,6 +21,20 @@ pub(super) fn told(act: &Act) -> Option<Told> {
         Body::CertificateRevoked(body) => {
             strong(format!("revoked it for ever{}", beside(body.incident)))
         }
+        Body::CertificateUsed(body) => {
+            let requests = format!(
+                "counted its use at {} in {} since {}: {} let in, {} refused",
+                body.tenant,
+                body.cell,
+                stamp(body.first_at),
+                body.let_through,
+                body.refused
+            );
+            match body.let_through_after {
+                0 => plain(requests),
+                after => strong(format!("{requests}; {after} let in since it was revoked")),
+            }
+        }
         Body::FailoverOverridden(body) => {
             let place = body.cell.as_ref().map(|cell| format!(" in {cell}"));
             let (place, until) = (place.unwrap_or_default(), until(body.ends_at));

@@ -127,7 +127,7 @@ fn heard_2(got: &[u8], closed: bool) -> Heard {
 }
 
 /// The status that a block of fields begins with (RFC 7541, A and 6); 0: another form.
-fn status(block: &[u8]) -> u16 {
+pub(crate) fn status(block: &[u8]) -> u16 {
     const STATIC: [u16; 7] = [200, 204, 206, 304, 400, 404, 500];
     let mut block = block;
     // A change of the table's size comes first.

@@ -5,6 +5,7 @@
 //! host and path. Beyond that a route that can't be reached isn't noticed; nothing else is lost.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::reading::{Report, Table};
 use crate::config::{
@@ -131,7 +132,8 @@ fn tenants(config: &Config, tables: &Tables<'_, '_>, report: &mut Report) {
 
 /// One place is one tenant's: the same host, path and header can't lead to two.
 fn shared_places(config: &Config, tables: &Tables<'_, '_>, report: &mut Report) {
-    let places = |tenant: &Tenant| tenant.hosts.len().saturating_mul(tenant.paths.len().max(1));
+    let places =
+        |tenant: &Arc<Tenant>| tenant.hosts.len().saturating_mul(tenant.paths.len().max(1));
     let all: usize = config
         .tenants
         .iter()
@@ -202,7 +204,7 @@ fn unused(config: &Config, tables: &Tables<'_, '_>, report: &mut Report) {
 
 fn tiers(route: &Route) -> impl Iterator<Item = UpstreamId> + '_ {
     let tiers = match &route.action {
-        Action::Forward(forward) => forward.tiers.as_slice(),
+        Action::Forward(forward) => &forward.tiers[..],
         _ => &[],
     };
     tiers.iter().filter_map(|tier| match tier {
@@ -212,7 +214,7 @@ fn tiers(route: &Route) -> impl Iterator<Item = UpstreamId> + '_ {
 }
 
 fn routes(config: &Config, tables: &Tables<'_, '_>, report: &mut Report) {
-    let hosts: Vec<Hosts<'_>> = config.tenants.iter().map(Hosts::of).collect();
+    let hosts: Vec<Hosts<'_>> = config.tenants.iter().map(|one| Hosts::of(one)).collect();
     for (route, table) in config.routes.iter().zip(tables.routes) {
         // A tenant that isn't known was told already.
         let place = usize::try_from(route.tenant.0).unwrap_or(usize::MAX);

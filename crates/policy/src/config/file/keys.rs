@@ -3,6 +3,7 @@
 
 mod traffic;
 
+use crate::cohort::COHORTS_MAX;
 use Need::{Else, May, Must};
 use Shape::{Flag, Number, Table, Tables, Text, Texts, Word};
 use traffic::{LIMIT, ROUTE, TENANT, UPSTREAM};
@@ -101,6 +102,40 @@ const TIME: Shape = Number(1, DAY_MS);
 const COUNT: Shape = Number(1, COUNT_MAX);
 const HELD: Shape = Number(1, HELD_MAX);
 
+static METRICS: Section = Section {
+    path: "metrics",
+    about: "Figures over TCP, for whoever scrapes them. Without it: over the edge's own socket alone.",
+    keys: &[key(
+        "listen",
+        Text,
+        Must,
+        "Only GET /metrics is answered there, to everybody who reaches it.",
+    )],
+};
+
+static COHORT: Section = Section {
+    path: "cohort",
+    about: "Kinds of clients, by which retries and time-outs are told apart. The first that fits has a request; \"other\" are the rest.",
+    keys: &[
+        key("name", Text, Must, "Letters, digits, - and _."),
+        key(
+            "header",
+            Text,
+            May,
+            "Whose header of this name has the value below.",
+        ),
+        key("exact", Text, May, "The whole value."),
+        key("prefix", Text, May, "Its beginning."),
+        key("contains", Text, May, "Any part of it."),
+        key(
+            "addresses",
+            Texts(LIST_MAX),
+            May,
+            "Or: who comes from one of these addresses and prefixes.",
+        ),
+    ],
+};
+
 /// The file itself.
 pub(crate) static TOP: Section = Section {
     path: "",
@@ -141,6 +176,14 @@ pub(crate) static TOP: Section = Section {
         key("http2", Table(&HTTP2), May, HTTP2.about),
         key("overload", Table(&OVERLOAD), May, OVERLOAD.about),
         key("access_log", Table(&ACCESS_LOG), May, ACCESS_LOG.about),
+        key("metrics", Table(&METRICS), May, METRICS.about),
+        key("cohort", Tables(&COHORT, COHORTS_MAX), May, COHORT.about),
+        key(
+            "rules_failure",
+            Word(&["refuse", "pass"]),
+            Else("\"refuse\""),
+            "What becomes of a tenant's requests while its rules rest, because they took too long.",
+        ),
         key(
             "certificate",
             Tables(&CERTIFICATE, 10_000),

@@ -1,9 +1,10 @@
 //! The settings of the process: listeners, connections, certificates.
 
 use super::reading::{Report, Table};
-use super::{agreement, syntax, traffic};
+use super::{agreement, syntax, traffic, watching};
 use crate::config::{
     AccessLog, Acme, Addresses, Certificate, Config, Connection, Http2, Listen, Overload,
+    RulesFailure,
 };
 use crate::prefix::Prefix;
 
@@ -21,6 +22,7 @@ pub(crate) fn config(top: &Table<'_>, report: &mut Report) -> Config {
     };
     let acme_table = top.table("acme", report);
     let traffic = traffic::read(top, report);
+    let metrics = watching::metrics(&top.table_or_absent("metrics", report), &listen, report);
     let config = Config {
         cell: top
             .parsed("cell", syntax::name, report)
@@ -33,6 +35,12 @@ pub(crate) fn config(top: &Table<'_>, report: &mut Report) -> Config {
         http2: http2(&top.table_or_absent("http2", report), report),
         overload: overload(&top.table_or_absent("overload", report), report),
         access_log: access_log(&top.table_or_absent("access_log", report), report),
+        metrics,
+        cohorts: watching::cohorts(top, report),
+        rules_failure: match top.word("rules_failure", report) {
+            Some("pass") => RulesFailure::Pass,
+            _ => default.rules_failure,
+        },
         bans: top.parsed_texts("bans", syntax::file, report),
         certificates: top
             .tables("certificate", report)

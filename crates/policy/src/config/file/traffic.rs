@@ -1,6 +1,7 @@
 //! Tenants, upstreams, limits and routes: each alone, and the names by which they know each other.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::reading::{At, Mixed, Report, Table};
 use super::{agreement, syntax};
@@ -13,7 +14,7 @@ use crate::config::{
 /// The things of one kind, in their order, with the tables in which they stand.
 pub(crate) struct Things<'a, T> {
     pub(crate) tables: Vec<Table<'a>>,
-    pub(crate) built: Vec<T>,
+    pub(crate) built: Vec<Arc<T>>,
 }
 
 /// All of them.
@@ -39,11 +40,11 @@ pub(crate) fn read<'a>(top: &Table<'a>, report: &mut Report) -> Traffic<'a> {
     });
     Index::of("route", &routes.tables, report);
     if tenants.tables.is_empty() && !routes.tables.is_empty() {
-        tenants.built.push(Tenant {
+        tenants.built.push(Arc::new(Tenant {
             name: "default".to_owned(),
-            hosts: vec![HostPattern::Any],
+            hosts: Box::new([HostPattern::Any]),
             ..Tenant::default()
-        });
+        }));
     }
     Traffic {
         tenants,
@@ -60,8 +61,11 @@ fn things<'a, T>(
     mut build: impl FnMut(&Table<'a>, &mut Report) -> T,
 ) -> Things<'a, T> {
     let tables = top.tables(kind, report);
-    let built = tables.iter().map(|table| build(table, report)).collect();
-    Things { tables, built }
+    let built = tables.iter().map(|table| Arc::new(build(table, report)));
+    Things {
+        built: built.collect(),
+        tables,
+    }
 }
 
 /// The names of one kind of thing, and their places.
@@ -134,7 +138,7 @@ fn tenant(table: &Table<'_>, report: &mut Report) -> Tenant {
             .into_iter()
             .filter_map(|host| table.read("hosts", host, syntax::host_pattern, report))
             .collect(),
-        paths: table.parsed_texts("paths", syntax::below, report),
+        paths: table.parsed_texts("paths", syntax::below, report).into(),
         header: table.table("header", report).and_then(|table| {
             let name = table.parsed("name", syntax::header_name, report);
             let value = table.parsed("value", syntax::header_value, report);
@@ -157,7 +161,7 @@ fn tenant(table: &Table<'_>, report: &mut Report) -> Tenant {
         bytes_per_s_max: table.number_if("bytes_per_s_max", report),
         client_certificates: table
             .table("client_certificates", report)
-            .map(|table| client_certificates(&table, report)),
+            .map(|table| Box::new(client_certificates(&table, report))),
     }
 }
 
@@ -384,8 +388,8 @@ fn when(table: &Table<'_>, report: &mut Report) -> When {
             .parsed("host", syntax::host_pattern, report)
             .filter(|host| *host != HostPattern::Any),
         path: table.parsed("path", syntax::path_pattern, report).flatten(),
-        methods: table.parsed_texts("methods", syntax::method, report),
-        headers,
+        methods: table.parsed_texts("methods", syntax::method, report).into(),
+        headers: headers.into(),
     }
 }
 
@@ -413,7 +417,14 @@ fn action(table: &Table<'_>, names: &Names<'_>, report: &mut Report) -> Action {
         }
     }
     if !table.has("to") {
-        for key in ["mirror", "failover", "retry", "keep_host", "websocket"] {
+        for key in [
+            "mirror",
+            "failover",
+            "retry",
+            "keep_host",
+            "websocket",
+            "body_bytes_max",
+        ] {
             if table.has(key) {
                 let what = "that goes with to, which this route doesn't have";
                 report.wrong(table.place(key), &table.path_of(key), what);
@@ -467,7 +478,7 @@ fn forward(table: &Table<'_>, names: &Names<'_>, report: &mut Report) -> Forward
     let retry = table.table_or_absent("retry", report);
     let (waits, again) = (Failover::default(), Retry::default());
     Forward {
-        tiers,
+        tiers: tiers.into(),
         failover: Failover {
             wait_ms: failover.number("wait_ms", waits.wait_ms, report),
             hold_ms: failover.number("hold_ms", waits.hold_ms, report),
