@@ -7,9 +7,11 @@
 
 use std::time::Duration;
 
+pub mod attacks;
 pub mod browser;
 pub mod generated;
 pub mod load;
+pub mod open;
 pub mod postgres;
 pub mod proxies;
 pub mod quiet;

@@ -106,9 +106,15 @@ fn worker_of(pid: u32) -> Option<u32> {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.pid != self.child.id() {
+            // Who has a worker ends it. A worker that is ended first is replaced, and the one in its
+            // place stays behind and answers in the next run.
             let _ = Command::new("kill")
-                .args(["-TERM", &self.pid.to_string()])
+                .args(["-TERM", &self.child.id().to_string()])
                 .status();
+            let begun = Instant::now();
+            while matches!(self.child.try_wait(), Ok(None)) && begun.elapsed() < START_MAX {
+                sleep(Duration::from_millis(20));
+            }
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
