@@ -98,8 +98,6 @@ async fn receive(
     settings: Arc<Listen>,
     place: Option<Place>,
 ) {
-    // What goes out is written whole; waiting for more only delays it.
-    let _ = stream.set_nodelay(true);
     let running = worker.edge.running.load_full();
     let time = Duration::from_millis(running.config.connection.handshake_ms);
     let trusted = running.config.trusts(peer.ip());
@@ -385,6 +383,8 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
         // An IPv4 listener may stand on the same port.
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
+    // What goes out is written whole; waiting for more only delays it. Who is accepted inherits it.
+    sockopt::set_tcp_nodelay(&socket, true)?;
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(socket.into())

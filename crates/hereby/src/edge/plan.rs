@@ -17,6 +17,7 @@ use exchange::{Ask, Patience, Server};
 use policy::Moment;
 use policy::failover::{Failover, Override, Saved, SavedTier, To};
 use policy::health::Health;
+use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -62,6 +63,36 @@ pub(crate) fn run(file: &Path, asked: &Asked, out: &Out) -> Result<(), Failure> 
 
 fn failed(what: &str, error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Internal, what).because(error)
+}
+
+/// What kind of thing is said.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// Where the record leads as the watch begins.
+    Begins,
+    /// Another tier is to serve.
+    Changes,
+    /// What comes next, and when.
+    Plans,
+    /// The zone says so now.
+    Updated,
+    /// What would be sent.
+    Dry,
+    /// Why nothing is done.
+    Waits,
+}
+
+impl Event {
+    fn name(self) -> &'static str {
+        match self {
+            Event::Begins => "begins",
+            Event::Changes => "changes",
+            Event::Plans => "plans",
+            Event::Updated => "updated",
+            Event::Dry => "dry_run",
+            Event::Waits => "waits",
+        }
+    }
 }
 
 struct Watch<'a> {
@@ -131,7 +162,8 @@ impl<'a> Watch<'a> {
             plan,
         };
         let name = watch.name(serving).to_owned();
-        watch.say(format!("{} leads to {name}", watch.plan.dns.name))?;
+        let begins = format!("{} leads to {name}", watch.plan.dns.name);
+        watch.say(Event::Begins, begins)?;
         if let Some((tier, for_ms, why)) = &asked.now {
             watch.instruct(Some(*tier), *for_ms, why)?;
         }
@@ -146,8 +178,18 @@ impl<'a> Watch<'a> {
         self.plan.tiers.get(tier).map_or("", |tier| &tier.name)
     }
 
-    fn say(&self, what: impl Into<String>) -> Result<(), Failure> {
-        self.out.data(Line::new().text(what.into()))
+    /// A line for people, or a document for programs.
+    fn say(&self, event: Event, what: impl Into<String>) -> Result<(), Failure> {
+        let what = what.into();
+        if !self.out.is_json() {
+            return self.out.data(Line::new().text(what));
+        }
+        self.out.json(&json!({
+            "event": event.name(),
+            "record": self.plan.dns.name,
+            "serving": self.name(self.failover.serving()),
+            "said": what,
+        }))
     }
 
     fn instruct(&mut self, tier: Option<usize>, for_ms: u64, why: &str) -> Result<(), Failure> {
@@ -157,7 +199,7 @@ impl<'a> Watch<'a> {
             reason: why.into(),
         };
         match self.failover.instruct(self.now(), &said) {
-            Ok(Some(change)) => self.say(change.to_string()),
+            Ok(Some(change)) => self.say(Event::Changes, change.to_string()),
             Ok(None) => Ok(()),
             Err(error) => Err(Failure::usage(error)),
         }
@@ -179,11 +221,11 @@ impl<'a> Watch<'a> {
             .collect();
         let before = self.failover.plan(now).next.map(|next| next.to);
         if let Some(change) = self.failover.step(now, &up) {
-            self.say(change.to_string())?;
+            self.say(Event::Changes, change.to_string())?;
         }
         let plan = self.failover.plan(now);
         if plan.next.is_some() && plan.next.as_ref().map(|next| next.to) != before {
-            self.say(plan.to_string())?;
+            self.say(Event::Plans, plan.to_string())?;
         }
         self.carry_out()
     }
@@ -191,7 +233,7 @@ impl<'a> Watch<'a> {
     fn hear_file(&mut self) -> Result<(), Failure> {
         let heard = self.plan.overridden();
         match heard {
-            Err(error) => self.complain(error),
+            Err(error) => self.complain(Event::Waits, error),
             Ok(heard) if heard == self.overriding => Ok(()),
             Ok(None) => {
                 self.overriding = None;
@@ -205,12 +247,12 @@ impl<'a> Watch<'a> {
     }
 
     /// Says what is wrong, once.
-    fn complain(&mut self, what: String) -> Result<(), Failure> {
+    fn complain(&mut self, event: Event, what: String) -> Result<(), Failure> {
         if self.said == what {
             return Ok(());
         }
         self.said.clone_from(&what);
-        self.say(what)
+        self.say(event, what)
     }
 
     /// Makes the zone say who serves. Whatever stands in the way is said, and tried again later.
@@ -237,7 +279,8 @@ impl<'a> Watch<'a> {
         }
         let script = self.zone.script(&found, &wanted, self.plan.dns.ttl_s);
         if self.dry_run {
-            return self.complain(format!("this is what would be sent:\n{script}"));
+            let would = format!("this is what would be sent:\n{script}");
+            return self.complain(Event::Dry, would);
         }
         let name = self.name(to).to_owned();
         let became = self.zone.update(&script);
@@ -247,13 +290,15 @@ impl<'a> Watch<'a> {
         match (became, holds) {
             (Became::Done, true) => {
                 self.not_before = None;
-                self.say(format!("{record} leads to {name} now: {wanted}"))
+                let leads = format!("{record} leads to {name} now: {wanted}");
+                self.say(Event::Updated, leads)
             }
             (Became::Unknown(why), true) => {
                 self.not_before = None;
-                self.say(format!(
+                let leads = format!(
                     "{record} leads to {name} now: {wanted} (read back; the update itself got no answer: {why})"
-                ))
+                );
+                self.say(Event::Updated, leads)
             }
             (Became::Refused(why), _) => self.wait(format!("the update was refused: {why}")),
             (Became::Unknown(why), false) => self.wait(format!(
@@ -272,7 +317,7 @@ impl<'a> Watch<'a> {
             .not_before
             .map_or(PAUSE_MIN, |(_, pause)| (pause * 2).min(PAUSE_MAX));
         self.not_before = Some((Instant::now() + pause, pause));
-        self.complain(what)
+        self.complain(Event::Waits, what)
     }
 }
 

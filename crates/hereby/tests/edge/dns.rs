@@ -240,6 +240,31 @@ fn a_dry_run_shows_the_update_and_sends_nothing() {
 }
 
 #[test]
+fn for_programs_each_step_is_a_document() {
+    let world = World::new();
+    let watcher = world.start(&world.plan(world.port, "key"), &["--json"]);
+    watcher.until("begins");
+    world.primary.says(503);
+    watcher.until("updated");
+    let said = watcher.stop();
+    let steps: Vec<serde_json::Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let events: Vec<&str> = steps
+        .iter()
+        .map(|step| step["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(events, ["begins", "plans", "changes", "updated"], "{said}");
+    for step in &steps {
+        assert_eq!(step["record"], "www.shop.test", "{step}");
+        assert_eq!(step["v"], 1, "{step}");
+    }
+    assert_eq!(steps[0]["serving"], "primary", "{said}");
+    assert_eq!(steps[3]["serving"], "secondary", "{said}");
+}
+
+#[test]
 fn a_person_may_say_now_and_why_or_put_it_into_a_file() {
     let world = World::new();
     let plan = world.plan(world.port, "key");

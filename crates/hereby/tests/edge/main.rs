@@ -34,7 +34,6 @@ mod isolation;
 mod modes;
 mod modes_peers;
 mod mutual_tls;
-
 mod promises;
 mod proxy;
 mod proxy_bodies;
@@ -48,6 +47,7 @@ mod site;
 mod slow;
 mod tls;
 mod tls_peers;
+mod up;
 mod upgrade;
 mod upgrade_peers;
 mod uploads;
