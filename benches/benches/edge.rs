@@ -24,9 +24,13 @@ const EDGE_TLS: u16 = 18_086;
 const EDGE_ALL: u16 = 18_087;
 const EDGE_REFUSES: u16 = 18_088;
 const EDGE_MANY: u16 = 18_089;
+const EDGE_BANS: u16 = 18_090;
 
 /// How long each is loaded in a round.
 const SECONDS: u32 = 4;
+/// Connections with a handshake each, and how many of them a second.
+const HANDSHAKES: u32 = 3_200;
+const HANDSHAKES_PER_10_MS: u32 = 10;
 /// Connections that stay idle after a request each.
 const IDLE: usize = 5_000;
 const TENANTS: usize = 10_000;
@@ -45,10 +49,12 @@ fn main() -> Result<(), Failed> {
         bare: proxies::edge(&program, directory, "bare", &bare(directory), EDGE)?,
         all: proxies::edge(&program, directory, "all", &all(), EDGE_ALL)?,
         refuses: proxies::edge(&program, directory, "refuses", &refuses(), EDGE_REFUSES)?,
+        bans: proxies::edge(&program, directory, "bans", &bans(directory)?, EDGE_BANS)?,
     };
     speed(&field)?;
     tls(&field)?;
     refusals(&field)?;
+    banned(&field, &program, directory)?;
     memory(&program, directory)
 }
 
@@ -59,6 +65,7 @@ struct Field {
     bare: Running,
     all: Running,
     refuses: Running,
+    bans: Running,
 }
 
 fn url(port: u16) -> String {
@@ -71,7 +78,9 @@ fn bare(directory: &Path) -> String {
     format!(
         "[[listen]]\naddress = \"127.0.0.1:{EDGE}\"\n\
          [[listen]]\naddress = \"127.0.0.1:{EDGE_TLS}\"\ntls = true\nhttp2 = false\n\
-         [[certificate]]\nchain_file = \"{at}/chain.pem\"\nkey_file = \"{at}/key.pem\"\n{}",
+         [connection]\nconnections_max = {0}\nconnections_per_address_max = {0}\n\
+         [[certificate]]\nchain_file = \"{at}/chain.pem\"\nkey_file = \"{at}/key.pem\"\n{1}",
+        HANDSHAKES + 100,
         site("")
     )
 }
@@ -121,6 +130,15 @@ fn refuses() -> String {
          rate = {{ requests = 100, per_ms = 1000 }}\n{}",
         site("limits = [\"few\"]\n")
     )
+}
+
+/// Everybody here is banned.
+fn bans(directory: &Path) -> Result<String, Failed> {
+    fs::write(directory.join("bans.txt"), "127.0.0.1\n").map_err(failed("write a file"))?;
+    Ok(format!(
+        "bans = [\"bans.txt\"]\n[[listen]]\naddress = \"127.0.0.1:{EDGE_BANS}\"\n{}",
+        site("")
+    ))
 }
 
 fn certificate(directory: &Path) -> Result<(), Failed> {
@@ -245,19 +263,25 @@ fn speed(field: &Field) -> Result<(), Failed> {
 fn tls(field: &Field) -> Result<(), Failed> {
     let https = |port: u16| format!("https://localhost:{port}/1k");
     let (mut nginx, mut edge) = (Vec::new(), Vec::new());
+    let (mut nginx_full, mut edge_full) = (Vec::new(), Vec::new());
     let (mut nginx_new, mut edge_new) = (Vec::new(), Vec::new());
-    // A connection for each request.
+    let full = |on: &Running, port: u16| {
+        proxies::handshakes(on, &https(port), HANDSHAKES, HANDSHAKES_PER_10_MS)
+    };
+    // A connection for each request; wrk resumes its session.
     let close = ["-H", "Connection: close"];
     for _ in 0..rounds() {
         nginx.push(good(load(&field.nginx, &https(NGINX_TLS), SECONDS, &[])?)?);
         edge.push(good(load(&field.bare, &https(EDGE_TLS), SECONDS, &[])?)?);
+        nginx_full.push(full(&field.nginx, NGINX_TLS)?);
+        edge_full.push(full(&field.bare, EDGE_TLS)?);
         nginx_new.push(load(&field.nginx, &https(NGINX_TLS), SECONDS, &close)?);
         edge_new.push(load(&field.bare, &https(EDGE_TLS), SECONDS, &close)?);
     }
     shown("nginx, TLS", &nginx);
     shown("edge, TLS", &edge);
-    shown("nginx, new TLS", &nginx_new);
-    shown("edge, new TLS", &edge_new);
+    shown("nginx, resumed TLS", &nginx_new);
+    shown("edge, resumed TLS", &edge_new);
     let speed = ratio(&edge, &nginx, |load| load.requests_per_s);
     report(
         "edge: requests/s over TLS, of nginx's",
@@ -265,9 +289,23 @@ fn tls(field: &Field) -> Result<(), Failed> {
         &speed,
         Goal::AtLeast(0.5),
     );
-    let cheap = ratio(&nginx_new, &edge_new, |load| load.cpu_micros_each);
+    let cheap: Vec<f64> = std::iter::zip(&nginx_full, &edge_full)
+        .map(|(nginx, edge)| nginx / edge)
+        .collect();
+    say(&format!(
+        "a new TLS connection: nginx {:.0} µs CPU, the edge {:.0}",
+        benches::median(&nginx_full),
+        benches::median(&edge_full)
+    ));
     report(
         "edge: new TLS connections for its CPU, of nginx's",
+        "x",
+        &cheap,
+        Goal::AtLeast(1.0),
+    );
+    let cheap = ratio(&nginx_new, &edge_new, |load| load.cpu_micros_each);
+    report(
+        "edge: resumed TLS connections for its CPU, of nginx's",
         "x",
         &cheap,
         Goal::AtLeast(1.0),
@@ -289,6 +327,47 @@ fn refusals(field: &Field) -> Result<(), Failed> {
         "x",
         &cheap,
         Goal::AtLeast(3.0),
+    );
+    Ok(())
+}
+
+/// A connection that is banned against one with a request that is passed on.
+fn banned(field: &Field, program: &Path, directory: &Path) -> Result<(), Failed> {
+    let close = ["-H", "Connection: close"];
+    let state = directory.join("bans");
+    let (mut cheaper, mut more) = (Vec::new(), Vec::new());
+    for _ in 0..rounds() {
+        let proxied = load(&field.bare, &url(EDGE), SECONDS, &close)?;
+        let (before, cpu) = (
+            proxies::refused(program, &state, "address_banned")?,
+            field.bans.cpu_micros(),
+        );
+        // It connects again and again, and never gets an answer.
+        proxies::knock(&url(EDGE_BANS), SECONDS)?;
+        let cpu = (field.bans.cpu_micros() - cpu) as f64;
+        let refused = proxies::refused(program, &state, "address_banned")? - before;
+        let refused = refused as f64;
+        cheaper.push(proxied.cpu_micros_each / (cpu / refused));
+        more.push(refused / f64::from(SECONDS) / proxied.requests_per_s);
+        say(&format!(
+            "banned: {:.0} connections/s, {:.1} µs CPU each; passed on: {:.0}/s, {:.1} µs",
+            refused / f64::from(SECONDS),
+            cpu / refused,
+            proxied.requests_per_s,
+            proxied.cpu_micros_each
+        ));
+    }
+    report(
+        "edge: banned connections for the CPU of one with a proxied request",
+        "x",
+        &cheaper,
+        Goal::AtLeast(3.0),
+    );
+    report(
+        "edge: banned connections/s, of those with a proxied request",
+        "x",
+        &more,
+        Goal::AtLeast(1.0),
     );
     Ok(())
 }

@@ -173,6 +173,65 @@ pub fn load(on: &Running, url: &str, seconds: u32, more: &[&str]) -> Result<Load
     Ok(load)
 }
 
+/// CPU time for each of so many connections with a full TLS handshake and one request, opened at an
+/// even rate, in microseconds.
+///
+/// # Errors
+/// When not all of them were answered.
+pub fn handshakes(on: &Running, url: &str, all: u32, per_10_ms: u32) -> Result<f64, Failed> {
+    let before = on.cpu_micros();
+    let all = all.to_string();
+    // It never resumes a session.
+    let output = Command::new("taskset")
+        .args(["-c", OTHER_CORE, "h2load", "--h1", "-n", &all, "-c", &all])
+        .args(["-r", &per_10_ms.to_string(), "--rate-period", "10ms", url])
+        .output()
+        .map_err(failed("run h2load"))?;
+    let cpu = on.cpu_micros() - before;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    match text.contains(&format!(" {all} succeeded")) {
+        true => Ok(cpu as f64 / all.parse::<f64>().unwrap_or(f64::NAN)),
+        false => Err(Failed(format!("not all connections were served: {text}"))),
+    }
+}
+
+/// Has 64 connections tried for some seconds, whatever becomes of them.
+///
+/// # Errors
+/// When wrk can't be run.
+pub fn knock(url: &str, seconds: u32) -> Result<(), Failed> {
+    Command::new("taskset")
+        .args(["-c", OTHER_CORE, "wrk", "-t1", "-c64", "-d"])
+        .arg(format!("{seconds}s"))
+        .arg(url)
+        .output()
+        .map(|_| ())
+        .map_err(failed("run wrk"))
+}
+
+/// How often an edge has refused for that reason.
+///
+/// # Errors
+/// When it does not say.
+pub fn refused(program: &Path, state: &Path, reason: &str) -> Result<u64, Failed> {
+    let output = Command::new(program)
+        .args(["edge", "top", "--once", "--json", "--state-dir"])
+        .arg(state)
+        .output()
+        .map_err(failed("ask the edge"))?;
+    let status: serde_json::Value =
+        serde_json::from_slice(&output.stdout).map_err(failed("read what the edge says"))?;
+    let all = status.pointer("/refusals").and_then(|all| all.as_array());
+    let pairs = all.into_iter().flatten().filter_map(|pair| {
+        let (why, count) = (pair.get(0)?.as_str()?, pair.get(1)?.as_u64()?);
+        Some((why, count))
+    });
+    Ok(pairs
+        .filter(|(why, _)| *why == reason)
+        .map(|(_, count)| count)
+        .sum())
+}
+
 fn milliseconds(text: &str) -> f64 {
     let split = text
         .find(|it: char| it.is_ascii_alphabetic())

@@ -61,7 +61,7 @@ pub(crate) fn judge(
         .issue(tenant, &subscriber, now_s, valid_s, bits);
     let mut refused = Refused::new(Reason::Challenged)
         .about(why)
-        .with(QUESTION, &format!("{token};bits={bits}"))
+        .with(QUESTION, format!("{token};bits={bits}"))
         .with(hyper::header::WWW_AUTHENTICATE, "hereby-challenge");
     let page = parts.headers.get(hyper::header::ACCEPT);
     if page.is_some_and(|accept| {
@@ -81,7 +81,7 @@ pub(crate) fn judge(
             "default-src 'none'; script-src 'nonce-{token}'; style-src 'nonce-{token}'; \
              base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         );
-        refused = refused.with(hyper::header::CONTENT_SECURITY_POLICY, &policy);
+        refused = refused.with(hyper::header::CONTENT_SECURITY_POLICY, policy);
         let fill = [
             ("{token}", token.as_str()),
             ("{bits}", &bits.to_string()),

@@ -211,8 +211,7 @@ fn elsewhere(host: &str, parts: &Parts) -> Refused {
         .uri
         .path_and_query()
         .map_or("/", |target| target.as_str());
-    Refused::new(Reason::NotSecure)
-        .with(hyper::header::LOCATION, &format!("https://{host}{target}"))
+    Refused::new(Reason::NotSecure).with(hyper::header::LOCATION, format!("https://{host}{target}"))
 }
 
 /// Of how many connections this may be one. It is its newest tenant's.
@@ -275,8 +274,8 @@ fn used_up(reason: Reason, name: &str, rate: &Rate, wait: &Wait) -> Refused {
     Refused::new(reason)
         .about(format!("the limit \"{name}\" is used up"))
         .after_s(wait.retry_after_s())
-        .with(RATE_LIMIT_POLICY, &policy_item(name, rate).to_string())
-        .with(RATE_LIMIT, &standing_item(name, &standing).to_string())
+        .with(RATE_LIMIT_POLICY, policy_item(name, rate).to_string())
+        .with(RATE_LIMIT, standing_item(name, &standing).to_string())
 }
 
 fn route(
@@ -296,7 +295,7 @@ fn route(
             match reason {
                 Reason::MethodNotAllowed => {
                     let methods = running.table.allowed_methods(tenant, host, path, header);
-                    refused.allowing(&methods.join(", "))
+                    refused.allowing(methods.join(", "))
                 }
                 _ => refused,
             }

@@ -12,6 +12,7 @@ mod clients;
 mod clock;
 mod control;
 mod conversation;
+mod cork;
 mod counts;
 mod edge;
 mod facts;

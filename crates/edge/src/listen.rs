@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +13,17 @@ use std::time::Duration;
 use policy::Reason;
 use policy::config::Listen;
 use policy::wire::{self, HeadLimits};
-use rustls::ServerConfig;
 use rustls::server::Acceptor;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::{CipherSuite, ServerConfig};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Interest};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::clock;
 use crate::conversation::Conversation;
+use crate::cork::Corked;
 use crate::edge::Place;
 use crate::facts::{Facts, introductions};
 use crate::gate::Gate;
@@ -33,6 +35,8 @@ use crate::worker::Worker;
 
 /// After an error of `accept` (no file descriptor is left), so long nothing is accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// After so many others have their turn.
+const ACCEPTED_AT_ONCE: usize = 16;
 /// The most that a PROXY header takes.
 const PROXY_BYTES_MAX: usize = 528;
 const PROXY_LOOK: Duration = Duration::from_millis(2);
@@ -44,39 +48,84 @@ const PREFACE_START: &[u8] = b"PRI ";
 /// How many connections may wait for `accept`.
 pub(crate) const BACKLOG: i32 = 4_096;
 
+/// A socket that is listened on. Who is banned is to be let go before anything is set up for the
+/// connection, and tokio's own listener registers each before it is seen: of this only its readiness
+/// is used, which is the same for whatever kind of socket.
+pub(crate) struct Listener(TcpStream);
+
+impl Listener {
+    /// # Errors
+    /// When it can't be watched.
+    pub(crate) fn new(socket: std::net::TcpListener) -> io::Result<Listener> {
+        let socket = OwnedFd::from(socket);
+        TcpStream::from_std(socket.into()).map(Listener)
+    }
+
+    /// The next who waits.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nobody does.
+    fn next(&self) -> io::Result<(OwnedFd, SocketAddr)> {
+        use rustix::net::{SocketFlags, acceptfrom_with};
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        self.0.try_io(Interest::READABLE, || {
+            let (socket, peer) = acceptfrom_with(&self.0, flags)?;
+            let peer = peer.ok_or(io::ErrorKind::NotConnected)?;
+            Ok((socket, peer.try_into()?))
+        })
+    }
+}
+
 /// Accepts on one socket until told to stop.
 pub(crate) async fn accept(
     worker: Rc<Worker>,
-    listener: TcpListener,
+    listener: Listener,
     settings: Arc<Listen>,
     mut accepting: watch::Receiver<bool>,
 ) {
     loop {
-        let arrival = tokio::select! {
+        tokio::select! {
             biased;
             _ = accepting.wait_for(|accepting| !accepting) => return,
-            arrival = listener.accept() => arrival,
-        };
-        match arrival {
-            Ok((stream, peer)) => {
-                worker.edge.accepted.add(1);
-                let caller = worker.clone();
-                let settings = settings.clone();
-                // Who is banned or has too many is let go before a task is made.
-                let place = match settings.proxy_protocol {
-                    true => None,
-                    false => match admit(&worker, peer.ip()) {
-                        Some(place) => Some(place),
-                        None => continue,
-                    },
-                };
-                tokio::task::spawn_local(receive(caller, stream, peer, settings, place));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+            ready = listener.0.readable() => {
+                if let Err(error) = ready {
+                    return tracing::error!(%error, "a socket can't be used any more");
+                }
             }
         }
+        for _ in 0..ACCEPTED_AT_ONCE {
+            match listener.next() {
+                Ok((socket, peer)) => {
+                    worker.edge.accepted.add(1);
+                    admit_or_drop(&worker, socket, peer, &settings);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    break;
+                }
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Who is banned or has too many is let go before a task is made.
+fn admit_or_drop(worker: &Rc<Worker>, socket: OwnedFd, peer: SocketAddr, settings: &Arc<Listen>) {
+    let place = match settings.proxy_protocol {
+        true => None,
+        false => match admit(worker, peer.ip()) {
+            Some(place) => Some(place),
+            None => return,
+        },
+    };
+    match TcpStream::from_std(socket.into()) {
+        Ok(stream) => {
+            let received = receive(worker.clone(), stream, peer, settings.clone(), place);
+            tokio::task::spawn_local(received);
+        }
+        Err(error) => tracing::warn!(%error, "a connection can't be served"),
     }
 }
 
@@ -198,11 +247,11 @@ async fn handshake<S>(
     worker: &Worker,
     stream: S,
     http2: bool,
-) -> Result<(TlsStream<S>, Spoken), Reason>
+) -> Result<(TlsStream<Corked<S>>, Spoken), Reason>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
+    let acceptor = LazyConfigAcceptor::new(Acceptor::default(), Corked::new(stream));
     tokio::pin!(acceptor);
     let start = match acceptor.as_mut().await {
         Ok(start) => start,
@@ -214,21 +263,25 @@ where
             return Err(Reason::HandshakeFailed);
         }
     };
-    let name = start
-        .client_hello()
-        .server_name()
-        .map(str::to_ascii_lowercase)
-        .unwrap_or_default();
-    let Some(config) = way(worker, &name, http2) else {
+    let hello = start.client_hello();
+    let name = hello.server_name().map(str::to_ascii_lowercase);
+    let name = name.unwrap_or_default();
+    let Some(config) = way(worker, &name, hello.cipher_suites(), http2) else {
         let mut stream = start.io;
         let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
         let _ = stream.shutdown().await;
         return Err(Reason::ServerNameUnknown);
     };
-    let stream = start.into_stream(config).await.map_err(|error| {
-        tracing::debug!(%error, "no TLS handshake");
-        Reason::HandshakeFailed
-    })?;
+    let mut stream = match start.into_stream(config).into_fallible().await {
+        Ok(stream) => stream,
+        Err((error, mut stream)) => {
+            tracing::debug!(%error, "no TLS handshake");
+            // With the alert that says why.
+            let _ = stream.shutdown().await;
+            return Err(Reason::HandshakeFailed);
+        }
+    };
+    stream.get_mut().0.begun();
     let (_, session) = stream.get_ref();
     let version = match session.alpn_protocol() {
         Some(b"h2") => Version::Http2,
@@ -246,12 +299,17 @@ where
 }
 
 /// How the handshake goes for this name; none: nobody here bears it.
-fn way(worker: &Worker, name: &str, http2: bool) -> Option<Arc<ServerConfig>> {
+fn way(
+    worker: &Worker,
+    name: &str,
+    offered: &[CipherSuite],
+    http2: bool,
+) -> Option<Arc<ServerConfig>> {
     let running = worker.edge.running.load();
     let handshakes = running.handshakes.load();
     let (without, with) = &**handshakes.as_ref()?;
     let ways = if http2 { with } else { without };
-    ways.of(&running.table, name)
+    ways.of(&running.table, name, offered)
 }
 
 /// Serves what comes.

@@ -194,7 +194,10 @@ impl Log {
 
 /// What a client chose, as much of it as is written.
 pub(crate) fn bounded(text: &str) -> String {
-    text.chars().take(TEXT_CHARS_MAX).collect()
+    match text.len() <= TEXT_CHARS_MAX {
+        true => text.to_owned(),
+        false => text.chars().take(TEXT_CHARS_MAX).collect(),
+    }
 }
 
 const BUFFER_BYTES: usize = 64 << 10;

@@ -1,6 +1,8 @@
 //! The answer to a request that is refused: problem details (RFC 9457) that say which limit it was,
 //! and what to quote when asking about it.
 
+use std::fmt::Write as _;
+
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
 };
@@ -49,8 +51,8 @@ impl Refused {
     }
 
     #[must_use]
-    pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Refused {
-        if let Ok(value) = HeaderValue::from_str(value) {
+    pub(crate) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Refused {
+        if let Ok(value) = HeaderValue::try_from(value.into()) {
             self.fields.push((name, value));
         }
         self
@@ -58,7 +60,7 @@ impl Refused {
 
     /// Which methods would be accepted (RFC 9110, 15.5.6).
     #[must_use]
-    pub(crate) fn allowing(self, methods: &str) -> Refused {
+    pub(crate) fn allowing(self, methods: impl Into<String>) -> Refused {
         self.with(ALLOW, methods)
     }
 
@@ -74,9 +76,6 @@ impl Refused {
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Ok(id) = HeaderValue::from_bytes(&id.text()) {
-            headers.insert(REQUEST_ID, id);
-        }
         if let Some(seconds) = self.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -90,19 +89,20 @@ impl Refused {
     }
 
     fn problem(&self, status: u16, id: RequestId) -> String {
-        let reason = self.reason.as_str();
-        let detail = match &self.detail {
-            Some(detail) => {
-                let detail = serde_json::Value::String(detail.to_string());
-                format!(",\"detail\":{detail}")
-            }
-            None => String::new(),
-        };
-        format!(
-            "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{status},\
-             \"reason\":\"{reason}\"{detail},\"request_id\":\"{id}\"}}\n",
-            title(status)
-        )
+        let mut text = String::with_capacity(256);
+        text.push_str("{\"type\":\"about:blank\",\"title\":\"");
+        text.push_str(title(status));
+        let _ = write!(text, "\",\"status\":{status},\"reason\":\"");
+        text.push_str(self.reason.as_str());
+        text.push('"');
+        if let Some(detail) = &self.detail {
+            text.push_str(",\"detail\":");
+            text.push_str(&serde_json::to_string(detail).unwrap_or_default());
+        }
+        text.push_str(",\"request_id\":\"");
+        let _ = write!(text, "{id}");
+        text.push_str("\"}\n");
+        text
     }
 }
 

@@ -311,7 +311,7 @@ fn work(
     });
     tasks.block_on(runtime, async {
         for (listen, socket) in sockets {
-            match tokio::net::TcpListener::from_std(socket) {
+            match listen::Listener::new(socket) {
                 Ok(socket) => {
                     let task = listen::accept(worker.clone(), socket, listen, accepting.clone());
                     tokio::task::spawn_local(task);

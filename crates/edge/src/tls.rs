@@ -18,7 +18,7 @@ use rustls::server::{
     ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache,
 };
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{CipherSuite, RootCertStore, ServerConfig};
 
 /// TLS 1.2 sessions that are remembered for each configuration.
 const SESSIONS_MAX: usize = 10_000;
@@ -170,12 +170,21 @@ pub(crate) fn bad(file: &Path, what: &dyn std::fmt::Display) -> BadTls {
     }
 }
 
+/// One way a handshake goes, with one set of tickets and sessions.
+#[derive(Clone)]
+struct Way {
+    /// The cipher suite is the first of ours that the client has.
+    ours: Arc<ServerConfig>,
+    /// It is the first of the client's that we have.
+    theirs: Arc<ServerConfig>,
+}
+
 /// How handshakes go: one way for each set of tenants with client certificates that one name may
 /// lead to, one for the rest. Each has its own tickets and sessions, so that none is resumed under
 /// another's rules.
 pub(crate) struct Handshakes {
-    common: Arc<ServerConfig>,
-    mutual: HashMap<Vec<TenantId>, Arc<ServerConfig>>,
+    common: Way,
+    mutual: HashMap<Vec<TenantId>, Way>,
     asking: Vec<TenantId>,
     certificates: Arc<Certificates>,
 }
@@ -190,7 +199,7 @@ impl Handshakes {
         http2: bool,
         directory: &Path,
     ) -> Result<Handshakes, BadTls> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(provider());
         let common = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| bad(directory, &error))?
@@ -231,14 +240,24 @@ impl Handshakes {
         tenants
     }
 
-    /// The way for this name; none: no certificate bears it.
-    pub(crate) fn of(&self, table: &Table, name: &str) -> Option<Arc<ServerConfig>> {
+    /// The way for this name, and for who offers these cipher suites in this order; none: no
+    /// certificate bears it.
+    pub(crate) fn of(
+        &self,
+        table: &Table,
+        name: &str,
+        offered: &[CipherSuite],
+    ) -> Option<Arc<ServerConfig>> {
         self.certificates.of(name)?;
         let tenants = self.asking_at(table, name);
-        match tenants.is_empty() {
-            true => Some(self.common.clone()),
-            false => self.mutual.get(&tenants).cloned(),
-        }
+        let way = match tenants.is_empty() {
+            true => &self.common,
+            false => self.mutual.get(&tenants)?,
+        };
+        Some(match wants_chacha(offered) {
+            true => way.theirs.clone(),
+            false => way.ours.clone(),
+        })
     }
 }
 
@@ -285,7 +304,39 @@ fn roots(files: impl Iterator<Item = PathBuf>) -> Result<RootCertStore, BadTls> 
     Ok(roots)
 }
 
-fn finish(mut config: ServerConfig, http2: bool) -> Arc<ServerConfig> {
+/// With AES-128 before AES-256: as good as what it protects is worth for longer than anybody keeps it
+/// (RFC 8446, 9.1 has everyone speak it), and its SHA-256 is made by the processor where SHA-384 is
+/// not: most of what a handshake costs but for the keys.
+fn provider() -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    // Stable: TLS 1.3 stays ahead.
+    provider.cipher_suites.sort_by_key(|suite| {
+        let costs = match suite.suite() {
+            CipherSuite::TLS13_AES_128_GCM_SHA256
+            | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+            | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => 0,
+            _ => 1,
+        };
+        (suite.tls13().is_none(), costs)
+    });
+    provider
+}
+
+/// Whether a client says by its order that its processor has no AES. One suite that is no suite may
+/// stand before all (RFC 8701).
+fn wants_chacha(offered: &[CipherSuite]) -> bool {
+    let no_suite = |suite: &&CipherSuite| u16::from(**suite) & 0x0f0f != 0x0a0a;
+    matches!(
+        offered.iter().find(no_suite),
+        Some(
+            CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+                | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+        )
+    )
+}
+
+fn finish(mut config: ServerConfig, http2: bool) -> Way {
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS_MAX);
     match aws_lc_rs::Ticketer::new() {
         Ok(ticketer) => config.ticketer = ticketer,
@@ -298,5 +349,10 @@ fn finish(mut config: ServerConfig, http2: bool) -> Arc<ServerConfig> {
         true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         false => vec![b"http/1.1".to_vec()],
     };
-    Arc::new(config)
+    let theirs = config.clone();
+    config.ignore_client_order = true;
+    Way {
+        ours: Arc::new(config),
+        theirs: Arc::new(theirs),
+    }
 }
