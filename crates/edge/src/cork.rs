@@ -1,9 +1,9 @@
 //! A stream that collects what is written to it and sends it in one piece. A TLS library writes each
 //! record as it is made; each piece of its own costs a call and wakes the other side.
 //!
-//! In a handshake a piece goes out when the other side's next is waited for. What the handshake ends
-//! with, tickets that nobody needs yet, goes out with what is written next. From then on a piece goes
-//! out when it is flushed, or when there is much of it.
+//! In a handshake a piece goes out when the other side's next is waited for. What a handshake of TLS 1.3
+//! ends with, tickets that nobody needs yet, goes out with what is written next. From then on a piece
+//! goes out when it is flushed, or when there is much of it.
 //!
 //! Used by `listen` below TLS.
 

@@ -14,7 +14,7 @@ use policy::Reason;
 use policy::config::Listen;
 use policy::wire::{self, HeadLimits};
 use rustls::server::Acceptor;
-use rustls::{CipherSuite, ServerConfig};
+use rustls::{CipherSuite, ProtocolVersion, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -282,6 +282,11 @@ where
         }
     };
     stream.get_mut().0.begun();
+    let (_, session) = stream.get_ref();
+    if session.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+        // There the server speaks last, and the client waits for it (RFC 5246, 7.3).
+        stream.flush().await.map_err(|_| Reason::HandshakeFailed)?;
+    }
     let (_, session) = stream.get_ref();
     let version = match session.alpn_protocol() {
         Some(b"h2") => Version::Http2,

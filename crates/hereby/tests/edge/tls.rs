@@ -211,6 +211,51 @@ fn only_tls_1_2_and_1_3_are_spoken_and_nothing_is_sent_early() {
 }
 
 #[test]
+fn the_edge_chooses_the_cipher_suite_and_hears_who_has_no_aes() {
+    let place = Place::new();
+    let ca = Ca::root(&place, "ca");
+    let name = "shop.example";
+    let edge = start(&place, &[&ca.server(&place, "shop", &[name])], true);
+    let (aes_128, aes_256) = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384");
+    let chacha = "TLS_CHACHA20_POLY1305_SHA256";
+    let session = place.path("session").display().to_string();
+    for (offered, chosen) in [
+        (format!("{aes_256}:{chacha}:{aes_128}"), aes_128),
+        (format!("{aes_256}:{chacha}"), aes_256),
+        (format!("{chacha}:{aes_128}:{aes_256}"), chacha),
+    ] {
+        let more = ["-tls1_3", "-ciphersuites", &offered, "-sess_out", &session];
+        let mut connection = Connection::open(edge.address, name, Spoken::Http1, &more);
+        assert_eq!(connection.ask(name), "welcome all");
+        let said = connection.said();
+        assert!(said.contains(&format!("Cipher is {chosen}")), "{said}");
+        let more = ["-tls1_3", "-ciphersuites", &offered, "-sess_in", &session];
+        let mut again = Connection::open(edge.address, name, Spoken::Http1, &more);
+        assert_eq!(again.ask(name), "welcome all");
+        assert!(again.resumed(), "{offered}: {}", again.said());
+    }
+    for (offered, chosen) in [
+        (
+            "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256",
+            "AES128-GCM-SHA256",
+        ),
+        (
+            "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256",
+            "CHACHA20-POLY1305",
+        ),
+    ] {
+        let more = ["-tls1_2", "-cipher", offered];
+        let mut connection = Connection::open(edge.address, name, Spoken::Http1, &more);
+        assert_eq!(connection.ask(name), "welcome all");
+        let said = connection.said();
+        assert!(
+            said.contains(&format!("Cipher is ECDHE-ECDSA-{chosen}")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_listener_without_http_2_does_not_offer_it() {
     let place = Place::new();
     let ca = Ca::root(&place, "ca");

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use rcgen::{
@@ -251,6 +252,8 @@ pub(crate) struct Connection {
     process: Process,
     input: ChildStdin,
     seen: Arc<Mutex<Vec<u8>>>,
+    /// Who collects that, until openssl ends.
+    readers: Vec<JoinHandle<()>>,
     /// How much of it belongs to answers that were looked at.
     read: usize,
     spoken: Spoken,
@@ -290,8 +293,10 @@ impl Connection {
             .stderr(Stdio::piped());
         let mut process = Process::start(&mut command);
         let seen = Arc::new(Mutex::new(Vec::new()));
-        collect(process.child.stdout.take().unwrap(), seen.clone());
-        collect(process.child.stderr.take().unwrap(), seen.clone());
+        let readers = vec![
+            collect(process.child.stdout.take().unwrap(), seen.clone()),
+            collect(process.child.stderr.take().unwrap(), seen.clone()),
+        ];
         let mut input = process.child.stdin.take().unwrap();
         if spoken == Spoken::Http2 {
             // The preface and settings that say nothing (RFC 9113, 3.4).
@@ -301,6 +306,7 @@ impl Connection {
             process,
             input,
             seen,
+            readers,
             read: 0,
             spoken,
             stream: 1,
@@ -320,7 +326,7 @@ impl Connection {
             Spoken::Http2 => self.headers(host),
         };
         if self.input.write_all(&request).is_err() {
-            return "ended".to_owned();
+            return self.ended();
         }
         let begun = Instant::now();
         loop {
@@ -332,11 +338,19 @@ impl Connection {
                 return answer;
             }
             if ended {
-                return "ended".to_owned();
+                return self.ended();
             }
             assert!(begun.elapsed() < PATIENCE, "no answer: {}", self.said());
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Waits for the last that openssl said.
+    fn ended(&mut self) -> String {
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        "ended".to_owned()
     }
 
     /// The first answer after those that were read, and where it ends.
@@ -398,11 +412,11 @@ impl Connection {
     }
 }
 
-fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<Vec<u8>>>) {
+fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(size @ 1..) = from.read(&mut buffer) {
             into.lock().unwrap().extend_from_slice(&buffer[..size]);
         }
-    });
+    })
 }
