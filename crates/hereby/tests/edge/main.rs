@@ -27,6 +27,7 @@ mod failover_peers;
 mod faults;
 mod files;
 mod gone;
+mod grpc;
 mod harness;
 mod headers;
 mod http2_limits;
