@@ -12,9 +12,10 @@ use crate::harness::{
     Edge, HEREBY, Nginx, Place, Process, curl, curl_status, eventually, free_port, raw, signal_to,
     status_of,
 };
+use crate::tls_peers::Ca;
 use crate::upgrade_peers::{
     Heir, Manager, Opener, SLOW_BYTES, backend, chat, echoes, ends, has_ended, head, holds,
-    listener_inodes, start_noticed, unharmed, upgrade, websocket, wrk,
+    listener_inodes, start_noticed, unharmed, upgrade, websocket, wrk, wrk_at,
 };
 
 /// How long the old process may go on, in these tests.
@@ -190,6 +191,45 @@ fn a_download_over_http_2_goes_on_while_the_edge_is_upgraded() {
     let _heir = upgrade(&place);
     assert_eq!(slow.join().unwrap(), SLOW_BYTES);
     assert_eq!(ends(&mut edge), Some(0));
+}
+
+#[test]
+fn over_tls_kept_connections_new_ones_and_a_download_outlive_three_upgrades() {
+    let place = Place::new();
+    let (port, tls, behind) = (free_port(), free_port(), free_port());
+    place.write("www/page", "the page");
+    let _nginx = Nginx::start(&place, behind, "");
+    configure(&place, &[port], behind, backend());
+    let ca = Ca::root(&place, "ca");
+    let own = ca.server(&place, "own", &["localhost"]);
+    let text = std::fs::read_to_string(place.path("edge.toml")).unwrap();
+    let more = format!(
+        "[[listen]]\naddress = \"127.0.0.1:{tls}\"\ntls = true\nhttp2 = true\n\
+         [[certificate]]\nchain_file = {:?}\nkey_file = {:?}\n",
+        own.chain, own.key
+    );
+    place.write("edge.toml", &format!("{text}{more}"));
+    let mut edge = Edge::start(&place, port);
+    let url = |path: &str| format!("https://localhost:{tls}{path}");
+    let kept = wrk_at(&url("/page"), 8, &[]);
+    // Each resumes a session, which the edge that began it may not be there to know.
+    let fresh = wrk_at(&url("/page"), 8, &["-H", "Connection: close"]);
+    let (slow, trust) = (url("/slow"), ca.file().to_owned());
+    let slow =
+        std::thread::spawn(move || curl(&["--http2", "--ipv4", "--cacert", &trust, &slow]).len());
+    eventually("the download has begun", || {
+        curl_status(&[&format!("http://127.0.0.1:{port}/page")]) == 200
+            && place.status()["requests_in_progress"].as_u64() >= Some(1)
+    });
+    let mut heirs = Vec::new();
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_millis(500));
+        heirs.push(upgrade(&place));
+    }
+    assert_eq!(slow.join().unwrap(), SLOW_BYTES);
+    assert_eq!(ends(&mut edge), Some(0));
+    let (kept, fresh) = (unharmed(kept), unharmed(fresh));
+    assert!(kept > 100 && fresh > 100, "{kept} and {fresh}");
 }
 
 /// A program that does what it wants when it should take over.

@@ -163,11 +163,16 @@ fn once(address: SocketAddr) -> std::io::Result<String> {
 
 /// wrk with connections that are kept, for so long.
 pub(crate) fn wrk(address: SocketAddr, seconds: usize) -> Process {
+    wrk_at(&format!("http://{address}/page"), seconds, &[])
+}
+
+pub(crate) fn wrk_at(url: &str, seconds: usize, more: &[&str]) -> Process {
     Process::start(
         Command::new("wrk")
             .args(["-t2", "-c16", "--timeout", "10s"])
             .arg(format!("-d{seconds}s"))
-            .arg(format!("http://{address}/page"))
+            .args(more)
+            .arg(url)
             .stdout(Stdio::piped()),
     )
 }
