@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use benches::open::{Heard, Pace, piped, stand_beside, steady};
+use benches::open::{Heard, Pace, give_way, go_first, piped, stand_beside, steady};
 use benches::proxies::{self, Running, load};
 use benches::rig::{Failed, failed};
 use benches::scratch::scratch;
@@ -140,7 +140,12 @@ fn pace(tenant: usize, per_s: f64) -> Pace {
 /// Those who do no harm, each with a thread and a connection of its own.
 fn innocents(each: f64) -> Result<Heard, Failed> {
     let clients: Vec<_> = (GUILTY..TENANTS)
-        .map(|tenant| thread::spawn(move || steady(&pace(tenant, each))))
+        .map(|tenant| {
+            thread::spawn(move || {
+                go_first()?;
+                steady(&pace(tenant, each))
+            })
+        })
         .collect();
     let mut all = Heard::default();
     for client in clients {
@@ -156,9 +161,15 @@ fn beside_harm(edge: &Running, each: f64) -> Result<Heard, Failed> {
     let opened = AtomicU64::new(0);
     let cpu = edge.cpu_micros();
     let all = thread::scope(|scope| {
-        let flood = scope.spawn(|| piped(&pace(0, each * FLOOD), 16, &stop));
-        let hangs = scope.spawn(|| piped(&pace(1, each), 64, &stop));
-        scope.spawn(|| opens(&stop, &opened));
+        let flood = scope.spawn(|| {
+            give_way()?;
+            piped(&pace(0, each * FLOOD), 16, &stop)
+        });
+        let hangs = scope.spawn(|| {
+            give_way()?;
+            piped(&pace(1, each), 64, &stop)
+        });
+        scope.spawn(|| give_way().map(|()| opens(&stop, &opened)));
         let all = innocents(each);
         stop.store(true, Relaxed);
         for (name, client) in [("floods", flood), ("hangs", hangs)] {

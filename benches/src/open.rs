@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use store::Rank;
+
 use crate::rig::{Failed, failed};
 
 /// No answer is waited for longer.
@@ -80,6 +82,24 @@ pub fn stand_beside() -> Result<(), Failed> {
     let mut own = rustix::thread::CpuSet::new();
     own.set(1);
     rustix::thread::sched_setaffinity(None, &own).map_err(failed("choose a processor"))
+}
+
+/// Has this thread go before others: who measures must not wait for who does harm beside it on the
+/// same processor, but for the proxy alone.
+///
+/// # Errors
+/// When the kernel does not allow it.
+pub fn go_first() -> Result<(), Failed> {
+    Rank::Answers.take().map(|_| ()).map_err(failed("go first"))
+}
+
+/// Has this thread give way to all others.
+///
+/// # Errors
+/// When the kernel does not allow it.
+pub fn give_way() -> Result<(), Failed> {
+    let own = rustix::thread::gettid();
+    rustix::process::setpriority_process(Some(own), 19).map_err(failed("give way"))
 }
 
 /// Asks over one connection, exactly when it is time; a connection that breaks is opened anew.

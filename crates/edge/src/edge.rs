@@ -65,6 +65,8 @@ pub(crate) struct Edge {
     pub(crate) process: u64,
     pub(crate) seed: Seed,
     pub(crate) challenger: Challenger,
+    /// What it was made of: a successor asks with the same.
+    pub(crate) challenge_secret: [u8; 32],
     pub(crate) acme: Acme,
     remembered: Mutex<VecDeque<Kept>>,
     number: AtomicU32,
@@ -195,6 +197,7 @@ impl Edge {
             process: word(0),
             seed: Seed(word(8), word(16)),
             challenger: Challenger::new(&secret),
+            challenge_secret: secret,
             acme: Acme::default(),
             remembered: Mutex::default(),
             number: AtomicU32::new(0),

@@ -30,14 +30,21 @@ const LINE_BYTES_MAX: u64 = 16 << 20;
 /// So long a successor may take until it is ready.
 const READY_MAX: Duration = Duration::from_secs(60);
 
-/// What a successor is given besides the sockets.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// What a successor is given besides the sockets. It can't be printed: a secret is in it.
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Heirloom {
     /// Where the sockets listen, in the order they are given.
     pub(crate) listening: Vec<SocketAddr>,
     /// How each route's failover stands, by its name.
     #[serde(default)]
     pub(crate) failovers: Vec<(String, Saved)>,
+    /// Upstreams by name, and which of their servers fail their probes.
+    #[serde(default)]
+    pub(crate) unhealthy: Vec<(String, Vec<String>)>,
+    /// What answers to challenges were asked with: they stay good. It crosses a pair of sockets, and
+    /// is nowhere else.
+    #[serde(default)]
+    pub(crate) challenge_secret: Option<[u8; 32]>,
 }
 
 /// Why there is no successor. The old edge goes on.

@@ -87,6 +87,8 @@ where
             Err(End::Over) => Next::End,
         };
         match next {
+            // Who sends many at once has them answered in turn with everybody else's.
+            Next::Request if line.borrow().is_ahead() => tokio::task::yield_now().await,
             Next::Request => {}
             Next::End => return Box::pin(close(line)).await,
             Next::Nothing => return,

@@ -22,6 +22,7 @@ mod gate;
 mod handover;
 mod http1;
 mod judge;
+mod kernel;
 mod ledger;
 mod listen;
 mod log;

@@ -295,16 +295,30 @@ pub(crate) async fn probe(upstream: &Upstream, server: usize, path: &str) -> io:
     Ok(answer.status().as_u16())
 }
 
-async fn connect(upstream: &Upstream, server: &Server) -> io::Result<Wire> {
-    let stream = match server.place() {
-        Some(place) => TcpStream::connect(place).await?,
+/// Connects to the first of a server's addresses that lets itself be connected to. Each has its share of
+/// the time.
+async fn dial(upstream: &Upstream, server: &Server) -> io::Result<TcpStream> {
+    let mut places = server.places();
+    if places.is_empty() {
         // Its name was not found yet.
-        None => {
-            server.look_up().await;
-            let place = server.place().ok_or(io::ErrorKind::NotFound)?;
-            TcpStream::connect(place).await?
+        server.look_up().await;
+        places = server.places();
+    }
+    let (last, others) = places.split_last().ok_or(io::ErrorKind::NotFound)?;
+    let share = upstream.connect_time() / u32::try_from(places.len()).unwrap_or(u32::MAX);
+    for place in others {
+        if let Ok(Ok(stream)) = tokio::time::timeout(share, TcpStream::connect(place)).await {
+            server.answers_at(*place);
+            return Ok(stream);
         }
-    };
+    }
+    let stream = TcpStream::connect(last).await?;
+    server.answers_at(*last);
+    Ok(stream)
+}
+
+async fn connect(upstream: &Upstream, server: &Server) -> io::Result<Wire> {
+    let stream = dial(upstream, server).await?;
     stream.set_nodelay(true)?;
     match &upstream.tls {
         None => handshake(stream, upstream.config.protocol).await,

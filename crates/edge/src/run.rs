@@ -20,6 +20,7 @@ use crate::control::{self, Wish};
 use crate::edge::{Draining, Edge};
 use crate::handover::{Heirloom, NoSuccessor, Predecessor, Successor};
 use crate::judge::Rules;
+use crate::kernel;
 use crate::ledger::Lent;
 use crate::listen;
 use crate::log::Log;
@@ -181,8 +182,8 @@ fn start(
     rules: Option<Box<dyn Rules>>,
     predecessor: Option<&Predecessor>,
 ) -> Result<(Arc<Edge>, Vec<Socket>, Figures), CannotRun> {
-    raise_descriptors();
-    small_pages();
+    kernel::raise_descriptors();
+    kernel::small_pages();
     let config = read(&options.config_file)?;
     let directory = directory(&options.config_file);
     let running = Running::new(config, &directory, Some(&options.state_dir), None)?;
@@ -203,6 +204,7 @@ fn start(
             .map_err(io("the old edge handed over nothing"))?,
         None => (Heirloom::default(), Vec::new()),
     };
+    running.begin_unhealthy(&heirloom.unhealthy);
     running.restore(&heirloom.failovers);
     let mut given: Vec<_> = heirloom.listening.iter().copied().zip(given).collect();
     let mut sockets = Vec::with_capacity(running.config.listen.len());
@@ -219,6 +221,9 @@ fn start(
         .secure_random
         .fill(&mut random)
         .map_err(|_| io("the system gives no random numbers")(io::ErrorKind::Other.into()))?;
+    if let (Some(secret), Some(own)) = (heirloom.challenge_secret, random.get_mut(32..)) {
+        own.copy_from_slice(&secret);
+    }
     let unread = u64::from(banned.is_none());
     let banned = banned.unwrap_or_default();
     let edge = Arc::new(Edge::new(running, banned, rules, log, &random));
@@ -241,24 +246,6 @@ fn socket(
         .set_nonblocking(true)
         .map_err(io("a socket can't be used"))?;
     Ok(socket)
-}
-
-/// Each connection is a descriptor, and most systems begin with 1,024.
-fn raise_descriptors() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "the number of descriptors can't be raised");
-    }
-}
-
-/// Memory in pages of 4 KiB, not 2 MiB: what an idle edge freed is lost to the system where a small
-/// part of so large a page is in use.
-fn small_pages() {
-    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
-        tracing::debug!(%error, "memory stays in large pages");
-    }
 }
 
 fn runtime() -> io::Result<Runtime> {
@@ -501,6 +488,8 @@ impl Station {
                 .chain(self.figures.iter().map(|(address, _)| *address))
                 .collect(),
             failovers: self.edge.running.load().save(),
+            unhealthy: self.edge.running.load().unhealthy(),
+            challenge_secret: Some(self.edge.challenge_secret),
         };
         let sockets: io::Result<Vec<TcpListener>> = self
             .sockets

@@ -219,6 +219,26 @@ impl Running {
             .collect()
     }
 
+    /// Each upstream with servers whose probes fail.
+    pub(crate) fn unhealthy(&self) -> Vec<(String, Vec<String>)> {
+        let now = clock::now();
+        let upstreams = self.upstreams().iter();
+        upstreams
+            .map(|upstream| (upstream.config.name.clone(), upstream.unhealthy(now)))
+            .filter(|(_, servers)| !servers.is_empty())
+            .collect()
+    }
+
+    /// Goes on with what an old edge knew of its upstreams' servers.
+    pub(crate) fn begin_unhealthy(&self, known: &[(String, Vec<String>)]) {
+        for (name, servers) in known {
+            let upstreams = self.upstreams().iter();
+            for upstream in upstreams.filter(|upstream| upstream.config.name == *name) {
+                upstream.begin_unhealthy(servers);
+            }
+        }
+    }
+
     /// Goes on with what an old edge says of its routes.
     pub(crate) fn restore(&self, saved: &[(String, Saved)]) {
         for (name, saved) in saved {

@@ -1,5 +1,6 @@
 //! One upstream as it runs: its servers, how they are, and whether it is asked at all.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use hyper::header::HeaderValue;
 use policy::balance::Turns;
 use policy::breaker::{Breaker, Outcome, State, Ticket};
-use policy::health::Health;
+use policy::health::{Condition, Health};
 use policy::permits::Permits;
 use policy::{Moment, Reason, config};
 use rustls::pki_types::ServerName;
@@ -43,24 +44,43 @@ pub(crate) struct Server {
     /// Host and port, as configured.
     pub(crate) address: String,
     /// Where that was when it was last looked up: good until it can be looked up again.
-    found: Mutex<Option<std::net::SocketAddr>>,
+    /// The one that answered last comes first.
+    found: Mutex<Vec<SocketAddr>>,
 }
 
+/// So many addresses of one name are tried.
+const ADDRESSES_MAX: usize = 8;
+
 impl Server {
-    /// Where to connect to.
-    pub(crate) fn place(&self) -> Option<std::net::SocketAddr> {
-        *lock(&self.found)
+    /// Where to connect to, in this order.
+    pub(crate) fn places(&self) -> Vec<SocketAddr> {
+        lock(&self.found).clone()
+    }
+
+    /// Another than the first answered: it is the first from now on.
+    pub(crate) fn answers_at(&self, place: SocketAddr) {
+        let mut found = lock(&self.found);
+        if let Some(at) = found.iter().position(|one| *one == place) {
+            found.rotate_left(at);
+        }
     }
 
     /// Looks its name up. What was found before stays when nothing is found now.
     pub(crate) async fn look_up(&self) {
-        if self.address.parse::<std::net::SocketAddr>().is_ok() {
+        if self.address.parse::<SocketAddr>().is_ok() {
             return;
         }
         match tokio::net::lookup_host(self.address.as_str()).await {
-            Ok(mut found) => {
-                if let Some(place) = found.next() {
-                    *lock(&self.found) = Some(place);
+            Ok(now) => {
+                let now: Vec<SocketAddr> = now.take(ADDRESSES_MAX).collect();
+                let mut found = lock(&self.found);
+                let first = found.first().copied();
+                if !now.is_empty() {
+                    *found = now;
+                }
+                drop(found);
+                if let Some(first) = first {
+                    self.answers_at(first);
                 }
             }
             Err(error) => {
@@ -182,6 +202,30 @@ impl Upstream {
         !open && lock(&self.health).any_usable(now)
     }
 
+    /// The servers whose probes fail.
+    pub(crate) fn unhealthy(&self, now: Moment) -> Vec<String> {
+        let health = lock(&self.health);
+        let servers = self.servers.iter().enumerate();
+        servers
+            .filter(|(place, _)| health.condition(*place, now) == Some(Condition::Unhealthy))
+            .map(|(_, server)| server.address.clone())
+            .collect()
+    }
+
+    /// Goes on with what an old edge knew of these servers. Without probes nothing would ever say that
+    /// they are back.
+    pub(crate) fn begin_unhealthy(&self, addresses: &[String]) {
+        if self.config.health.is_none() {
+            return;
+        }
+        let mut health = lock(&self.health);
+        for (place, server) in self.servers.iter().enumerate() {
+            if addresses.contains(&server.address) {
+                health.begins_unhealthy(place);
+            }
+        }
+    }
+
     pub(crate) fn breaker(&self, now: Moment) -> State {
         lock(&self.breaker).state(now)
     }
@@ -194,7 +238,7 @@ impl Upstream {
 fn server(config: &config::Server) -> Server {
     Server {
         address: config.address.clone(),
-        found: Mutex::new(config.address.parse().ok()),
+        found: Mutex::new(config.address.parse().into_iter().collect()),
     }
 }
 

@@ -104,6 +104,13 @@ impl Health {
         }
     }
 
+    /// It is known from elsewhere that its probes fail: it is out until they are good.
+    pub fn begins_unhealthy(&mut self, server: usize) {
+        if let Some(server) = self.servers.get_mut(server) {
+            server.probes = Probes::Bad;
+        }
+    }
+
     /// A request to the server ended: well, or not (no connection, too slow, broken off, a status that
     /// counts as failure). Gives until when it is ejected, if that was decided now. What comes back
     /// from an ejected server was asked before, and counts nothing.

@@ -187,6 +187,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         self.wire.phase() == Phase::Body
     }
 
+    /// Whether some of the next request has come.
+    pub(super) fn is_ahead(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Whether something may have been sent that nobody read.
     pub(super) fn is_unread(&self) -> bool {
         self.ended || self.in_body() || !self.pending.is_empty()

@@ -279,6 +279,32 @@ fn a_name_that_was_found_by_a_request_is_remembered() {
     assert_eq!(curl(&[&url]), "ok");
 }
 
+#[test]
+fn of_a_names_addresses_the_one_that_answers_is_asked() {
+    let place = Place::new();
+    let (port, dial) = (free_port(), Dial::new());
+    let hosts = crate::modes_peers::Hosts::new(&place);
+    // Nobody listens at the first; packets to the second go nowhere.
+    hosts.say("127.0.0.9 site.internal\n240.0.0.1 site.internal\n127.0.0.1 site.internal\n");
+    place.write(
+        "edge.toml",
+        &format!(
+            "[[listen]]\naddress = \"127.0.0.1:{port}\"\n\
+             [[upstream]]\nname = \"site\"\nservers = [\"site.internal:{}\"]\nidle_ms = 1\nconnect_ms = 3000\n\
+             [[route]]\nname = \"all\"\nto = \"site\"\n",
+            dial.port
+        ),
+    );
+    let _edge = Edge::start_as(&place, port, &mut hosts.command());
+    let url = format!("http://127.0.0.1:{port}/");
+    for _ in 0..4 {
+        std::thread::sleep(Duration::from_millis(5));
+        assert_eq!(curl(&[&url]), "ok");
+    }
+    let failures = place.status()["upstreams"][0]["failures_total"].clone();
+    assert_eq!(failures, 0, "an address is no server");
+}
+
 /// What a client does wrong with its body counts as a failure of the server: twenty such requests
 /// open the breaker for everybody.
 #[test]

@@ -23,7 +23,8 @@ impl Home {
         place.write(
             "data/hereby.toml",
             &format!(
-                "[record]\norigin = \"test.example/log\"\nanchor = {anchor:?}\nfree_min_mib = 1\n"
+                "[record]\norigin = \"test.example/log\"\nanchor = {anchor:?}\nfree_min_mib = 1\n\
+                 [status]\nlisten = \"127.0.0.1:0\"\n"
             ),
         );
         let home = Home { place, data, port };
@@ -99,9 +100,15 @@ impl Home {
 }
 
 impl Drop for Home {
+    /// What serves goes on when `up` is killed: that is what it is for.
     fn drop(&mut self) {
-        if let Some(pid) = self.edge_pid() {
-            signal_to(pid, "-KILL");
+        let here = self.data.display().to_string();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let pid = entry.file_name().to_str().and_then(|pid| pid.parse().ok());
+            if let (true, Some(pid)) = (String::from_utf8_lossy(&line).contains(&here), pid) {
+                signal_to(pid, "-KILL");
+            }
         }
     }
 }

@@ -487,11 +487,14 @@ fn a_wait_that_has_begun_goes_on_in_the_successor() {
     let begun = Instant::now();
     std::thread::sleep(Duration::from_millis(2_500));
     let first = upgrade(&place);
-    assert_eq!(place.status()["routes"][0]["serving"], 0);
+    let status = place.status();
+    assert_eq!(status["routes"][0]["serving"], 0);
+    let up = &status["upstreams"][0]["up"];
+    assert_eq!(*up, false, "what was known of it is known still");
     std::thread::sleep(Duration::from_millis(1_500));
     let _second = upgrade(&place);
     let url = format!("http://127.0.0.1:{port}/page");
-    assert_eq!(curl_status(&[&url]), 502, "not before its time");
+    assert_eq!(curl_status(&[&url]), 503, "not before its time");
     eventually("the second serves", || curl_status(&[&url]) == 200);
     let waited = begun.elapsed();
     let range = Duration::from_millis(5_500)..Duration::from_millis(7_900);

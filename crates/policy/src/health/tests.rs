@@ -53,6 +53,21 @@ fn a_row_of_failed_probes_takes_it_out_and_a_row_of_good_ones_brings_it_back() {
 }
 
 #[test]
+fn one_that_is_known_to_be_out_stays_out_until_a_row_of_good_probes() {
+    let mut health = Health::new(2, Some(&probes()), &outlier(0, 0));
+    health.begins_unhealthy(1);
+    health.begins_unhealthy(2);
+    assert_eq!(health.condition(1, at(0)), Some(Condition::Unhealthy));
+    assert!(health.usable(0, at(0)));
+    for ok in [true, false, true] {
+        health.probed(1, ok);
+        assert!(!health.usable(1, at(0)));
+    }
+    health.probed(1, true);
+    assert!(health.usable(1, at(0)));
+}
+
+#[test]
 fn failed_answers_in_a_row_eject_for_longer_each_time_up_to_ten_times() {
     let mut health = Health::new(3, None, &outlier(2, 0));
     let mut now = at(5_000);
