@@ -322,7 +322,8 @@ async fn connect(upstream: &Upstream, server: &Server) -> io::Result<Wire> {
     stream.set_nodelay(true)?;
     match &upstream.tls {
         None => handshake(stream, upstream.config.protocol).await,
-        Some((connector, name)) => {
+        Some(tls) => {
+            let (connector, name) = &*tls.load_full();
             let stream = connector.connect(name.clone(), stream).await?;
             handshake(stream, upstream.config.protocol).await
         }

@@ -22,6 +22,8 @@ pub(crate) enum What {
     Certificates,
     Authorities,
     Bans,
+    /// Whom upstreams' certificates are believed from.
+    Trust,
 }
 
 /// Why a list of bans can't be used.
@@ -64,6 +66,9 @@ pub(crate) fn files(running: &Running) -> Vec<(PathBuf, What)> {
                 .map(|file| (place(file), What::Certificates)),
         );
     }
+    let trusted = config.upstreams.iter();
+    let trusted = trusted.filter_map(|upstream| upstream.tls.as_ref()?.ca_file.as_ref());
+    files.extend(trusted.map(|file| (place(file), What::Trust)));
     files.extend(config.bans.iter().map(|file| (place(file), What::Bans)));
     files
 }
@@ -84,6 +89,16 @@ pub(crate) fn again(edge: &Edge, running: &Arc<Running>, what: What) -> bool {
         What::Authorities => running
             .authorities
             .read_again(&running.config, &running.directory),
+        What::Trust => running.upstreams().iter().fold(true, |all, upstream| {
+            match upstream.read_trust(&running.directory) {
+                Ok(()) => all,
+                Err(error) => {
+                    let upstream = &upstream.config.name;
+                    tracing::error!(%error, upstream, "its CA can't be read; the one before stays");
+                    false
+                }
+            }
+        }),
         What::Bans => match Banned::read(&running.config, &running.directory) {
             Ok(read) => {
                 tracing::info!(bans = read.len(), "bans were read again");

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use hyper::header::HeaderValue;
 use policy::balance::Turns;
 use policy::breaker::{Breaker, Outcome, State, Ticket};
@@ -30,7 +31,8 @@ pub(crate) struct Upstream {
     pub(crate) config: Arc<config::Upstream>,
     pub(crate) servers: Vec<Server>,
     pub(crate) connections: Permits,
-    pub(crate) tls: Option<(TlsConnector, ServerName<'static>)>,
+    /// How it is spoken to over TLS, and who it must be.
+    pub(crate) tls: Option<ArcSwap<(TlsConnector, ServerName<'static>)>>,
     /// What `Host` says where the client's is not passed on.
     pub(crate) host: HeaderValue,
     pub(crate) counts: UpstreamCounts,
@@ -137,7 +139,7 @@ impl Upstream {
             tls: config
                 .tls
                 .as_ref()
-                .map(|tls| connector(tls, config, directory))
+                .map(|tls| connector(tls, config, directory).map(ArcSwap::from_pointee))
                 .transpose()?,
             host: HeaderValue::from_str(host).unwrap_or_else(|_| HeaderValue::from_static("")),
             counts: UpstreamCounts::default(),
@@ -149,6 +151,17 @@ impl Upstream {
             breaker: Mutex::new(Breaker::new(&config.breaker)),
             turns: Mutex::new(Turns::new(&config.servers)),
         })
+    }
+
+    /// Reads again whom it is believed by. Connections that are open stay.
+    ///
+    /// # Errors
+    /// When its CA can't be read; the one before stays then.
+    pub(crate) fn read_trust(&self, directory: &Path) -> Result<(), BadTls> {
+        if let (Some(tls), Some(settings)) = (&self.tls, &self.config.tls) {
+            tls.store(Arc::new(connector(settings, &self.config, directory)?));
+        }
+        Ok(())
     }
 
     pub(crate) fn connect_time(&self) -> Duration {

@@ -22,6 +22,7 @@ mod cryptominer;
 mod directory;
 #[path = "../shared/driver.rs"]
 mod driver;
+mod edge_page;
 mod faults;
 mod forge;
 mod go_verifier;

@@ -348,4 +348,19 @@ fn an_upstream_is_believed_only_with_its_name_and_its_ca() {
             "{said}"
         );
     }
+    // Its CA is read again when it is another; one that is none leaves the one before.
+    std::fs::copy(ca.file(), stranger.file()).unwrap();
+    let begun = Instant::now();
+    eventually("it is believed", || ask("ca").starts_with("HTTP/1.1 200"));
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
+    std::fs::write(stranger.file(), "nothing").unwrap();
+    eventually("that is said", || {
+        let log = std::fs::read_to_string(place.path("edge.log")).unwrap();
+        log.contains("its CA can't be read; the one before stays")
+    });
+    assert!(ask("ca").starts_with("HTTP/1.1 200"));
 }
