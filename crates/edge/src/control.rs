@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -143,6 +144,9 @@ async fn answer(desk: Rc<Desk>, request: Request<Incoming>) -> Result<Answer, In
     })
 }
 
+const HANDING_OVER: &str = "an upgrade is under way, and the successor would not hear of it: say it \
+     again when the upgrade is done";
+
 const UNKNOWN_REQUEST: &str = "no refused or broken request of this id is remembered; the newest \
      4096 are, until the edge ends or is upgraded. The access log has more, if there is one";
 
@@ -214,6 +218,9 @@ impl Desk {
                 400,
                 format!("say why, in at most {REASON_CHARS_MAX} characters"),
             ));
+        }
+        if self.edge.handing_over.load(Relaxed) {
+            return Err((409, HANDING_OVER.to_owned()));
         }
         let running = self.edge.running.load_full();
         let route = running

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -61,6 +61,8 @@ pub(crate) struct Edge {
     pub(crate) overlay_sequence: AtomicU64,
     pub(crate) tunnels: Gauge,
     pub(crate) draining: watch::Sender<Draining>,
+    /// A successor was told how things stand, and would not hear what is said now.
+    pub(crate) handing_over: AtomicBool,
     /// Chosen at random when the process begins.
     pub(crate) process: u64,
     pub(crate) seed: Seed,
@@ -194,6 +196,7 @@ impl Edge {
             overlay_sequence: AtomicU64::new(0),
             tunnels: Gauge::default(),
             draining: watch::Sender::default(),
+            handing_over: AtomicBool::default(),
             process: word(0),
             seed: Seed(word(8), word(16)),
             challenger: Challenger::new(&secret),

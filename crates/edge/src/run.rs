@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -475,6 +476,17 @@ impl Station {
 
     /// Has a successor started, and stops accepting once it listens.
     async fn upgrade(
+        &mut self,
+        program: Option<PathBuf>,
+        stop: &mut Stop,
+    ) -> Result<u32, NoSuccessor> {
+        self.edge.handing_over.store(true, Relaxed);
+        let upgraded = self.hand_over(program, stop).await;
+        self.edge.handing_over.store(upgraded.is_ok(), Relaxed);
+        upgraded
+    }
+
+    async fn hand_over(
         &mut self,
         program: Option<PathBuf>,
         stop: &mut Stop,

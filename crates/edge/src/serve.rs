@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ use crate::gate::Gate;
 use crate::judge;
 use crate::log::Asked;
 use crate::refuse::{REQUEST_ID, Refused};
+use crate::running::Route;
 use crate::worker::Local;
 
 /// Between two looks at whether an HTTP/2 connection has nothing to do.
@@ -132,12 +134,40 @@ pub(crate) async fn answer(facts: Rc<Facts>, request: Request<Inbound>) -> Respo
             certificate: None,
         },
     );
-    let work = contained(handle(&facts, parts, body, &mut account));
-    let outcome = work.await.unwrap_or_else(|| {
+    let decided = catch_unwind(AssertUnwindSafe(|| decide(&facts, &parts, &mut account)));
+    let outcome = match decided {
+        Ok(Ok(Decided::Answered(answer))) => Some(Ok(answer)),
+        Ok(Err(refused)) => Some(Err(refused)),
+        Ok(Ok(Decided::Route(route))) => {
+            let request = Request::from_parts(parts, body);
+            // What is refused needs no room for it.
+            let work = Box::pin(carry_out(&facts, &route, request, &mut account));
+            contained(work).await
+        }
+        Err(_) => None,
+    };
+    let outcome = outcome.unwrap_or_else(|| {
         facts.worker.edge.panics.add(1);
         Err(Refused::new(Reason::Panicked))
     });
     told(&facts, account, outcome)
+}
+
+/// What becomes of a request that is not refused.
+enum Decided {
+    Answered(Response<Answer>),
+    Route(Arc<Route>),
+}
+
+fn decide(
+    facts: &Rc<Facts>,
+    parts: &Parts,
+    account: &mut Box<Account>,
+) -> Result<Decided, Refused> {
+    match account.edge.acme.answer(facts.tls, parts) {
+        Some(answer) => Ok(Decided::Answered(answer)),
+        None => judge::judge(facts, parts, account).map(Decided::Route),
+    }
 }
 
 /// The answer to what could not be read as a request.
@@ -230,22 +260,18 @@ fn open(facts: &Facts, asked: Asked) -> Box<Account> {
     })
 }
 
-async fn handle(
+/// Has a route answer.
+async fn carry_out(
     facts: &Rc<Facts>,
-    parts: Parts,
-    body: Inbound,
+    route: &Arc<Route>,
+    request: Request<Inbound>,
     account: &mut Box<Account>,
 ) -> Result<Response<Answer>, Refused> {
-    if let Some(answer) = account.edge.acme.answer(facts.tls, &parts) {
-        return Ok(answer);
-    }
-    let route = judge::judge(facts, &parts, account)?;
-    let request = Request::from_parts(parts, body);
     match &route.config.action {
         Action::Forward(forward) => {
             let errand = Errand {
                 facts,
-                route: &route,
+                route,
                 account,
             };
             errand.run(forward, request).await

@@ -347,6 +347,13 @@ fn told_to_stop_while_a_successor_hangs_it_ends_both() {
         text.trim().parse::<u32>().ok()
     };
     eventually("it hangs", || pid().is_some());
+    // The successor was told how things stand already.
+    let said = place.ask(&["failover", "all", "--to", "1", "-m", "its disk is full"]);
+    let error = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(
+        !said.status.success() && error.contains("an upgrade is under way"),
+        "{error}"
+    );
     edge.process.signal("-TERM");
     assert_eq!(ends(&mut edge), Some(0));
     assert!(has_ended(pid().unwrap()));
