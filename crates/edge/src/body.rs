@@ -545,7 +545,8 @@ impl Drop for Answer {
             lease.give_back();
         }
         if let Some(account) = self.account.take() {
-            account.close(whole);
+            // Who had as much as was said has all, even if the upstream's end is still on its way.
+            account.close(whole || self.size_hint().exact() == Some(0));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE,
     TRANSFER_ENCODING, UPGRADE,
@@ -98,6 +98,11 @@ impl Errand<'_> {
         let limits = self.upload_limits();
         let upload = Upload::new(body, limits, &self.facts.conversation);
         let (body, sent) = upload.map_err(Refused::new)?;
+        if upstream.config.protocol == Protocol::Http1 && body.size_hint().exact().is_none() {
+            // Of a method that has no body as a rule the library would send none.
+            let chunked = HeaderValue::from_static("chunked");
+            parts.headers.insert(TRANSFER_ENCODING, chunked);
+        }
         let request = Request::from_parts(parts, body);
         let (mut answer, lease) = self.attempts(forward, upstream, request, sent).await?;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -112,6 +117,7 @@ impl Errand<'_> {
             let joint = Joint {
                 server,
                 tenant,
+                client: self.account.asked.client,
                 lease,
             };
             return Ok(Response::from_parts(parts, Answer::tunnel(joint)));

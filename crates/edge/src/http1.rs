@@ -8,11 +8,12 @@
 mod answer;
 mod head;
 mod line;
+mod plug;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -79,6 +80,7 @@ where
     let conversation = facts.conversation.clone();
     let line = Line::new(stream, first, limits, pace, conversation);
     let line = Rc::new(RefCell::new(line));
+    let _end = Unplugs(Rc::downgrade(&line));
     loop {
         let next = match poll_fn(|cx| line.borrow_mut().poll_head(cx)).await {
             Ok(head) => Box::pin(one(facts, &line, head)).await,
@@ -93,6 +95,18 @@ where
             Next::End => return Box::pin(close(line)).await,
             Next::Nothing => return,
             Next::Tunnel(joint) => return Box::pin(join(facts, line, *joint)).await,
+        }
+    }
+}
+
+/// Pulls the connection out at its end, however that comes: an upstream that answered before it had all
+/// of a body may hold on to that.
+struct Unplugs<S: AsyncRead + AsyncWrite + Unpin>(Weak<RefCell<Line<S>>>);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Drop for Unplugs<S> {
+    fn drop(&mut self) {
+        if let Some(line) = self.0.upgrade() {
+            line.borrow_mut().unplug();
         }
     }
 }
@@ -222,10 +236,10 @@ async fn join<S>(facts: &Rc<Facts>, line: Shared<S>, joint: Joint)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Ok(line) = Rc::try_unwrap(line) else {
+    let line = Rc::try_unwrap(line).ok();
+    let Some((stream, early)) = line.and_then(|line| line.into_inner().into_parts()) else {
         return;
     };
-    let (stream, early) = line.into_inner().into_parts();
     facts.conversation.begin();
     tunnel::join(facts, stream, early, joint).await;
     facts.conversation.end();

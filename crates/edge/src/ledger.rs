@@ -4,7 +4,7 @@
 //! It is bounded: what finds no place is counted. What control has put on its record makes room
 //! first; what it has not stays. `file` keeps it over restarts and upgrades.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard};
 
@@ -132,15 +132,10 @@ impl Entry {
         }
     }
 
-    fn revoked_by(&self, item: &Item) -> bool {
-        match item {
-            Item::Fingerprint(fingerprint) => hex(fingerprint) == self.sha256,
-            Item::Serial(issuer, serial) => {
-                let own = bytes(&self.serial);
-                hex(issuer) == self.issuer_sha256
-                    && own.and_then(|own| Serial::new(&own)) == Some(*serial)
-            }
-        }
+    /// As a CA names it.
+    fn named(&self) -> Option<(Fingerprint, Serial)> {
+        let serial = Serial::new(&bytes(&self.serial)?)?;
+        Some((fingerprint(&self.issuer_sha256)?, serial))
     }
 }
 
@@ -154,7 +149,7 @@ pub(crate) struct Recorded {
 }
 
 /// All of it, as it is shown and kept.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Book {
     pub(crate) version: u32,
     /// Requests with certificates that found no place.
@@ -196,8 +191,9 @@ struct Held {
 enum Stage {
     #[default]
     Ours,
-    /// A successor is starting, and reads it: nothing is written meanwhile. What it was given.
-    Lent(Book),
+    /// A successor is starting, and reads it: nothing is written meanwhile. What it was given, and
+    /// whether that could be written.
+    Lent { given: Book, written: bool },
     /// The successor's. What is still counted here is handed to it piece by piece.
     Theirs,
 }
@@ -235,10 +231,22 @@ impl Ledger {
 
     /// What is revoked from now on, also if nobody comes with it any more.
     pub(crate) fn revoked(&self, items: &[Item], now_ms: i64) {
+        let (mut prints, mut names) = (HashSet::new(), HashSet::new());
+        for item in items {
+            match item {
+                Item::Fingerprint(fingerprint) => prints.insert(*fingerprint),
+                Item::Serial(issuer, serial) => names.insert((*issuer, *serial)),
+            };
+        }
         let mut held = lock(&self.held);
-        for entry in held.entries.values_mut().flatten() {
-            if entry.revoked_ms.is_none() && items.iter().any(|item| entry.revoked_by(item)) {
-                entry.revoked_ms = Some(now_ms);
+        for (fingerprint, entries) in &mut held.entries {
+            let fresh = entries.iter_mut().filter(|one| one.revoked_ms.is_none());
+            for entry in fresh {
+                let named =
+                    || !names.is_empty() && entry.named().is_some_and(|own| names.contains(&own));
+                if prints.contains(fingerprint) || named() {
+                    entry.revoked_ms = Some(now_ms);
+                }
             }
         }
         held.changed = true;
@@ -266,7 +274,7 @@ impl Ledger {
         let held = lock(&self.held);
         let mut all = Held::default();
         all.merge(held.book());
-        if let Stage::Lent(given) = &held.stage {
+        if let Stage::Lent { given, .. } = &held.stage {
             all.merge(Book {
                 version: given.version,
                 dropped: given.dropped,

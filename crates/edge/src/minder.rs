@@ -174,7 +174,8 @@ impl Probes {
 
 async fn probe(upstream: Arc<Upstream>, server: usize, health: config::Health) {
     let time = Duration::from_millis(health.timeout_ms);
-    let status = tokio::time::timeout(time, pool::probe(&upstream, server, &health.path)).await;
+    let status =
+        tokio::time::timeout(time, pool::probe(&upstream, server, &health.path, time)).await;
     let good = matches!(status, Ok(Ok(200..=299)));
     upstream.probed(server, good);
 }
@@ -222,7 +223,7 @@ async fn try_spare(upstream: Arc<Upstream>) {
     let time = health.map_or(upstream.connect_time(), |health| {
         Duration::from_millis(health.timeout_ms)
     });
-    let status = tokio::time::timeout(time, pool::probe(&upstream, server, path)).await;
+    let status = tokio::time::timeout(time, pool::probe(&upstream, server, path, time)).await;
     let good = matches!(status, Ok(Ok(status)) if !matches!(status, 502..=504));
     tried.end(if good { Outcome::Ok } else { Outcome::Failed });
 }

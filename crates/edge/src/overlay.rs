@@ -157,7 +157,7 @@ impl Carried {
         edge.bans
             .rcu(|before| before.as_ref().clone().also(said.clone()));
         let revoked: Vec<Item> = overlay.revoked.iter().filter_map(item).collect();
-        edge.ledger.revoked(&revoked, clock::unix_ms());
+        let items = revoked.clone();
         let revoked = Builder::default().build().overlaid(revoked);
         edge.revoked.store(Arc::new(match revoked {
             Ok(revoked) => Knowledge::Known(Arc::new(revoked)),
@@ -166,6 +166,7 @@ impl Carried {
                 Knowledge::Missing(error.to_string().into())
             }
         }));
+        edge.ledger.revoked(&items, clock::unix_ms());
         for said in &overlay.failovers {
             if !self.failovers.contains(said) {
                 instruct(edge, said);

@@ -85,3 +85,35 @@ impl Taking {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn time_in_which_nothing_waits_for_the_client_is_not_the_clients() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let _guard = runtime.enter();
+        let pace = Pace {
+            first_byte_ms: 1,
+            head_ms: 1,
+            idle_ms: 60_000,
+            read_bytes_per_s_min: 500,
+        };
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut taking = Taking::default();
+        assert!(taking.stalled(&pace, &mut cx).is_pending());
+        // All was taken, and nothing is to be written for a while.
+        taking.taken(0, &pace);
+        let waited = taking.waited_micros;
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        taking.taken(10, &pace);
+        assert_eq!(taking.waited_micros, waited);
+        assert!(waited < 10_000, "{waited}");
+    }
+}

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,7 +112,7 @@ impl Pool {
             .get(server)
             .ok_or(Reason::UpstreamUnhealthy)?;
         // Rare, and large: not part of every request's task.
-        let connect = Box::pin(connect(upstream, target));
+        let connect = Box::pin(connect(upstream, target, upstream.connect_time()));
         let wire = match tokio::time::timeout(upstream.connect_time(), connect).await {
             Ok(Ok(wire)) => wire,
             Ok(Err(error)) => {
@@ -269,12 +270,17 @@ impl Lease {
 ///
 /// # Errors
 /// When it can't be reached or does not answer.
-pub(crate) async fn probe(upstream: &Upstream, server: usize, path: &str) -> io::Result<u16> {
+pub(crate) async fn probe(
+    upstream: &Upstream,
+    server: usize,
+    path: &str,
+    time: Duration,
+) -> io::Result<u16> {
     let target = upstream
         .servers
         .get(server)
         .ok_or(io::ErrorKind::NotFound)?;
-    let mut wire = connect(upstream, target).await?;
+    let mut wire = connect(upstream, target, time.min(upstream.connect_time())).await?;
     let mut request = Request::new(Upload::Empty);
     let host = upstream.host.to_str().unwrap_or("");
     *request.uri_mut() = match (&wire, &upstream.tls) {
@@ -295,30 +301,39 @@ pub(crate) async fn probe(upstream: &Upstream, server: usize, path: &str) -> io:
     Ok(answer.status().as_u16())
 }
 
-/// Connects to the first of a server's addresses that lets itself be connected to. Each has its share of
-/// the time.
-async fn dial(upstream: &Upstream, server: &Server) -> io::Result<TcpStream> {
+/// Connects to the first of a server's addresses with which that works. Each has its share of the time.
+async fn connect(upstream: &Upstream, server: &Server, time: Duration) -> io::Result<Wire> {
     let mut places = server.places();
     if places.is_empty() {
         // Its name was not found yet.
         server.look_up().await;
         places = server.places();
     }
-    let (last, others) = places.split_last().ok_or(io::ErrorKind::NotFound)?;
-    let share = upstream.connect_time() / u32::try_from(places.len()).unwrap_or(u32::MAX);
-    for place in others {
-        if let Ok(Ok(stream)) = tokio::time::timeout(share, TcpStream::connect(place)).await {
-            server.answers_at(*place);
-            return Ok(stream);
+    let share = time / u32::try_from(places.len().max(1)).unwrap_or(u32::MAX);
+    let mut failure = io::Error::from(io::ErrorKind::NotFound);
+    let only = places.len() == 1;
+    for place in places {
+        let shaken = Box::pin(shake(upstream, place));
+        let outcome = match only {
+            true => Ok(shaken.await),
+            false => tokio::time::timeout(share, shaken).await,
+        };
+        match outcome {
+            Ok(Ok(wire)) => {
+                server.answers_at(place);
+                return Ok(wire);
+            }
+            Ok(Err(error)) => failure = error,
+            Err(_) => failure = io::ErrorKind::TimedOut.into(),
         }
+        server.fails_at(place);
     }
-    let stream = TcpStream::connect(last).await?;
-    server.answers_at(*last);
-    Ok(stream)
+    Err(failure)
 }
 
-async fn connect(upstream: &Upstream, server: &Server) -> io::Result<Wire> {
-    let stream = dial(upstream, server).await?;
+/// Connects, and agrees on how to speak.
+async fn shake(upstream: &Upstream, place: SocketAddr) -> io::Result<Wire> {
+    let stream = TcpStream::connect(place).await?;
     stream.set_nodelay(true)?;
     match &upstream.tls {
         None => handshake(stream, upstream.config.protocol).await,

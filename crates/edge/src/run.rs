@@ -44,10 +44,8 @@ const SOCKET_LOOK: Duration = Duration::from_secs(5);
 /// Who wants to hear that an edge listens, and where.
 pub type Ready = Box<dyn FnOnce(&[SocketAddr])>;
 
-/// A listener and what it is to do.
+/// A listener and what it is to do; and where figures are read.
 type Socket = (Arc<Listen>, TcpListener);
-
-/// Where figures are read, and the listener.
 type Figures = Option<(SocketAddr, TcpListener)>;
 
 /// How an edge is started.
@@ -243,9 +241,10 @@ fn socket(
         Some(place) => given.swap_remove(place).1,
         None => listen::bind(address).map_err(|source| CannotRun::Listen { address, source })?,
     };
-    socket
-        .set_nonblocking(true)
-        .map_err(io("a socket can't be used"))?;
+    let usable = rustix::net::sockopt::set_tcp_nodelay(&socket, true)
+        .map_err(io::Error::from)
+        .and_then(|()| socket.set_nonblocking(true));
+    usable.map_err(io("a socket can't be used"))?;
     Ok(socket)
 }
 

@@ -2,6 +2,8 @@
 //! edge passes bytes until one side ends, or nothing went for too long, or it is drained.
 
 use std::cell::Cell;
+use std::net::IpAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +21,16 @@ use crate::running::Tenant;
 const BUFFER_BYTES: usize = 16 << 10;
 /// So long neither side may be silent. WebSockets that live send pings more often.
 const SILENCE_MS_MAX: u64 = 3_600_000;
+/// When one side has said its last, so long the other may go on.
+const OTHER_SIDE_MAX: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The upstream's end of a tunnel.
 pub(crate) struct Joint {
     pub(crate) server: OnUpgrade,
     pub(crate) tenant: Arc<Tenant>,
+    /// For whom it was asked: a trusted proxy may have said so.
+    pub(crate) client: IpAddr,
     /// The upstream's connection counts as long as it is open.
     pub(crate) lease: Lease,
 }
@@ -44,25 +50,33 @@ where
     let last = Cell::new(clock::now());
     let up = pass(early, client_in, server_out, &last);
     let down = pass(Vec::new(), server_in, client_out, &last);
+    let both = async {
+        let (mut up, mut down) = (pin!(up), pin!(down));
+        tokio::select! {
+            () = up.as_mut() => tokio::time::timeout(OTHER_SIDE_MAX, down).await,
+            () = down.as_mut() => tokio::time::timeout(OTHER_SIDE_MAX, up).await,
+        }
+    };
     tokio::select! {
-        _ = async { tokio::join!(up, down) } => {}
-        () = watch(facts, joint.tenant, &last) => {}
+        _ = both => {}
+        () = watch(facts, joint.tenant, joint.client, &last) => {}
     }
 }
 
 /// Ends when nothing went for too long, or who speaks may not be here any more: the ban, or the
 /// certificate's revocation, came later than the request.
-async fn watch(facts: &Facts, mut tenant: Arc<Tenant>, last: &Cell<Moment>) {
+async fn watch(facts: &Facts, mut tenant: Arc<Tenant>, client: IpAddr, last: &Cell<Moment>) {
     let edge = &facts.worker.edge;
     let mut running = None;
     let mut id = None;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        if clock::now().ms_since(last.get()) >= SILENCE_MS_MAX
-            || edge.bans.load().holds(facts.client, clock::unix_s())
-        {
+        let (bans, now_s) = (edge.bans.load(), clock::unix_s());
+        let banned = bans.holds(facts.client, now_s) || bans.holds(client, now_s);
+        if banned || clock::now().ms_since(last.get()) >= SILENCE_MS_MAX {
             return;
         }
+        drop(bans);
         let now = edge.running.load_full();
         if !running
             .as_ref()

@@ -46,8 +46,25 @@ pub(crate) struct Server {
     /// Host and port, as configured.
     pub(crate) address: String,
     /// Where that was when it was last looked up: good until it can be looked up again.
-    /// The one that answered last comes first.
-    found: Mutex<Vec<SocketAddr>>,
+    found: Mutex<Found>,
+}
+
+/// The addresses of a name, in the order in which they are asked.
+#[derive(Debug, Default)]
+struct Found {
+    places: Vec<SocketAddr>,
+    /// The one that answered last, unless it failed since.
+    answered: Option<SocketAddr>,
+}
+
+impl Found {
+    fn answered_first(&mut self) {
+        let at = self
+            .places
+            .iter()
+            .position(|one| Some(*one) == self.answered);
+        self.places.rotate_left(at.unwrap_or(0));
+    }
 }
 
 /// So many addresses of one name are tried.
@@ -56,14 +73,22 @@ const ADDRESSES_MAX: usize = 8;
 impl Server {
     /// Where to connect to, in this order.
     pub(crate) fn places(&self) -> Vec<SocketAddr> {
-        lock(&self.found).clone()
+        lock(&self.found).places.clone()
     }
 
-    /// Another than the first answered: it is the first from now on.
+    /// It answers there: that address is asked first from now on.
     pub(crate) fn answers_at(&self, place: SocketAddr) {
         let mut found = lock(&self.found);
-        if let Some(at) = found.iter().position(|one| *one == place) {
-            found.rotate_left(at);
+        found.answered = Some(place);
+        found.answered_first();
+    }
+
+    /// It does not answer there: the others are asked before.
+    pub(crate) fn fails_at(&self, place: SocketAddr) {
+        let mut found = lock(&self.found);
+        found.answered.take_if(|answered| *answered == place);
+        if found.places.first() == Some(&place) {
+            found.places.rotate_left(1);
         }
     }
 
@@ -76,13 +101,9 @@ impl Server {
             Ok(now) => {
                 let now: Vec<SocketAddr> = now.take(ADDRESSES_MAX).collect();
                 let mut found = lock(&self.found);
-                let first = found.first().copied();
                 if !now.is_empty() {
-                    *found = now;
-                }
-                drop(found);
-                if let Some(first) = first {
-                    self.answers_at(first);
+                    found.places = now;
+                    found.answered_first();
                 }
             }
             Err(error) => {
@@ -158,7 +179,9 @@ impl Upstream {
     /// # Errors
     /// When its CA can't be read; the one before stays then.
     pub(crate) fn read_trust(&self, directory: &Path) -> Result<(), BadTls> {
-        if let (Some(tls), Some(settings)) = (&self.tls, &self.config.tls) {
+        if let (Some(tls), Some(settings)) = (&self.tls, &self.config.tls)
+            && settings.ca_file.is_some()
+        {
             tls.store(Arc::new(connector(settings, &self.config, directory)?));
         }
         Ok(())
@@ -251,7 +274,10 @@ impl Upstream {
 fn server(config: &config::Server) -> Server {
     Server {
         address: config.address.clone(),
-        found: Mutex::new(config.address.parse().into_iter().collect()),
+        found: Mutex::new(Found {
+            places: config.address.parse().into_iter().collect(),
+            answered: None,
+        }),
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock;
 use crate::conversation::Conversation;
+use crate::http1::plug::Plug;
 use crate::pace::{Alarm, Pace, Taking};
 use crate::scratch;
 
@@ -32,7 +33,7 @@ pub(super) enum End {
 }
 
 pub(super) struct Line<S> {
-    stream: S,
+    stream: Plug<S>,
     wire: Http1,
     limits: HeadLimits,
     /// What came and was not read yet.
@@ -45,11 +46,15 @@ pub(super) struct Line<S> {
     number: u64,
     /// How much of `GO_ON` is still to be said before a body comes.
     go_on: &'static [u8],
+    /// It was said, and may not have gone out yet.
+    go_on_held: bool,
     pace: Pace,
     alarm: Alarm,
     taking: Taking,
     /// Who wants to know when a body was read to its end.
     watcher: Option<Waker>,
+    /// Who waits for more of a body.
+    reader: Option<Waker>,
     conversation: Arc<Conversation>,
 }
 
@@ -62,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         conversation: Arc<Conversation>,
     ) -> Line<S> {
         Line {
-            stream,
+            stream: Plug(Some(stream)),
             wire: Http1::new(limits),
             limits,
             pending: first,
@@ -70,10 +75,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             head_since: None,
             number: 0,
             go_on: &[],
+            go_on_held: false,
             pace,
             alarm: Alarm::default(),
             taking: Taking::default(),
             watcher: None,
+            reader: None,
             conversation,
         }
     }
@@ -127,7 +134,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                 }
                 Poll::Ready(Ok(Came::Some)) => self.begun(),
                 Poll::Ready(Ok(Came::End) | Err(_)) => self.ended = true,
-                Poll::Pending => return self.late(cx).map(Err),
+                Poll::Pending => {
+                    if self.pending.is_empty() {
+                        // Who rests holds no room.
+                        self.pending = Vec::new();
+                    }
+                    return self.late(cx).map(Err);
+                }
             }
         }
     }
@@ -176,6 +189,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         body.then_some(self.number)
     }
 
+    /// The connection is over, whoever still holds on to a body of it.
+    pub(super) fn unplug(&mut self) {
+        self.end();
+        self.stream = Plug(None);
+        let waiting = [self.reader.take(), self.watcher.take()];
+        waiting.into_iter().flatten().for_each(Waker::wake);
+    }
+
     /// Nothing more is read as a request.
     pub(super) fn end(&mut self) {
         self.number += 1;
@@ -200,6 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     /// The next piece of a body, none at its end.
     fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ()>> {
         let polled = self.poll_piece(cx);
+        self.reader = polled.is_pending().then(|| cx.waker().clone());
         // Who knows how long it is does not ask for its end.
         if !self.in_body()
             && let Some(watcher) = self.watcher.take()
@@ -258,9 +280,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             let written = Pin::new(&mut self.stream).poll_write(cx, self.go_on);
             let size = ready!(written).map_err(|_| ())?;
             self.go_on = self.go_on.get(size.max(1)..).unwrap_or(&[]);
-            if self.go_on.is_empty() {
-                ready!(Pin::new(&mut self.stream).poll_flush(cx)).map_err(|_| ())?;
-            }
+            self.go_on_held = true;
+        }
+        if self.go_on_held {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx)).map_err(|_| ())?;
+            self.go_on_held = false;
         }
         Poll::Ready(Ok(()))
     }
@@ -295,36 +319,50 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         bytes: &[u8],
         cx: &mut Context<'_>,
     ) -> Result<Poll<usize>, ()> {
-        // What is begun with an answer can't be asked for any more.
-        self.go_on = &[];
+        // What is begun with an answer can't be asked for any more; what was begun is ended.
+        if self.go_on.len() == GO_ON.len() {
+            self.go_on = &[];
+        }
+        while !self.go_on.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, self.go_on) {
+                Poll::Ready(Ok(size @ 1..)) => {
+                    self.go_on = self.go_on.get(size..).unwrap_or(&[]);
+                }
+                Poll::Ready(_) => return Err(()),
+                Poll::Pending => return self.poll_taken(cx).map(|()| Poll::Pending),
+            }
+        }
         match Pin::new(&mut self.stream).poll_write(cx, bytes) {
             Poll::Ready(Ok(size @ 1..)) => {
                 self.taking.taken(size, &self.pace);
                 Ok(Poll::Ready(size))
             }
             Poll::Ready(_) => Err(()),
-            Poll::Pending => match self.taking.stalled(&self.pace, cx) {
-                Poll::Pending => Ok(Poll::Pending),
-                Poll::Ready(()) => {
-                    self.conversation.refuse_body(Reason::BodyTooSlow);
-                    Err(())
-                }
-            },
+            Poll::Pending => self.poll_taken(cx).map(|()| Poll::Pending),
+        }
+    }
+
+    /// Nothing is taken now. An error: that was so for too long.
+    fn poll_taken(&mut self, cx: &mut Context<'_>) -> Result<(), ()> {
+        match self.taking.stalled(&self.pace, cx) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(()) => {
+                self.conversation.refuse_body(Reason::BodyTooSlow);
+                Err(())
+            }
         }
     }
 
     /// Sees to it that all that was written goes out.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, ()> {
         match Pin::new(&mut self.stream).poll_flush(cx) {
-            Poll::Ready(Ok(())) => Ok(Poll::Ready(())),
+            Poll::Ready(Ok(())) => {
+                // All was taken: from now on nobody waits for the client.
+                self.taking.taken(0, &self.pace);
+                Ok(Poll::Ready(()))
+            }
             Poll::Ready(Err(_)) => Err(()),
-            Poll::Pending => match self.taking.stalled(&self.pace, cx) {
-                Poll::Pending => Ok(Poll::Pending),
-                Poll::Ready(()) => {
-                    self.conversation.refuse_body(Reason::BodyTooSlow);
-                    Err(())
-                }
-            },
+            Poll::Pending => self.poll_taken(cx).map(|()| Poll::Pending),
         }
     }
 
@@ -337,8 +375,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     }
 
     /// The stream, and what came of it already.
-    pub(super) fn into_parts(self) -> (S, Vec<u8>) {
-        (self.stream, self.pending)
+    pub(super) fn into_parts(self) -> Option<(S, Vec<u8>)> {
+        Some((self.stream.0?, self.pending))
     }
 }
 

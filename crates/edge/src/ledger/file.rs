@@ -61,7 +61,7 @@ impl Ledger {
         let ours = match self.held().stage {
             Stage::Ours => true,
             Stage::Theirs => false,
-            Stage::Lent(_) => return,
+            Stage::Lent { .. } => return,
         };
         let outcome = match ours {
             true => self.save_ours(state_dir, &mut writing),
@@ -73,7 +73,8 @@ impl Ledger {
         }
     }
 
-    fn save_ours(&self, state_dir: &Path, writing: &mut Writing) -> io::Result<()> {
+    /// Takes in what other edges left here.
+    fn gather(&self, state_dir: &Path, writing: &mut Writing) {
         for piece in pieces(state_dir) {
             if writing.added.contains(&piece) {
                 continue;
@@ -84,6 +85,10 @@ impl Ledger {
             }
             writing.added.push(piece);
         }
+    }
+
+    fn save_ours(&self, state_dir: &Path, writing: &mut Writing) -> io::Result<()> {
+        self.gather(state_dir, writing);
         let book = {
             let mut held = self.held();
             if !std::mem::take(&mut held.changed) && writing.added.is_empty() {
@@ -91,12 +96,7 @@ impl Ledger {
             }
             held.book()
         };
-        replace(&state_dir.join(FILE), &book)?;
-        while let Some(piece) = writing.added.last() {
-            fs::remove_file(piece)?;
-            writing.added.pop();
-        }
-        Ok(())
+        write_ours(state_dir, writing, &book)
     }
 
     fn hand_on(&self, state_dir: &Path, writing: &mut Writing) -> io::Result<()> {
@@ -116,18 +116,28 @@ impl Ledger {
     /// is kept apart.
     pub(super) fn lend(&self, state_dir: &Path) {
         let mut writing = lock(&self.writing);
-        if let Err(error) = self.save_ours(state_dir, &mut writing) {
-            tracing::error!(%error, "the successor may not know all certificates that were used");
+        self.gather(state_dir, &mut writing);
+        let given = {
+            let mut held = self.held();
+            let given = held.take();
+            held.stage = Stage::Lent {
+                given: given.clone(),
+                written: true,
+            };
+            given
+        };
+        if let Err(error) = write_ours(state_dir, &mut writing, &given) {
+            tracing::error!(%error, "the successor will hear later which certificates were used");
+            if let Stage::Lent { written, .. } = &mut self.held().stage {
+                *written = false;
+            }
         }
-        let mut held = self.held();
-        let given = held.take();
-        held.stage = Stage::Lent(given);
     }
 
     /// There is no successor: it goes on as if it had not been lent.
     pub(super) fn take_back(&self) {
         let mut held = self.held();
-        if let Stage::Lent(given) = std::mem::take(&mut held.stage) {
+        if let Stage::Lent { given, .. } = std::mem::take(&mut held.stage) {
             held.merge(given);
             held.changed = true;
         }
@@ -135,7 +145,16 @@ impl Ledger {
 
     /// The successor has it.
     pub(super) fn give(&self) {
-        self.held().stage = Stage::Theirs;
+        let mut held = self.held();
+        let stage = std::mem::replace(&mut held.stage, Stage::Theirs);
+        // What could not be written for it is handed on with the rest.
+        if let Stage::Lent {
+            given,
+            written: false,
+        } = stage
+        {
+            held.merge(given);
+        }
     }
 }
 
@@ -162,6 +181,16 @@ impl Drop for Lent {
             edge.ledger.take_back();
         }
     }
+}
+
+/// Writes the file, and removes the pieces that are in it now.
+fn write_ours(state_dir: &Path, writing: &mut Writing, book: &Book) -> io::Result<()> {
+    replace(&state_dir.join(FILE), book)?;
+    while let Some(piece) = writing.added.last() {
+        fs::remove_file(piece)?;
+        writing.added.pop();
+    }
+    Ok(())
 }
 
 /// What an edge that is gone, or goes, has left.

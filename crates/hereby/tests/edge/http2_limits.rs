@@ -84,7 +84,7 @@ fn who_takes_an_answer_steadily_is_not_ended_for_it() {
         "-w",
         "%{size_download}",
         "--limit-rate",
-        "170000",
+        "130000",
         &url,
     ]);
     assert_eq!(size, (1 << 20).to_string());

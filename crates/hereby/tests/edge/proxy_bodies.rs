@@ -18,6 +18,39 @@ fn connect(edge: &Edge) -> TcpStream {
     stream
 }
 
+/// A method that has no body as a rule may have one: what goes up is what came.
+#[test]
+fn a_get_with_a_body_of_unknown_length_goes_up_with_it() {
+    let place = Place::new();
+    let port = free_port();
+    let behind = serve(|request, stream| {
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        let chunked = head.to_lowercase().contains("transfer-encoding: chunked");
+        reply(stream, &format!("{chunked} {}", body.replace("\r\n", "|")))
+    });
+    place.write(
+        "edge.toml",
+        &format!(
+            "[[listen]]\naddress = \"127.0.0.1:{port}\"\nhttp2 = true\n\
+             [[upstream]]\nname = \"site\"\nservers = [\"127.0.0.1:{behind}\"]\n\
+             [[route]]\nname = \"all\"\nto = \"site\"\n"
+        ),
+    );
+    let edge = Edge::start(&place, port);
+    let url = format!("http://{}/", edge.address);
+    for version in ["--http1.1", "--http2-prior-knowledge"] {
+        let chunked = ["-H", "Transfer-Encoding: chunked"];
+        let sent = ["-X", "GET", "--data-binary", "hello", version, &url];
+        let said = match version {
+            "--http1.1" => curl(&[&chunked[..], &sent].concat()),
+            _ => curl(&[&["-H", "Content-Length:"][..], &sent].concat()),
+        };
+        assert_eq!(said, "true 5|hello|0||", "{version}");
+    }
+    // And one without stays without.
+    assert_eq!(curl(&[&url]), "false ");
+}
+
 #[test]
 fn a_websocket_carries_data_both_ways_where_it_may() {
     let place = Place::new();

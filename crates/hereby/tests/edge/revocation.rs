@@ -9,7 +9,7 @@ use crate::by_hand::{Http2, ask, connect};
 use crate::harness::{Edge, Place, Process, curl, eventually, free_port};
 use crate::mutual_tls::issuer;
 use crate::tls_peers::{Ca, Connection, Identity, Spoken, openssl, replace};
-use crate::upgrade_peers::{backend, echoes, websocket};
+use crate::upgrade_peers::{backend, echoes, websocket, websocket_with};
 
 /// From what is said to what it does.
 const HOLDS_WITHIN: Duration = Duration::from_secs(1);
@@ -243,6 +243,29 @@ fn a_revocation_ends_an_open_tunnel_and_no_other() {
     let begun = Instant::now();
     eventually("none is left", || tunnels() == 0);
     assert!(begun.elapsed() < HOLDS_WITHIN, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_ban_ends_the_tunnel_of_whom_a_trusted_proxy_spoke_for() {
+    let site = Site::new(|_| Vec::new());
+    let text = std::fs::read_to_string(site.place.path("edge.toml")).unwrap();
+    let asks = "[tenant.client_certificates]\nca_files = []\noptional = true\n";
+    let text = format!("trusted = [\"127.0.0.1\"]\n{}", text.replace(asks, ""));
+    site.place.write("edge.toml", &text);
+    let edge = site.start();
+    let said = |client: &str| format!("X-Forwarded-For: {client}\r\n");
+    let mut banned = websocket_with(edge.address, &said("192.0.2.7"));
+    let mut other = websocket_with(edge.address, &said("192.0.2.8"));
+    assert!(echoes(&mut banned, b"hello") && echoes(&mut other, b"hello"));
+    site.say(
+        1,
+        ",\"bans\":[{\"prefix\":\"192.0.2.7/32\",\"until_s\":null}]",
+    );
+    let begun = Instant::now();
+    let _ = banned.read_to_end(&mut Vec::new());
+    let took = begun.elapsed();
+    assert!(took < HOLDS_WITHIN, "{took:?}");
+    assert!(echoes(&mut other, b"still here"));
 }
 
 #[test]

@@ -81,11 +81,18 @@ pub(crate) const SLOW_BYTES: usize = PIECES * PIECE_BYTES;
 
 /// A connection that became a tunnel.
 pub(crate) fn websocket(address: SocketAddr) -> TcpStream {
+    websocket_with(address, "")
+}
+
+/// The same with more fields, each with its line's end.
+pub(crate) fn websocket_with(address: SocketAddr, fields: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-        .write_all(b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-        .unwrap();
+    let asked = format!(
+        "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{fields}\r\n"
+    );
+    stream.write_all(asked.as_bytes()).unwrap();
     let head = head(&mut stream).unwrap();
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     stream
