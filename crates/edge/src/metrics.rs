@@ -235,7 +235,7 @@ fn acme(edge: &Edge, text: &mut Text) {
 
 fn certificates(edge: &Edge, text: &mut Text) {
     let running = edge.running.load();
-    let ends = running.certificate_ends();
+    let ends = running.certificate_ends.load();
     if !ends.is_empty() {
         text.family(
             "edge_certificate_ends_timestamp_seconds",
@@ -243,9 +243,9 @@ fn certificates(edge: &Edge, text: &mut Text) {
             "Until when the edge's own certificates hold",
         );
     }
-    for (file, end_s) in ends {
+    for (file, end_s) in ends.iter() {
         let name = "edge_certificate_ends_timestamp_seconds";
-        text.line(name, &[("file", &file)], end_s);
+        text.line(name, &[("file", file)], *end_s);
     }
     let (entries, dropped) = edge.ledger.size();
     text.gauge(

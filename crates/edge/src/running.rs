@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use policy::Moment;
 use policy::breaker::State;
 use policy::bytes::Throttle;
@@ -40,6 +40,9 @@ pub(crate) struct Running {
     routes: Vec<Arc<Route>>,
     /// With HTTP/2 and without.
     pub(crate) handshakes: ArcSwapOption<(Handshakes, Handshakes)>,
+    /// Until when each of the edge's own certificates holds, by its file, in seconds since 1970: the
+    /// bounded few that there are series of.
+    pub(crate) certificate_ends: ArcSwap<Vec<(String, i64)>>,
     pub(crate) authorities: Authorities,
 }
 
@@ -201,6 +204,7 @@ impl Running {
             routes,
             authorities: Authorities::read(&config, directory)?,
             handshakes: ArcSwapOption::empty(),
+            certificate_ends: ArcSwap::default(),
             directory: directory.to_owned(),
             state_dir: state_dir.map(Path::to_owned),
             config,
@@ -249,17 +253,6 @@ impl Running {
         }
     }
 
-    /// Until when each of its own certificates holds, in seconds since 1970; the bounded few that
-    /// there are files of.
-    pub(crate) fn certificate_ends(&self) -> Vec<(String, i64)> {
-        let own = self.config.certificates.iter();
-        let own = own.map(|one| self.directory.join(&one.chain_file));
-        own.chain(self.acme_files())
-            .take(CERTIFICATES_MAX)
-            .filter_map(|file| Some((file.display().to_string(), tls::validity_s(&file).ok()?.1)))
-            .collect()
-    }
-
     /// Where ACME's certificates are, or will be.
     pub(crate) fn acme_files(&self) -> Vec<PathBuf> {
         let state_dir = self.state_dir.as_deref();
@@ -290,6 +283,13 @@ impl Running {
             |http2| Handshakes::new(config, table, certificates.clone(), http2, &self.directory);
         self.handshakes
             .store(Some(Arc::new((with(false)?, with(true)?))));
+        let own = self.config.certificates.iter();
+        let own = own.map(|one| self.directory.join(&one.chain_file));
+        let ends = own
+            .chain(self.acme_files())
+            .take(CERTIFICATES_MAX)
+            .filter_map(|file| Some((file.display().to_string(), tls::validity_s(&file).ok()?.1)));
+        self.certificate_ends.store(Arc::new(ends.collect()));
         Ok(())
     }
 
