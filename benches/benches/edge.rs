@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use benches::proxies::{self, Load, Running, load};
@@ -40,7 +39,7 @@ fn main() -> Result<(), Failed> {
     let program = server::build()?;
     let scratch = scratch().map_err(failed("make a directory"))?;
     let directory = scratch.path();
-    certificate(directory)?;
+    proxies::certificate(directory)?;
     let _upstream = proxies::upstream(directory, UPSTREAM)?;
     let field = Field {
         nginx: proxies::nginx(directory, NGINX, NGINX_TLS, UPSTREAM)?,
@@ -139,37 +138,6 @@ fn bans(directory: &Path) -> Result<String, Failed> {
         "bans = [\"bans.txt\"]\n[[listen]]\naddress = \"127.0.0.1:{EDGE_BANS}\"\n{}",
         site("")
     ))
-}
-
-fn certificate(directory: &Path) -> Result<(), Failed> {
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-        ])
-        .args([
-            "-days",
-            "30",
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-        ])
-        .arg("-keyout")
-        .arg(directory.join("key.pem"))
-        .arg("-out")
-        .arg(directory.join("chain.pem"))
-        .output()
-        .map_err(failed("run openssl"))?;
-    match made.status.success() {
-        true => Ok(()),
-        false => Err(Failed(String::from_utf8_lossy(&made.stderr).into_owned())),
-    }
 }
 
 fn ratio(ours: &[Load], theirs: &[Load], of: impl Fn(&Load) -> f64) -> Vec<f64> {

@@ -4,7 +4,6 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -281,19 +280,7 @@ fn attacks() -> Result<Vec<Named>, Failed> {
 
 /// An edge that has all of these reasons.
 fn refuses(directory: &Path) -> Result<String, Failed> {
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "30"])
-        .args(["-pkeyopt", "ec_paramgen_curve:P-256", "-subj"])
-        .args(["/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .arg("-keyout")
-        .arg(directory.join("key.pem"))
-        .arg("-out")
-        .arg(directory.join("chain.pem"))
-        .output()
-        .map_err(failed("run openssl"))?;
-    if !made.status.success() {
-        return Err(Failed(String::from_utf8_lossy(&made.stderr).into_owned()));
-    }
+    proxies::certificate(directory)?;
     fs::write(directory.join("bans"), "127.0.0.9\n").map_err(failed("write a list"))?;
     let at = directory.display();
     let once = "rate = { requests = 1, per_ms = 3600000 }\n";

@@ -258,6 +258,27 @@ pub fn upstream(directory: &Path, port: u16) -> Result<Running, Failed> {
     Running::start(Command::new("nginx").arg("-c").arg(file), OTHER_CORE, port)
 }
 
+/// A key and a certificate for `localhost`, `key.pem` and `chain.pem`.
+///
+/// # Errors
+/// When openssl makes none.
+pub fn certificate(directory: &Path) -> Result<(), Failed> {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "30"])
+        .args(["-pkeyopt", "ec_paramgen_curve:P-256", "-subj"])
+        .args(["/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .arg("-keyout")
+        .arg(directory.join("key.pem"))
+        .arg("-out")
+        .arg(directory.join("chain.pem"))
+        .output()
+        .map_err(failed("run openssl"))?;
+    match made.status.success() {
+        true => Ok(()),
+        false => Err(Failed(String::from_utf8_lossy(&made.stderr).into_owned())),
+    }
+}
+
 /// nginx as a proxy, in the clear on one port and with TLS on another.
 ///
 /// # Errors

@@ -278,7 +278,7 @@ async fn carry_out(
         }
         Action::Files(found) => {
             let directory = account.running.directory.clone();
-            Box::pin(files::answer(&directory, found, &request)).await
+            files::answer(&directory, found, &request).await
         }
         Action::Redirect { to, status } => {
             let mut response = Response::new(Answer::empty());

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -69,6 +70,52 @@ impl Place {
         let found = refusals.iter().find(|pair| pair[0] == reason);
         found.map_or(0, |pair| pair[1].as_u64().unwrap())
     }
+}
+
+/// The data directory of a control in this place, with more lines in its configuration.
+pub(crate) fn data_dir(place: &Place, more: &str) -> PathBuf {
+    let (data, anchor) = (place.path("data"), place.path("anchor"));
+    std::fs::create_dir_all(data.join("edge")).unwrap();
+    std::fs::set_permissions(&data, PermissionsExt::from_mode(0o700)).unwrap();
+    place.write(
+        "data/hereby.toml",
+        &format!(
+            "[record]\norigin = \"test.example/log\"\nanchor = {anchor:?}\nfree_min_mib = 1\n{more}"
+        ),
+    );
+    data
+}
+
+/// Runs `hereby ARGS` in a data directory; it must succeed. Gives what it printed.
+pub(crate) fn hereby_in(data: &Path, args: &[&str]) -> String {
+    let output = Command::new(HEREBY)
+        .args(args)
+        .arg("--data-dir")
+        .arg(data)
+        .env_remove("HEREBY_URL")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Has Prometheus's own tool judge figures.
+pub(crate) fn promtool(figures: &str) {
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = promtool.stdin.take().unwrap();
+    input.write_all(figures.as_bytes()).unwrap();
+    drop(input);
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("error while linting"), "{said}");
 }
 
 /// A port that nobody has. Asked for at the last moment.

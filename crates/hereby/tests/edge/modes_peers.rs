@@ -1,11 +1,11 @@
 //! What an edge depends on, so that it can be taken away: control, a disk, names.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::harness::{HEREBY, Place, Process, eventually};
+use crate::harness::{HEREBY, Place, Process, data_dir, eventually, hereby_in};
 
 /// A real `hereby serve`, which tells the edge of this place what must hold at once.
 pub(crate) struct Control {
@@ -16,15 +16,8 @@ pub(crate) struct Control {
 impl Control {
     /// Starts it. The state directory of the place's edge is the one that it writes to.
     pub(crate) fn start(place: &Place) -> Control {
-        let data = place.path("data");
-        std::fs::create_dir_all(data.join("edge")).unwrap();
-        std::fs::set_permissions(&data, PermissionsExt::from_mode(0o700)).unwrap();
+        let data = data_dir(place, "");
         symlink(data.join("edge"), place.path("state")).unwrap();
-        let anchor = place.path("anchor");
-        let text = format!(
-            "[record]\norigin = \"test.example/log\"\nanchor = {anchor:?}\nfree_min_mib = 1\n"
-        );
-        place.write("data/hereby.toml", &text);
         let log = std::fs::File::create(place.path("control.log")).unwrap();
         let process = Process::start(
             Command::new(HEREBY)
@@ -43,16 +36,7 @@ impl Control {
 
     /// Runs `hereby ARGS`, which must succeed.
     pub(crate) fn says(&self, args: &[&str]) {
-        let output = Command::new(HEREBY)
-            .args(args)
-            .arg("--data-dir")
-            .arg(&self.data)
-            .env_remove("HEREBY_URL")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{args:?}: {error}");
+        hereby_in(&self.data, args);
     }
 }
 

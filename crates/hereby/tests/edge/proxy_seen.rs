@@ -1,11 +1,10 @@
 //! What is seen from outside: the page that asks for work, the access log, `/metrics`.
 
-use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{Edge, PATIENCE, Place, curl, eventually, free_port, raw};
+use crate::harness::{Edge, PATIENCE, Place, curl, eventually, free_port, promtool, raw};
 
 fn answering(place: &Place, port: u16, before: &str, route: &str) {
     place.write(
@@ -134,22 +133,7 @@ fn metrics_are_read_by_prometheus_and_keep_the_rules_of_openmetrics() {
     curl(&[&format!("http://{}/", edge.address)]);
     raw(edge.address, b"GET / HTTP/1.1\r\n\r\n", PATIENCE);
     let metrics = String::from_utf8(place.ask(&["metrics"]).stdout).unwrap();
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    promtool
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(metrics.as_bytes())
-        .unwrap();
-    let output = promtool.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!said.contains("error while linting"), "{said}");
+    promtool(&metrics);
     assert!(metrics.ends_with("# EOF\n") && metrics.matches("# EOF").count() == 1);
     // What belongs to one family stands together, under its name and with the suffix of its type.
     let mut seen = std::collections::HashSet::new();

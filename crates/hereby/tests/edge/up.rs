@@ -1,10 +1,9 @@
 //! What `hereby up` gives somebody who tries it: an edge beside control, which goes on by itself.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::harness::{HEREBY, Place, Process, curl, eventually, free_port};
+use crate::harness::{HEREBY, Place, Process, curl, data_dir, eventually, free_port, hereby_in};
 
 /// A data directory with an edge in it, which is ended with the test.
 struct Home {
@@ -15,18 +14,8 @@ struct Home {
 
 impl Home {
     fn new() -> Home {
-        let place = Place::new();
-        let (data, port) = (place.path("data"), free_port());
-        std::fs::create_dir_all(&data).unwrap();
-        std::fs::set_permissions(&data, PermissionsExt::from_mode(0o700)).unwrap();
-        let anchor = place.path("anchor");
-        place.write(
-            "data/hereby.toml",
-            &format!(
-                "[record]\norigin = \"test.example/log\"\nanchor = {anchor:?}\nfree_min_mib = 1\n\
-                 [status]\nlisten = \"127.0.0.1:0\"\n"
-            ),
-        );
+        let (place, port) = (Place::new(), free_port());
+        let data = data_dir(&place, "[status]\nlisten = \"127.0.0.1:0\"\n");
         let home = Home { place, data, port };
         home.serves("hello");
         home
@@ -67,17 +56,7 @@ impl Home {
 
     /// Runs `hereby ARGS` in this data directory, which must succeed.
     fn hereby(&self, args: &[&str]) -> String {
-        let output = Command::new(HEREBY)
-            .args(args)
-            .arg("--data-dir")
-            .arg(&self.data)
-            .env_remove("HEREBY_URL")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{args:?}: {error}");
-        String::from_utf8(output.stdout).unwrap()
+        hereby_in(&self.data, args)
     }
 
     fn edge_pid(&self) -> Option<u32> {

@@ -3,12 +3,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::harness::{Edge, PATIENCE, Place, curl, curl_status, eventually, free_port, raw};
+use crate::harness::{
+    Edge, PATIENCE, Place, curl, curl_status, eventually, free_port, promtool, raw,
+};
 use crate::harness::{signal_to, status_of};
 
 fn figures(port: u16) -> String {
@@ -88,20 +89,8 @@ fn a_prometheus_scrapes_over_tcp_and_an_upgrade_leaves_no_gap() {
     place.write("edge.toml", &text);
     let edge = Edge::start(&place, port);
     curl(&[&format!("http://{}/", edge.address)]);
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
     let text_of = figures(scraped);
-    let input = promtool.stdin.take().unwrap();
-    (&input).write_all(text_of.as_bytes()).unwrap();
-    drop(input);
-    let said = promtool.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&said.stderr);
-    assert!(!said.contains("error while linting"), "{said}");
+    promtool(&text_of);
     assert!(text_of.ends_with("# EOF\n"), "{text_of}");
     let whole = |text: &str| figure(text, "edge_requests_total{status=\"2xx\"}");
     assert_eq!(whole(&text_of), 1);
