@@ -65,11 +65,11 @@ pub struct Pace {
 
 impl Pace {
     /// The time of the n-th request.
-    fn due(&self, number: u64) -> Instant {
+    pub(crate) fn due(&self, number: u64) -> Instant {
         self.begin + Duration::from_secs_f64(number as f64 / self.per_s)
     }
 
-    fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         (self.per_s * self.during.as_secs_f64()) as u64
     }
 }
@@ -178,7 +178,7 @@ impl Connection {
 
 /// The first answer in these bytes: its status, and how many bytes it has with its body. None: it is
 /// not all there.
-fn answer(bytes: &[u8]) -> Option<(u16, usize)> {
+pub(crate) fn answer(bytes: &[u8]) -> Option<(u16, usize)> {
     let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let text = std::str::from_utf8(bytes.get(..head)?).ok()?;
     let status = text.get(9..12)?.parse().ok()?;

@@ -30,6 +30,8 @@ pub(crate) struct Conversation {
     rested: AtomicU64,
     /// Whether the next answer is the last one here.
     closing: AtomicBool,
+    /// After this answer nothing is heard for so many milliseconds.
+    pause_ms: AtomicU64,
     /// Over HTTP/2: the piece of each answer that was given last, if no other was asked for since.
     given: Mutex<BTreeMap<u32, Given>>,
     /// Over HTTP/2: no other request is to be begun here.
@@ -123,6 +125,20 @@ impl Conversation {
     pub(crate) fn is_untaken(&self) -> bool {
         let now = clock::now();
         lock(&self.given).values().any(|one| one.due <= now)
+    }
+
+    /// There is too much to do, and who asked is told to come again in a second. If the next request
+    /// would be refused as well, it is not heard before: to refuse costs something too.
+    pub(crate) fn pause(&self, ms: u64) {
+        self.pause_ms.store(ms, Relaxed);
+    }
+
+    /// For how long nothing is to be heard now.
+    pub(crate) fn take_pause_ms(&self) -> u64 {
+        match self.pause_ms.load(Relaxed) {
+            0 => 0,
+            _ => self.pause_ms.swap(0, Relaxed),
+        }
     }
 
     /// The next answer says that it is the last one.

@@ -21,6 +21,7 @@ use hyper::{Request, Response};
 use policy::Reason;
 use policy::wire::HeadLimits;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::sleep;
 
 use crate::body::{Answer, Inbound};
 use crate::edge::Draining;
@@ -89,6 +90,7 @@ where
             Err(End::Over) => Next::End,
         };
         match next {
+            Next::Request if let Some(pause) = paused(facts) => Box::pin(sleep(pause)).await,
             // Who sends many at once has them answered in turn with everybody else's.
             Next::Request if line.borrow().is_ahead() => tokio::task::yield_now().await,
             Next::Request => {}
@@ -97,6 +99,12 @@ where
             Next::Tunnel(joint) => return Box::pin(join(facts, line, *joint)).await,
         }
     }
+}
+
+/// For how long nothing is heard: after a refusal for too much to do, of whoever asks for itself.
+fn paused(facts: &Facts) -> Option<Duration> {
+    let ms = facts.conversation.take_pause_ms();
+    (ms > 0 && !facts.trusted).then(|| Duration::from_millis(ms))
 }
 
 /// Pulls the connection out at its end, however that comes: an upstream that answered before it had all

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use hyper::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Method, Version};
-use policy::config::{Connection, LimitKey, Rate, RouteId, TenantId};
+use policy::config::{Connection, LimitKey, Priority, Rate, RouteId, TenantId};
 use policy::limits::{Key, Standing, Wait, policy_item, standing_item};
+use policy::shed::open_to_all;
 use policy::{Prefix, Reason, cohort, path, wire};
 
 use crate::account::Account;
@@ -233,20 +234,23 @@ fn share(facts: &Facts, tenant: &Arc<Tenant>) -> Result<(), Refused> {
 fn admit(edge: &Edge, tenant: &Tenant, account: &mut Account) -> Result<(), Refused> {
     let now = account.begun;
     tenant.usage.add(REQUEST_USE, now);
-    let over = edge.shed.level() > 0 && {
+    if edge.shed.level() > 0 {
         let share = edge.shed.share(tenant.usage.recent(now));
-        !edge
-            .shed
-            .admit(tenant.config.priority, share, edge.choice())
-    };
-    if over {
-        return Err(Refused::new(Reason::Overloaded).after_s(1));
+        let (priority, seed) = (tenant.config.priority, edge.choice());
+        if let Err(per_mille) = edge.shed.admit(priority, share, seed) {
+            // Not all at the same time again.
+            let pause_ms = u64::from(per_mille) / 2 + seed % u64::from(per_mille.max(1));
+            account.conversation.pause(pause_ms);
+            return Err(Refused::new(Reason::Overloaded).after_s(1));
+        }
     }
     account.permit = tenant.permits.try_take();
     if account.permit.is_none() {
         return Err(Refused::new(Reason::TenantConcurrency).after_s(1));
     }
-    account.total_permit = edge.requests.try_take();
+    let has_room = tenant.config.priority == Priority::Critical
+        || edge.requests.taken() < open_to_all(edge.requests.max());
+    account.total_permit = has_room.then(|| edge.requests.try_take()).flatten();
     if account.total_permit.is_none() {
         return Err(Refused::new(Reason::Overloaded).after_s(1));
     }

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, SystemTime};
 
 use policy::breaker::{Outcome, State};
@@ -19,7 +19,7 @@ use crate::overlay::Carried;
 use crate::pool;
 use crate::reload::{self, What};
 use crate::running::Running;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, lock};
 
 /// Between two looks at how late the workers are.
 const SHED_EVERY: Duration = Duration::from_millis(100);
@@ -27,25 +27,44 @@ const SHED_EVERY: Duration = Duration::from_millis(100);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 const NAMES_EVERY_MS: u64 = 10_000;
 
-/// How late the latest worker was, in microseconds, since it was last asked.
+/// How late the latest worker is for what it should do now.
 #[derive(Debug, Default)]
-pub(crate) struct Lag(AtomicU64);
+pub(crate) struct Lag {
+    /// The worst since it was last asked, in microseconds.
+    worst: AtomicU64,
+    /// When each worker should next be heard of. Who is so late that it has not been heard of at all is the
+    /// latest.
+    due: Mutex<Vec<Weak<AtomicU64>>>,
+}
 
 impl Lag {
     /// Measures on this thread, for as long as it runs.
     pub(crate) async fn measure(&self) {
-        const EVERY: Duration = Duration::from_millis(50);
+        const EVERY_MS: u64 = 50;
+        // A timer's own grain is a millisecond.
+        const GRAIN_MS: u64 = 2;
+        let own = Arc::new(AtomicU64::new(u64::MAX));
+        lock(&self.due).push(Arc::downgrade(&own));
         loop {
-            let before = clock::now();
-            tokio::time::sleep(EVERY).await;
-            // A timer's own grain is a millisecond.
-            let late = clock::now().micros_since(before).saturating_sub(52_000);
-            self.0.fetch_max(late, Relaxed);
+            let due = clock::now().plus_ms(EVERY_MS + GRAIN_MS);
+            own.store(due.0, Relaxed);
+            tokio::time::sleep(Duration::from_millis(EVERY_MS)).await;
+            let late = clock::now().micros_since(due);
+            self.worst.fetch_max(late, Relaxed);
         }
     }
 
     fn take_ms(&self) -> u64 {
-        self.0.swap(0, Relaxed) / 1_000
+        let now = clock::now();
+        let mut late = self.worst.swap(0, Relaxed);
+        lock(&self.due).retain(|due| match due.upgrade() {
+            Some(due) => {
+                late = late.max(now.micros_since(Moment(due.load(Relaxed))));
+                true
+            }
+            None => false,
+        });
+        late / 1_000
     }
 }
 

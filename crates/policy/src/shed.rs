@@ -1,5 +1,5 @@
 //! What is refused when the process has more to do than it can: a level that rises quickly and
-//! falls slowly, and the order in which it reaches tenants.
+//! falls slowly at first, and the order in which it reaches tenants.
 //!
 //! 1. **Heavy tenants**, whose recent use is above one and a half times their fair share, of any
 //!    priority but critical; the heavier, the sooner. One that is three and a half times as heavy
@@ -11,6 +11,12 @@
 //!
 //! Laws: more pressure never admits more; of one priority, no tenant is refused while a heavier one
 //! is admitted (at the same seed); at level 0 all are admitted.
+//!
+//! Who is refused is told by how much such requests are: a connection that was refused need not be heard again
+//! at once. One that is heard less uses less, and so is less heavy.
+//!
+//! Of all requests that may be in progress one in ten is kept for critical tenants ([`open_to_all`]), so
+//! that what others hold does not keep them out before the level has risen.
 //!
 //! What pressure there is, and what a request uses, is measured by the caller.
 
@@ -33,17 +39,19 @@ const NORMAL_FROM: u32 = 700;
 /// for unequal ones.
 const HEAVY: u32 = 1_500;
 
-/// Below this strain the level falls quickly, above it (and below the limit) slowly: enough to
-/// leave no level behind for ever, too little to swing.
+/// Above this strain (and below the limit) the level falls slowly: enough to leave no level behind for
+/// ever, too little to swing.
 const EASY: u32 = 800;
 
-/// In one tick: from full to none in 10 s, or in 100 s.
-const FALL: u32 = 10;
-const FALL_SLOWLY: u32 = 1;
+/// Below the limit a level falls by one in a tick; below `EASY` by one more after every so many ticks in which
+/// that was so, and from full to none in 9 s: what is let in again is first seen to be no more than can be
+/// done.
+const FALL_SOONER: u32 = 4;
 
-/// In one tick, from none to full in 5 s just above the limit, in half a second at twice of it.
+/// In one tick, from none to full in 5 s just above the limit, in 2 s far above it. What waits already
+/// has to be worked off before it shows that enough is refused: who rises faster refuses too many.
 const RISE_MIN: u32 = 20;
-const RISE_MAX: u32 = 200;
+const RISE_MAX: u32 = 50;
 
 /// How much there is to do, measured at a tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +113,9 @@ pub struct Shed {
     level: AtomicU32,
     /// 0 to 1000, from memory alone, and never above the level.
     danger: AtomicU32,
+    /// For how many ticks there was little strain, from all pressure and from memory.
+    easy: AtomicU32,
+    easy_memory: AtomicU32,
     /// Recent use that would be fair; 0: there are no two tenants to compare.
     fair: AtomicU32,
 }
@@ -121,6 +132,8 @@ impl Shed {
         Shed {
             level: AtomicU32::new(0),
             danger: AtomicU32::new(0),
+            easy: AtomicU32::new(0),
+            easy_memory: AtomicU32::new(0),
             fair: AtomicU32::new(0),
         }
     }
@@ -132,13 +145,10 @@ impl Shed {
             .max(strain(pressure.lag_ms, overload.lag_ms_max))
             .max(strain(
                 u64::from(pressure.requests_concurrent),
-                u64::from(overload.requests_concurrent_max),
+                open_to_all(overload.requests_concurrent_max).into(),
             ));
-        let level = next(self.level(), worst);
-        self.level.store(level, Ordering::Relaxed);
-        self.danger
-            .store(next(self.danger(), memory), Ordering::Relaxed);
-        level
+        step(&self.danger, &self.easy_memory, memory);
+        step(&self.level, &self.easy, worst)
     }
 
     /// Takes in what all tenants used recently, at a tick: what is fair is what those that used
@@ -167,10 +177,13 @@ impl Shed {
 
     /// Whether a request may come in. The seed is any number of the request's own: the same one is
     /// judged the same way.
-    pub fn admit(&self, priority: Priority, share: Share, seed: u64) -> bool {
+    ///
+    /// # Errors
+    /// When it may not: per mille of such requests that are refused now.
+    pub fn admit(&self, priority: Priority, share: Share, seed: u64) -> Result<(), u32> {
         match refused(self.level(), self.danger(), priority, share) {
-            0 => true,
-            refused => die(seed) >= refused,
+            refused if die(seed) < refused => Err(refused),
+            _ => Ok(()),
         }
     }
 
@@ -185,20 +198,37 @@ impl Shed {
     }
 }
 
+/// How many of the requests that may be in progress may be others than critical tenants'.
+pub fn open_to_all(most: u32) -> u32 {
+    most - most / 10
+}
+
 /// Per mille of what is allowed.
 fn strain(found: u64, most: u64) -> u32 {
     let strain = found.saturating_mul(1_000).checked_div(most).unwrap_or(0);
     u32::try_from(strain).unwrap_or(u32::MAX)
 }
 
-/// The level after this one. More strain never leads lower, nor does a higher level before.
-fn next(level: u32, strain: u32) -> u32 {
+/// Takes a level, and for how long it was easy, one tick further.
+fn step(level: &AtomicU32, easy: &AtomicU32, strain: u32) -> u32 {
+    let ticks = match strain < EASY {
+        true => easy.load(Ordering::Relaxed).saturating_add(1),
+        false => 0,
+    };
+    easy.store(ticks, Ordering::Relaxed);
+    let next = next(level.load(Ordering::Relaxed), strain, ticks);
+    level.store(next, Ordering::Relaxed);
+    next
+}
+
+/// The level after this one, after so many easy ticks. More strain never leads lower, nor does a higher level
+/// before, nor more trouble before.
+fn next(level: u32, strain: u32, easy: u32) -> u32 {
     match strain.checked_sub(FULL) {
         Some(above) => level
             .saturating_add((above / 4).clamp(RISE_MIN, RISE_MAX))
             .min(FULL),
-        None if strain >= EASY => level.saturating_sub(FALL_SLOWLY),
-        None => level.saturating_sub(FALL),
+        None => level.saturating_sub(1 + easy / FALL_SOONER),
     }
 }
 

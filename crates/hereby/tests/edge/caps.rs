@@ -147,10 +147,9 @@ fn holding() -> (u16, Sender<()>) {
     (port, go)
 }
 
-#[test]
-fn too_many_requests_at_once_are_refused_to_sheddable_tenants_first() {
-    let place = Place::new();
-    let (port, (behind, go)) = (free_port(), holding());
+/// A critical tenant and a sheddable one, in front of one server.
+fn shop_and_blog(place: &Place, head: &str, behind: u16) -> Edge {
+    let port = free_port();
     let tenant = |name: &str, priority: &str| {
         format!(
             "[[tenant]]\nname = \"{name}\"\nhosts = [\"{name}.example\"]\npriority = \"{priority}\"\n\
@@ -160,18 +159,75 @@ fn too_many_requests_at_once_are_refused_to_sheddable_tenants_first() {
     place.write(
         "edge.toml",
         &format!(
-            "[[listen]]\naddress = \"127.0.0.1:{port}\"\n\
-             [overload]\nlag_ms_max = 60000\nrequests_concurrent_max = 10\n\
+            "{head}[[listen]]\naddress = \"127.0.0.1:{port}\"\n\
              [[upstream]]\nname = \"site\"\nservers = [\"127.0.0.1:{behind}\"]\n{}{}",
             tenant("shop", "critical"),
             tenant("blog", "sheddable")
         ),
     );
-    let edge = Edge::start(&place, port);
-    let get = |host: &str, path: &str| {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}.example\r\n\r\n");
-        ask(&mut connect(edge.address), request.as_bytes()).unwrap()
-    };
+    Edge::start(place, port)
+}
+
+fn request(host: &str, path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {host}.example\r\n\r\n").into_bytes()
+}
+
+const TEN: &str = "overload = { lag_ms_max = 60000, requests_concurrent_max = 10 }\n";
+
+#[test]
+fn the_last_places_are_kept_for_critical_tenants() {
+    let (place, (behind, go)) = (Place::new(), holding());
+    let edge = shop_and_blog(&place, TEN, behind);
+    let get =
+        |host: &str, path: &str| ask(&mut connect(edge.address), &request(host, path)).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..9 {
+            scope.spawn(|| assert_eq!(get("blog", "/held").status, 200));
+        }
+        eventually("nine places are taken", || {
+            place.status()["requests_in_progress"] == 9
+        });
+        assert_eq!(get("blog", "/").reason(), "overloaded");
+        assert_eq!(get("shop", "/").status, 200);
+        for _ in 0..9 {
+            go.send(()).unwrap();
+        }
+    });
+}
+
+/// Asks six times over one connection, while everybody is refused; how long that took.
+fn refused_six_times(head: &str) -> Duration {
+    const ASKED: u32 = 6;
+    let (place, (behind, _go)) = (Place::new(), holding());
+    let overload = "overload = { lag_ms_max = 60000, memory_bytes_max = 1 }\n";
+    let edge = shop_and_blog(&place, &format!("{head}{overload}"), behind);
+    eventually("everybody is refused", || {
+        place.status()["shed_per_mille"] == 1_000
+    });
+    let mut stream = connect(edge.address);
+    let begun = Instant::now();
+    for _ in 0..ASKED {
+        let answer = ask(&mut stream, &request("blog", "/")).unwrap();
+        assert_eq!((answer.status, answer.reason()), (503, "overloaded"));
+    }
+    begun.elapsed()
+}
+
+#[test]
+fn who_would_be_refused_again_is_not_heard_at_once() {
+    // Half a second at least after each refusal; the first answer comes without delay.
+    let paused = Duration::from_millis(5 * 500);
+    assert!(refused_six_times("") >= paused);
+    // Who speaks for others would have them all wait.
+    assert!(refused_six_times("trusted = [\"127.0.0.1\"]\n") < paused);
+}
+
+#[test]
+fn too_many_requests_at_once_are_refused_to_sheddable_tenants_first() {
+    let (place, (behind, go)) = (Place::new(), holding());
+    let edge = shop_and_blog(&place, TEN, behind);
+    let get =
+        |host: &str, path: &str| ask(&mut connect(edge.address), &request(host, path)).unwrap();
     let of = |host: &str| {
         let answers: Vec<_> = (0..10).map(|_| get(host, "/")).collect();
         let refused = answers.iter().filter(|answer| answer.status != 200);

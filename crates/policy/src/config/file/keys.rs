@@ -367,7 +367,7 @@ static OVERLOAD: Section = Section {
             "requests_concurrent_max",
             HELD,
             Else("20000"),
-            "Requests in progress, all tenants together.",
+            "Requests in progress, all tenants together. One in ten is kept for critical ones.",
         ),
     ],
 };
