@@ -27,6 +27,7 @@ pub(crate) mod prepare;
 pub(crate) mod request;
 pub(crate) mod respond;
 pub(crate) mod review;
+pub(crate) mod rollout;
 pub(crate) mod stats;
 pub(crate) mod subscribers;
 pub(crate) mod work;
@@ -206,6 +207,7 @@ pub(crate) enum Task {
     Up(machine::UpArgs),
     Serve(machine::ServeArgs),
     Edge(edge::EdgeArgs),
+    Rollout(rollout::RolloutArgs),
     Doctor(machine::DoctorArgs),
     Token(access::TokenArgs),
     Login(access::LoginArgs),

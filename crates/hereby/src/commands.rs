@@ -201,6 +201,7 @@ impl Session<'_> {
             | Task::Serve(_)
             | Task::Witness(_)
             | Task::Edge(_)
+            | Task::Rollout(_)
             | Task::Verify(_)
             | Task::Auditor(_)
             | Task::Prove(_)

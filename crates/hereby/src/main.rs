@@ -16,6 +16,7 @@ mod offline;
 mod page;
 mod place;
 mod rehearse;
+mod rollout;
 mod say;
 mod secret_file;
 mod serve;
@@ -55,6 +56,7 @@ fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failure> {
         Task::Serve(args) => serve::serve(args, globals, out),
         Task::Witness(args) => witness::run(args, globals, out),
         Task::Edge(args) => edge::run(args, globals, out),
+        Task::Rollout(args) => rollout::run(args, out),
         Task::Verify(args) => offline::verify(args, globals, out),
         Task::Auditor(args) => offline::auditor(args, globals, out),
         Task::Prove(args) => offline::prove(args, globals, out),

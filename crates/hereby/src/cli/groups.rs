@@ -107,7 +107,9 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Run hereby",
-        &["up", "serve", "edge", "backup", "restore", "doctor"],
+        &[
+            "up", "serve", "edge", "rollout", "backup", "restore", "doctor",
+        ],
     ),
     (
         "Give access and automate",

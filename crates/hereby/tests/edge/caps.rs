@@ -76,6 +76,8 @@ fn connections_per_address_max_refuses_the_next_one_of_that_address_alone() {
     let edge = start(&place, limit, "", backend());
     three_and_no_more(&place, &edge, "connections_per_address");
     let held: Vec<TcpStream> = (0..3).map(|_| connect(edge.address)).collect();
+    // Another worker might have the fourth before one has the third.
+    eventually("three are there", || place.status()["connections"] == 3);
     assert_eq!(raw(edge.address, GET, PATIENCE), b"");
     let url = format!("http://{}/", edge.address);
     let other = crate::harness::curl(&["--interface", "127.0.0.9", &url]);

@@ -47,6 +47,19 @@ pub struct Wrong {
 }
 
 impl Wrong {
+    /// A mistake at that byte of a text.
+    pub fn at_byte(text: &str, at: usize, key: &str, what: String) -> Wrong {
+        let mut place = Place::start(text);
+        place.go_to(at.min(text.len()));
+        Wrong {
+            line: place.line,
+            column: place.column,
+            key: key.to_owned(),
+            what,
+            next: None,
+        }
+    }
+
     /// As a compiler says it: `edge.toml:12:8: route.to: there is no upstream "shpo"; did you mean
     /// "shop"?`
     pub fn at(&self, file: &str) -> String {
@@ -112,12 +125,7 @@ pub(crate) fn parse_without(
 fn told(report: Report, text: &str) -> Vec<Wrong> {
     let mut findings = report.findings;
     findings.sort_by_key(|finding| finding.at);
-    let mut place = Place {
-        text,
-        at: 0,
-        line: 1,
-        column: 1,
-    };
+    let mut place = Place::start(text);
     let mut wrong: Vec<Wrong> = findings
         .into_iter()
         .map(|finding| {
@@ -152,6 +160,15 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
+    fn start(text: &str) -> Place<'_> {
+        Place {
+            text,
+            at: 0,
+            line: 1,
+            column: 1,
+        }
+    }
+
     fn go_to(&mut self, at: usize) {
         let passed = self.text.get(self.at..at).unwrap_or_default();
         for c in passed.chars() {

@@ -1,0 +1,12 @@
+//! How a version reaches the edges, and goes back: the plan by which it is brought out, a checker of
+//! plans that was written apart, and the test that says whether what was changed does worse than what
+//! was not.
+//!
+//! Pure: time, measurements and seeds are parameters. What is carried out, and written on the record, is
+//! `engine`'s.
+
+pub mod check;
+pub mod plan;
+pub mod sequential;
+pub mod simulate;
+pub mod template;
