@@ -126,11 +126,15 @@ fn ramp(program: &Path, directory: &Path) -> Result<(), Failed> {
 /// How many requests a second the edge can answer: the most at which it had all of them answered. What one takes
 /// would not tell, as the edge finds more to do each time it looks the more there is.
 fn capacity() -> Result<f64, Failed> {
-    let mut can = EASY_PER_S;
-    let mut next = EASY_PER_S;
+    let (mut can, mut next) = (0.0, EASY_PER_S);
     while asked(next)?.iter().all(|one| one.share() > 0.999) {
         can = next;
         next *= NEARER;
+    }
+    if can == 0.0 {
+        return Err(Failed(format!(
+            "not all of {next:.0} requests/s are answered"
+        )));
     }
     say(&format!(
         "the edge answers {can:.0} requests/s, and not all of {next:.0}"

@@ -127,8 +127,9 @@ impl Conversation {
         lock(&self.given).values().any(|one| one.due <= now)
     }
 
-    /// There is too much to do, and who asked is told to come again in a second. If the next request
-    /// would be refused as well, it is not heard before: to refuse costs something too.
+    /// There is too much to do, and who asked is told to come again in a second. The likelier the next
+    /// request is refused as well, the longer it is not heard: to refuse costs something too. HTTP/2 is heard
+    /// all the same: there a pause would be everybody's who shares the connection.
     pub(crate) fn pause(&self, ms: u64) {
         self.pause_ms.store(ms, Relaxed);
     }

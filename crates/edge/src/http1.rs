@@ -90,7 +90,7 @@ where
             Err(End::Over) => Next::End,
         };
         match next {
-            Next::Request if let Some(pause) = paused(facts) => Box::pin(sleep(pause)).await,
+            Next::Request if let Some(time) = paused(facts) => Box::pin(rests(&line, time)).await,
             // Who sends many at once has them answered in turn with everybody else's.
             Next::Request if line.borrow().is_ahead() => tokio::task::yield_now().await,
             Next::Request => {}
@@ -105,6 +105,17 @@ where
 fn paused(facts: &Facts) -> Option<Duration> {
     let ms = facts.conversation.take_pause_ms();
     (ms > 0 && !facts.trusted).then(|| Duration::from_millis(ms))
+}
+
+/// Waits so long, or until the client has gone: its place is free at once.
+async fn rests<S>(line: &Shared<S>, time: Duration)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    tokio::select! {
+        () = sleep(time) => {}
+        () = poll_fn(|cx| line.borrow_mut().poll_gone(cx)) => {}
+    }
 }
 
 /// Pulls the connection out at its end, however that comes: an upstream that answered before it had all

@@ -238,9 +238,11 @@ fn admit(edge: &Edge, tenant: &Tenant, account: &mut Account) -> Result<(), Refu
         let share = edge.shed.share(tenant.usage.recent(now));
         let (priority, seed) = (tenant.config.priority, edge.choice());
         if let Err(per_mille) = edge.shed.admit(priority, share, seed) {
-            // Not all at the same time again.
-            let pause_ms = u64::from(per_mille) / 2 + seed % u64::from(per_mille.max(1));
-            account.conversation.pause(pause_ms);
+            if !account.asked.http2 {
+                // Not all at the same time again.
+                let pause_ms = u64::from(per_mille) / 2 + seed % u64::from(per_mille.max(1));
+                account.conversation.pause(pause_ms);
+            }
             return Err(Refused::new(Reason::Overloaded).after_s(1));
         }
     }

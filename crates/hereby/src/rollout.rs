@@ -52,17 +52,18 @@ fn plan(args: PlanArgs, out: &Out) -> Result<(), Failure> {
     let plan = Plan::draw(&template, &fleet, scope, 0)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let flaws = check(&plan, &fleet, Change { decides: true });
-    if out.is_json() {
-        return out.json(&document(&plan, &fleet, &flaws));
-    }
-    shown(&plan, &fleet, out)?;
-    for flaw in &flaws {
-        out.warn(&flaw.to_string());
+    match out.is_json() {
+        true => out.json(&document(&plan, &fleet, &flaws))?,
+        false => shown(&plan, &fleet, out)?,
     }
     match flaws.is_empty() {
         true => Ok(()),
-        false => Err(Failure::new(Exit::Usage, "the plan is not sound")
-            .hint("hereby rollout template prints one that is")),
+        false => {
+            let flaws: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+            Err(Failure::new(Exit::Usage, "this plan is not sound")
+                .because(flaws.join("; "))
+                .hint("mend the template: `hereby rollout template` prints one to compare with"))
+        }
     }
 }
 
@@ -74,7 +75,7 @@ fn read(file: &Path) -> Result<Template, Failure> {
         let name = file.display().to_string();
         let lines: Vec<String> = wrong.iter().map(|one| one.at(&name)).collect();
         Failure::new(Exit::Usage, lines.join("\n"))
-            .hint("hereby rollout template prints one that is right")
+            .hint("hereby rollout template prints one to begin with")
     })
 }
 

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::Name;
 
-use crate::plan::{Edges, Fleet, Plan, Scope};
+use crate::plan::{Edges, Fleet, Plan, Scope, Stage};
+use crate::sequential::INTERVAL_MS;
 use crate::template::WATCH_MS_MIN;
 
 /// What a version changes of what it replaces.
@@ -36,13 +37,13 @@ pub enum Flaw {
     FirstTooWide(u32),
     /// A cell runs it, and those that are there to go first don't yet.
     OutOfOrder(usize, Name),
-    /// A stage before the last can be passed unseen.
+    /// A stage before the last can be passed before anything is measured in it.
     Unseen(usize),
     /// Nothing sends it back, and it decides whom something is refused or where requests go.
     NoTrigger,
-    /// A trigger that nothing makes fire.
+    /// A trigger that nothing makes fire: it compares, and there is nobody to compare with.
     NeverFires(Name),
-    /// Nobody watches it after the last stage, or too briefly.
+    /// It is watched for less than a minute after the last stage.
     Unwatched,
 }
 
@@ -76,7 +77,7 @@ impl fmt::Display for Flaw {
             Flaw::Unseen(stage) => {
                 write!(
                     f,
-                    "stage {stage} can be passed without a request or a moment"
+                    "stage {stage} can be passed before anything is measured in it"
                 )
             }
             Flaw::NoTrigger => write!(
@@ -84,12 +85,15 @@ impl fmt::Display for Flaw {
                 "nothing sends it back, and it changes limits, bans, certificates or routes"
             ),
             Flaw::NeverFires(name) => write!(f, "nothing makes the trigger \"{name}\" fire"),
-            Flaw::Unwatched => write!(f, "nobody watches it after the last stage"),
+            Flaw::Unwatched => write!(
+                f,
+                "it is watched for less than a minute after the last stage"
+            ),
         }
     }
 }
 
-/// Everything that is wrong with a plan, in the order of its stages; nothing: it is sound.
+/// Everything that is wrong with a plan; nothing: it is sound.
 pub fn check(plan: &Plan, fleet: &Fleet, change: Change) -> Vec<Flaw> {
     let mut flaws = Vec::new();
     if plan.stages.is_empty() {
@@ -100,15 +104,16 @@ pub fn check(plan: &Plan, fleet: &Fleet, change: Change) -> Vec<Flaw> {
     order(plan, fleet, &mut flaws);
     let before_last = plan.stages.len().saturating_sub(1);
     for (stage, number) in plan.stages.iter().take(before_last).zip(1..) {
-        if stage.time_ms_min == 0 || stage.requests_min == 0 {
+        if stage.time_ms_min < INTERVAL_MS || stage.requests_min == 0 {
             flaws.push(Flaw::Unseen(number));
         }
     }
     if change.decides && plan.triggers.is_empty() {
         flaws.push(Flaw::NoTrigger);
     }
+    let compares = compares(plan, fleet);
     for trigger in &plan.triggers {
-        if !trigger.compare && trigger.most_ppm.is_none_or(|most| most >= 1_000_000) {
+        if !(trigger.compare && compares) && trigger.most_ppm.is_none_or(|most| most >= 1_000_000) {
             flaws.push(Flaw::NeverFires(trigger.name.clone()));
         }
     }
@@ -116,6 +121,30 @@ pub fn check(plan: &Plan, fleet: &Fleet, change: Change) -> Vec<Flaw> {
         flaws.push(Flaw::Unwatched);
     }
     flaws
+}
+
+/// Whether the first stage leaves an edge that can be compared with.
+fn compares(plan: &Plan, fleet: &Fleet) -> bool {
+    let edges = |name: &Name| fleet.cell(name).map_or(0, |cell| cell.edges);
+    let all: u32 = match &plan.scope {
+        Scope::Fleet => fleet
+            .cells
+            .iter()
+            .fold(0, |sum, cell| sum.saturating_add(cell.edges)),
+        Scope::Cell(own) => edges(own),
+    };
+    all > plan.stages.first().map_or(0, |stage| reached(stage, fleet))
+}
+
+/// How many edges a stage reaches.
+fn reached(stage: &Stage, fleet: &Fleet) -> u32 {
+    let cells = stage.cells.iter().filter_map(|name| fleet.cell(name));
+    cells.fold(0, |sum, cell| {
+        sum.saturating_add(match stage.edges {
+            Edges::One => 1,
+            Edges::All => cell.edges,
+        })
+    })
 }
 
 /// Who is reached: everybody that it is for, each once, nobody else.
@@ -168,15 +197,9 @@ fn first(plan: &Plan, fleet: &Fleet, flaws: &mut Vec<Flaw>) {
     let Some(stage) = plan.stages.first() else {
         return;
     };
-    let cells = stage.cells.iter().filter_map(|name| fleet.cell(name));
-    let edges = cells.fold(0_u32, |sum, cell| {
-        sum.saturating_add(match stage.edges {
-            Edges::One => 1,
-            Edges::All => cell.edges,
-        })
-    });
-    if edges > 1 {
-        flaws.push(Flaw::FirstTooWide(edges));
+    match reached(stage, fleet) {
+        0 | 1 => {}
+        edges => flaws.push(Flaw::FirstTooWide(edges)),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use base::Name;
 
+use crate::sequential::INTERVAL_MS;
 use crate::template::{Reach, Step, Template, Trigger};
 
 /// What the first edge is given where the template gives nobody any time.
@@ -224,11 +225,8 @@ impl Drawing<'_> {
                 let wanted = (all * usize::from(percent)).div_ceil(100);
                 let left = of(Some(Ring::Serving));
                 let had = all - left.len();
-                // The last cells are the last stage's.
-                let more = wanted.saturating_sub(had);
-                if more >= left.len() {
-                    return BTreeSet::new();
-                }
+                // One is left for the last stage.
+                let more = wanted.saturating_sub(had).min(left.len().saturating_sub(1));
                 self.smallest(&left, more)
             }
             Reach::All => of(None),
@@ -275,7 +273,8 @@ fn steps(template: &Template) -> Vec<Step> {
 
 /// How long, and with how many requests, whoever is first is looked at.
 fn timed(template: &Template) -> (u64, u64) {
-    let timed = template.stages.iter().find(|step| step.time_ms_min > 0);
+    let seen = |step: &&Step| step.time_ms_min >= INTERVAL_MS && step.requests_min > 0;
+    let timed = template.stages.iter().find(seen);
     timed.map_or((FIRST_MS_MIN, FIRST_REQUESTS_MIN), |step| {
         (step.time_ms_min, step.requests_min)
     })

@@ -1,10 +1,12 @@
 //! Simulated canaries, to see what the test finds before anything depends on it: requests that fail with a
 //! probability, and the time until the version would be sent back. The same seed gives the same.
 
-use crate::sequential::{Comparison, Counts, Verdict};
+use crate::sequential::{Comparison, Counts, INTERVAL_MS, Verdict};
 
 /// Between two looks, in seconds.
-pub const EVERY_S: u64 = 10;
+const EVERY_S: u64 = INTERVAL_MS / 1_000;
+/// Where more bad requests are expected, they are drawn from a normal distribution at once.
+const FEW: f64 = 200.0;
 /// How long the unchanged edges were counted before.
 const BEFORE_S: u64 = 600;
 
@@ -47,9 +49,25 @@ impl Dice {
         ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
+    /// From the standard normal distribution (Box and Muller, Annals of Mathematical Statistics 29, 1958).
+    fn normal(&mut self) -> f64 {
+        let far = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));
+        far * libm::cos(core::f64::consts::TAU * self.unit())
+    }
+
     /// So many requests of which each is bad with this probability, by leaps from one bad one to the next.
     pub fn requests(&mut self, all: u64, share: f64) -> Counts {
-        let good = libm::log1p(-share.clamp(f64::MIN_POSITIVE, 0.999_999));
+        let share = share.clamp(f64::MIN_POSITIVE, 0.999_999);
+        let mean = all as f64 * share;
+        if mean > FEW {
+            let deviation = libm::sqrt(mean * (1.0 - share));
+            let bad = libm::round(mean + deviation * self.normal()).max(0.0);
+            return Counts {
+                bad: (bad as u64).min(all),
+                all,
+            };
+        }
+        let good = libm::log1p(-share);
         let (mut at, mut bad) = (0.0, 0);
         loop {
             at += libm::floor(libm::log(1.0 - self.unit()) / good) + 1.0;

@@ -12,10 +12,14 @@ use policy::config::Wrong;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::sequential::INTERVAL_MS;
+
 /// The largest text that is read, in bytes.
 pub const TEXT_BYTES_MAX: usize = 64 << 10;
 const STAGES_MAX: usize = 32;
 const TRIGGERS_MAX: usize = 16;
+/// What a trigger's `most_ppm` is told from, where nothing else was said.
+const REQUESTS_MIN: u64 = 50;
 /// A week: who waits longer forgets what for.
 const TIME_MS_MAX: u64 = 7 * 86_400_000;
 /// Shorter than this nothing is seen.
@@ -74,7 +78,7 @@ pub struct Trigger {
     pub compare: bool,
     /// A share of bad requests that is too many whatever the others do, in millionths.
     pub most_ppm: Option<u32>,
-    /// Below so many requests no share is told.
+    /// Below so many requests `most_ppm` is not looked at.
     pub requests_min: u64,
 }
 
@@ -131,12 +135,7 @@ struct RawTrigger {
     #[serde(default)]
     compare: bool,
     most_ppm: Option<u32>,
-    #[serde(default = "requests_min")]
-    requests_min: u64,
-}
-
-fn requests_min() -> u64 {
-    50
+    requests_min: Option<u64>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -228,9 +227,11 @@ fn steps(raw: &[Spanned<RawStep>], mistakes: &mut Mistakes<'_>) -> Vec<Step> {
                 "the last stage, and no other, reaches all",
             );
         }
-        if !last && (one.time_ms_min == 0 || one.requests_min == 0) {
-            let what = "a stage before the last needs time_ms_min and requests_min: nothing is promoted \
-                        unseen";
+        if !last && (one.time_ms_min < INTERVAL_MS || one.requests_min == 0) {
+            let what = format!(
+                "a stage before the last needs a time_ms_min of at least {INTERVAL_MS} and a \
+                 requests_min: nothing is promoted unseen"
+            );
             mistakes.add(&span, "stage", what);
         }
         if one.time_ms_min > TIME_MS_MAX {
@@ -304,12 +305,13 @@ fn triggers(raw: &[Spanned<RawTrigger>], mistakes: &mut Mistakes<'_>) -> Vec<Tri
                 "it is from 1 to 999999, in millionths",
             );
         }
-        if one.requests_min == 0 {
-            mistakes.add(
-                &span,
-                "trigger.requests_min",
-                "a share of no requests is no share",
-            );
+        let no_use = match (one.requests_min, one.most_ppm) {
+            (Some(0), _) => Some("a share of no requests is no share"),
+            (Some(_), None) => Some("it is for most_ppm; a comparison needs none"),
+            _ => None,
+        };
+        if let Some(what) = no_use {
+            mistakes.add(&span, "trigger.requests_min", what);
         }
         let Some(measure) = measure(&span, one, mistakes) else {
             continue;
@@ -319,7 +321,7 @@ fn triggers(raw: &[Spanned<RawTrigger>], mistakes: &mut Mistakes<'_>) -> Vec<Tri
             measure,
             compare: one.compare,
             most_ppm: one.most_ppm,
-            requests_min: one.requests_min,
+            requests_min: one.requests_min.unwrap_or(REQUESTS_MIN),
         });
     }
     triggers

@@ -29,9 +29,10 @@ pub(crate) enum RolloutVerb {
   hereby rollout plan --template ours.toml --cell eu-1:3 --cell eu-2:4
   hereby rollout plan --cell eu-1:3 --cell eu-2:4 --only eu-2
 
-A cell is NAME, NAME:RING or NAME:RING:EDGES, in any order behind the name. Rings are internal (for
-the people who run it), canary (for tenants who know that they are first) and serving, which is meant
-where none is said. A template is TOML: `hereby rollout template` prints one.")]
+A cell is NAME, NAME:RING or NAME:RING:EDGES, in any order behind the name.
+Rings are internal (for the people who run it), canary (for tenants who know
+that they are first) and serving, which is meant where none is said. A
+template is TOML: `hereby rollout template` prints one.")]
 pub(crate) struct PlanArgs {
     /// A cell, its ring and how many edges it has; again for each
     #[arg(long = "cell", value_name = "CELL", required = true, value_parser = cell)]
@@ -50,9 +51,9 @@ pub(crate) struct PlanArgs {
   hereby rollout try
   hereby rollout try --requests-per-s 40 --others-per-s 2000 --usual 0.5
 
-A thousand canaries are simulated for each row, always the same ones. What is tried is the test that
-triggers with `compare = true` use: a sequential likelihood-ratio test of changed against unchanged
-edges, every 10 seconds.")]
+A thousand canaries are simulated for each row, always the same ones, each
+with one trigger that says `compare = true`: a sequential likelihood-ratio
+test of changed against unchanged edges, every 10 seconds.")]
 pub(crate) struct TryArgs {
     /// Requests a second that the changed edges answer
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100_000))]

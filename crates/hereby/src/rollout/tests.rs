@@ -100,6 +100,24 @@ fn a_faulty_version_is_found_and_a_healthy_one_left_alone() {
         .collect();
     assert_eq!(most[0], Some(10));
     assert!(most[..4].is_sorted(), "{most:?}");
-    assert!(rows[5]["sent_back_in_an_hour"].as_u64() <= Some(10));
+    assert!(rows[5]["sent_back_in_an_hour"].as_u64().unwrap() <= 10);
     assert!(said("try", false).unwrap().contains("0.1 % (as a rule)"));
+}
+
+#[test]
+fn a_plan_that_is_not_sound_is_shown_and_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("ours.toml");
+    std::fs::write(
+        &file,
+        "name = \"ours\"\nwatch_ms = 60000\n[[stage]]\nreach = \"all\"\n[[trigger]]\nname = \"worse\"\n\
+         measure = \"errors\"\ncompare = true\n",
+    )
+    .unwrap();
+    let line = |edges| format!("plan --cell a:{edges} --template {}", file.display());
+    assert!(said(&line(2), false).is_ok());
+    for json in [false, true] {
+        let error = said(&line(1), json).unwrap_err();
+        assert_eq!(error, "this plan is not sound");
+    }
 }

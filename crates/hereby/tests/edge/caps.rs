@@ -225,6 +225,27 @@ fn who_would_be_refused_again_is_not_heard_at_once() {
 }
 
 #[test]
+fn who_is_not_heard_and_goes_makes_room_at_once() {
+    let (place, (behind, _go)) = (Place::new(), holding());
+    let overload = "overload = { lag_ms_max = 60000, memory_bytes_max = 1 }\n";
+    let edge = shop_and_blog(&place, overload, behind);
+    eventually("everybody is refused", || {
+        place.status()["shed_per_mille"] == 1_000
+    });
+    eventually("nobody is there", || place.status()["connections"] == 0);
+    let mut streams: Vec<TcpStream> = (0..20).map(|_| connect(edge.address)).collect();
+    for stream in &mut streams {
+        let answer = ask(stream, &request("blog", "/")).unwrap();
+        assert_eq!(answer.reason(), "overloaded");
+    }
+    drop(streams);
+    let begun = Instant::now();
+    eventually("all have left", || place.status()["connections"] == 0);
+    // One of twenty would have waited for longer than a second.
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
 fn too_many_requests_at_once_are_refused_to_sheddable_tenants_first() {
     let (place, (behind, go)) = (Place::new(), holding());
     let edge = shop_and_blog(&place, TEN, behind);

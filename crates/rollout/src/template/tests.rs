@@ -52,8 +52,8 @@ fn every_mistake_is_told_with_its_place() {
         mistakes(&text),
         [
             "plan.toml:3:1: stage.percent: a share needs a percent from 1 to 99",
-            "plan.toml:6:1: stage: a stage before the last needs time_ms_min and requests_min: nothing \
-             is promoted unseen",
+            "plan.toml:6:1: stage: a stage before the last needs a time_ms_min of at least 10000 and a \
+             requests_min: nothing is promoted unseen",
             "plan.toml:10:1: stage.percent: only `reach = \"share\"` has a percent",
             "plan.toml:14:1: trigger: it would never fire: say `compare = true`, or most_ppm, or both",
             "plan.toml:18:1: trigger.name: there are two triggers \"idle\"",
@@ -67,7 +67,8 @@ fn every_mistake_is_told_with_its_place() {
 
 #[test]
 fn the_last_stage_and_no_other_reaches_all() {
-    let stage = |reach: &str| format!("[[stage]]\n{reach}\ntime_ms_min = 1\nrequests_min = 1\n");
+    let stage =
+        |reach: &str| format!("[[stage]]\n{reach}\ntime_ms_min = 10000\nrequests_min = 1\n");
     let of = |reaches: &[&str]| {
         let stages: String = reaches.iter().map(|reach| stage(reach)).collect();
         Template::parse(&format!("{HEAD}{stages}")).is_ok()
