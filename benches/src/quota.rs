@@ -12,8 +12,8 @@ const ROOTS: [&str; 3] = [
     "/sys/fs/cgroup/unified",
     "/sys/fs/cgroup",
 ];
-/// Microseconds in which the quota is spent. The kernel's least: a process that waits for more must not
-/// be late by tens of milliseconds because of that alone.
+/// Microseconds in which the quota is spent. Few, so that a process that has spent it is not late by tens of
+/// milliseconds because of that alone.
 const PERIOD_MICROS: u64 = 4_000;
 
 /// A process's quota, until it is dropped.

@@ -79,36 +79,6 @@ fn read(file: &Path) -> Result<Template, Failure> {
     })
 }
 
-/// How many edges run it after each stage.
-fn reached(plan: &Plan, fleet: &Fleet) -> Vec<u32> {
-    let mut before = 0;
-    let stages = plan.stages.iter();
-    stages
-        .map(|stage| {
-            let cells = stage.cells.iter().filter_map(|name| fleet.cell(name));
-            match stage.edges {
-                Edges::One => before += 1,
-                Edges::All => {
-                    let first_too = plan.stages.first().is_some_and(|first| {
-                        first.edges == Edges::One && first.cells.is_subset(&stage.cells)
-                    });
-                    before += cells.map(|cell| cell.edges).sum::<u32>() - u32::from(first_too);
-                }
-            }
-            before
-        })
-        .collect()
-}
-
-/// How many edges there are for it.
-fn edges(plan: &Plan, fleet: &Fleet) -> u32 {
-    let all = fleet.cells.iter().filter(|cell| match &plan.scope {
-        Scope::Fleet => true,
-        Scope::Cell(own) => *own == cell.name,
-    });
-    all.map(|cell| cell.edges).sum()
-}
-
 fn shown(plan: &Plan, fleet: &Fleet, out: &Out) -> Result<(), Failure> {
     let ms = |ms: u64| duration(i64::try_from(ms).unwrap_or(i64::MAX));
     out.data(
@@ -121,9 +91,9 @@ fn shown(plan: &Plan, fleet: &Fleet, out: &Out) -> Result<(), Failure> {
                 ms(plan.watch_ms)
             )),
     )?;
-    let all = edges(plan, fleet).max(1);
+    let all = plan.edges(fleet).max(1);
     let last = plan.stages.len();
-    let rows = plan.stages.iter().zip(reached(plan, fleet)).zip(1..);
+    let rows = plan.stages.iter().zip(plan.edges_reached(fleet)).zip(1..);
     let rows = rows.map(|((stage, reached), number)| {
         let full = (reached as usize * BAR).div_ceil(all as usize);
         let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR - full));
@@ -195,7 +165,7 @@ fn word(reach: Reach) -> String {
 }
 
 fn document(plan: &Plan, fleet: &Fleet, flaws: &[::rollout::check::Flaw]) -> Value {
-    let stages = plan.stages.iter().zip(reached(plan, fleet));
+    let stages = plan.stages.iter().zip(plan.edges_reached(fleet));
     let stages = stages.map(|(stage, reached)| {
         json!({
             "cells": stage.cells,
@@ -207,7 +177,7 @@ fn document(plan: &Plan, fleet: &Fleet, flaws: &[::rollout::check::Flaw]) -> Val
     });
     json!({
         "template": plan.template,
-        "edges": edges(plan, fleet),
+        "edges": plan.edges(fleet),
         "time_ms_min": plan.time_ms_min(),
         "watch_ms": plan.watch_ms,
         "stages": stages.collect::<Vec<_>>(),

@@ -1,7 +1,7 @@
 //! A plan: by which stages one version reaches one fleet, cell by cell, drawn from a template. Data, for
 //! people to read before it begins and for [`crate::check`] to judge.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::Name;
 
@@ -144,6 +144,36 @@ impl Plan {
         Ok(drawing.plan)
     }
 
+    /// How many edges there are for it.
+    pub fn edges(&self, fleet: &Fleet) -> u32 {
+        let all = fleet.cells.iter().filter(|cell| match &self.scope {
+            Scope::Fleet => true,
+            Scope::Cell(own) => *own == cell.name,
+        });
+        all.fold(0, |sum, cell| sum.saturating_add(cell.edges))
+    }
+
+    /// How many edges run it after each stage.
+    pub fn edges_reached(&self, fleet: &Fleet) -> Vec<u32> {
+        // The first stage may be one edge of a cell that another stage has all of.
+        let mut reached: BTreeMap<&Name, u32> = BTreeMap::new();
+        let stages = self.stages.iter();
+        stages
+            .map(|stage| {
+                for cell in stage.cells.iter().filter_map(|name| fleet.cell(name)) {
+                    let edges = match stage.edges {
+                        Edges::One => 1,
+                        Edges::All => cell.edges,
+                    };
+                    reached.insert(&cell.name, edges);
+                }
+                reached
+                    .values()
+                    .fold(0_u32, |sum, edges| sum.saturating_add(*edges))
+            })
+            .collect()
+    }
+
     /// How long it takes at least until all are reached, in milliseconds.
     pub fn time_ms_min(&self) -> u64 {
         let before_last = self.stages.len().saturating_sub(1);
@@ -187,8 +217,7 @@ impl Drawing<'_> {
 
     /// Nobody runs it yet: one edge is the first, and those beside it are what it is compared with.
     fn first(&mut self, template: &Template, cells: BTreeSet<Name>) {
-        let (time_ms_min, requests_min) = timed(template);
-        self.stage(cells, Edges::One, (time_ms_min, requests_min));
+        self.stage(cells, Edges::One, timed(template));
     }
 
     fn stage(
