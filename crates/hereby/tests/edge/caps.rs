@@ -75,6 +75,8 @@ fn connections_per_address_max_refuses_the_next_one_of_that_address_alone() {
     let limit = "[connection]\nconnections_per_address_max = 3\n";
     let edge = start(&place, limit, "", backend());
     three_and_no_more(&place, &edge, "connections_per_address");
+    // The last of those may still hold its place, and would take one of three from these.
+    eventually("all have left", || place.status()["connections"] == 0);
     let held: Vec<TcpStream> = (0..3).map(|_| connect(edge.address)).collect();
     // Another worker might have the fourth before one has the third.
     eventually("three are there", || place.status()["connections"] == 3);
