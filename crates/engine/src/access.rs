@@ -85,6 +85,11 @@ pub fn scope_for(verb: &Verb) -> Scope {
         | Verb::RemoveSubscriber(_)
         | Verb::ReportNotice(_)
         | Verb::ReportCertificate(_)
+        | Verb::InviteEdge(_)
+        | Verb::EnrollEdge(_)
+        | Verb::RetireEdge(_)
+        | Verb::FireTrigger(_)
+        | Verb::CompleteDeployment(_)
         | Verb::RotateLogKey(_) => Scope::Admin,
         _ => Scope::Respond,
     }

@@ -118,6 +118,23 @@ impl Judge<'_> {
         if let Some(decision) = self.state.access.decide(verb, context.now) {
             return decision;
         }
+        let asked = rollout::Asked {
+            actor: context.actor,
+            has_reason: context.has_reason,
+            signed: context.signed || self.state.access.keys.is_empty(),
+            now: context.now,
+        };
+        if let Some(decision) = rollout::decide(&self.state.fleet, verb, &asked) {
+            let incident = match verb {
+                Verb::DeployVersion(verb) => verb.incident,
+                Verb::RollBack(verb) => verb.incident,
+                _ => None,
+            };
+            return match incident.filter(|id| self.state.incidents.summary(*id).is_none()) {
+                Some(id) => Err(Refusal::new(Reason::NotFound, format!("there is no {id}"))),
+                None => decision,
+            };
+        }
         // The one command that is left changes the log's key; the writer adds its act, because
         // only it can make the key.
         Err(Refusal::new(

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Access;
 
 /// Raised whenever the fold or its form changes: older snapshots are then rebuilt.
-pub(crate) const STATE_VERSION: u32 = 12;
+pub(crate) const STATE_VERSION: u32 = 13;
 
 /// So many acts are known to be done for one incident; the record has all.
 const DONE_FOR_MAX: usize = 10_000;
@@ -26,6 +26,8 @@ pub struct State {
     pub access: Access,
     /// What the public was told.
     pub page: status::Page,
+    /// What edges there are, and what each is to run.
+    pub fleet: rollout::State,
     /// How many acts there were after the last one about containment: what edges are told changes
     /// with it, and with nothing else.
     pub overlay_sequence: u64,
@@ -60,6 +62,7 @@ impl State {
         self.incidents.apply(act, earlier);
         self.access.apply(act);
         self.page.apply(act);
+        self.fleet.apply(act, self.log.acts);
         match &act.body {
             Body::LogOpened(opened) => self.log.vkeys.push((0, opened.vkey.clone())),
             Body::LogKeyRotated(rotated) => {

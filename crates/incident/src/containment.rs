@@ -140,6 +140,8 @@ impl Containment {
             Body::ClientBanned(body) => body.incident,
             Body::CertificateRevoked(body) => body.incident,
             Body::FailoverOverridden(body) => body.incident,
+            Body::VersionDeployed(body) => body.incident,
+            Body::VersionRolledBack(body) => body.incident,
             _ => None,
         }
     }

@@ -43,6 +43,7 @@ pub use incidents::{Incident, Offer, Said, Summary};
 pub use notices::{Notice, Notices, Report, concerned};
 pub use page::{PageBook, Placed};
 pub use permissions::POLICY;
+pub use record::refusal::Draft;
 pub use refusal::{Reason, Refusal};
 pub use requests::{
     DueRequest, Guard, IRREVERSIBLE, Request, Requests, Settlement, Stands, due_requests, guard,
@@ -71,27 +72,7 @@ pub use tick::{Leases, tick};
 pub use work::{Checklist, Question, Task, UpdateClock, Work};
 
 use base::{ActId, Actor, CommandId, Prose, Timestamp};
-use record::act::Subject;
-use record::kinds::Body;
 use record::kinds::incident::ClockSeen;
-
-/// An act that follows from a request, before the writer gives it its id and time.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
-    /// What it happens to.
-    pub subject: Subject,
-    /// What happens.
-    pub body: Body,
-}
-
-impl Draft {
-    fn new(subject: Subject, body: impl Into<Body>) -> Draft {
-        Draft {
-            subject,
-            body: body.into(),
-        }
-    }
-}
 
 /// Acts that hereby takes by itself: with a command id that follows from what they are, so that
 /// the same thing happens once however often it is asked for.

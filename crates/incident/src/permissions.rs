@@ -111,11 +111,28 @@ pub const POLICY: &[(&str, &[Permission])] = &[
     ("certificate.revoke", TUNES),
     ("failover.override", TUNES),
     ("certificate.report", GOVERNS),
+    ("cell.define", TUNES),
+    ("cell.remove", TUNES),
+    ("edge.invite", GOVERNS),
+    ("edge.enroll", GOVERNS),
+    ("edge.retire", GOVERNS),
+    ("version.deploy", TUNES),
+    ("deployment.advance", TUNES),
+    ("deployment.pause", RUNS_EDGES),
+    ("deployment.resume", TUNES),
+    ("deployment.fire", GOVERNS),
+    ("deployment.complete", GOVERNS),
+    ("version.roll_back", RUNS_EDGES),
+    ("lease.lift", TUNES),
+    ("fleet.freeze", RUNS_EDGES),
+    ("fleet.unfreeze", TUNES),
     ("record.rotate_key", GOVERNS),
 ];
 
 const RUNS: &[Permission] = &[Responder, Commander, Admin];
 const TUNES: &[Permission] = &[Operator, Admin];
+/// Stopping and going back is for whoever runs an incident, too.
+const RUNS_EDGES: &[Permission] = &[Responder, Commander, Operator, Admin];
 const GOVERNS: &[Permission] = &[Admin];
 /// Everybody who may do anything takes part.
 const JOINS: &[Permission] = &[
@@ -198,6 +215,8 @@ impl State {
             Verb::Ban(ban) => ban.incident,
             Verb::RevokeCertificate(revoke) => revoke.incident,
             Verb::OverrideFailover(verb) => verb.incident,
+            Verb::DeployVersion(verb) => verb.incident,
+            Verb::RollBack(verb) => verb.incident,
             _ => None,
         };
         let all: Vec<IncidentId> = verb

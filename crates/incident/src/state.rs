@@ -129,6 +129,10 @@ impl State {
             | Subject::Key(_)
             | Subject::Login(_)
             | Subject::Session(_)
+            | Subject::Cell(_)
+            | Subject::Edge(_)
+            | Subject::Deployment(_)
+            | Subject::Fleet
             | Subject::Record => {}
         }
     }

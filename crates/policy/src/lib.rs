@@ -26,6 +26,7 @@ pub mod shed;
 mod sip;
 mod sync;
 pub mod table;
+pub mod version;
 pub mod wire;
 
 pub use prefix::{BadPrefix, Prefix};

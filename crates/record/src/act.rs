@@ -114,6 +114,14 @@ pub enum Subject {
     Certificate(Line),
     /// A route of the edges.
     Route(Name),
+    /// A compartment of edges.
+    Cell(Name),
+    /// An edge.
+    Edge(Name),
+    /// A version on its way to the edges: `dep-3`.
+    Deployment(Name),
+    /// All edges.
+    Fleet,
     /// The record itself.
     Record,
 }
@@ -467,6 +475,10 @@ impl Subject {
             Subject::Client(_) => "client",
             Subject::Certificate(_) => "certificate",
             Subject::Route(_) => "route",
+            Subject::Cell(_) => "cell",
+            Subject::Edge(_) => "edge",
+            Subject::Deployment(_) => "deployment",
+            Subject::Fleet => "fleet",
             Subject::Record => "record",
         }
     }
@@ -488,12 +500,16 @@ impl Subject {
             | Subject::Component(id)
             | Subject::Subscriber(id)
             | Subject::Route(id)
+            | Subject::Cell(id)
+            | Subject::Edge(id)
+            | Subject::Deployment(id)
             | Subject::Key(id) => id.to_string(),
             Subject::Client(id) | Subject::Certificate(id) => id.to_string(),
             Subject::Person(id) => id.to_string(),
             Subject::Team(id) => id.to_string(),
             Subject::Service(id) => id.to_string(),
             Subject::Page => "page".to_owned(),
+            Subject::Fleet => "fleet".to_owned(),
             Subject::Record => "record".to_owned(),
         }
     }
@@ -525,6 +541,10 @@ impl Subject {
             "client" => line(id).map(Subject::Client),
             "certificate" => line(id).map(Subject::Certificate),
             "route" => id.parse().map(Subject::Route),
+            "cell" => id.parse().map(Subject::Cell),
+            "edge" => id.parse().map(Subject::Edge),
+            "deployment" => id.parse().map(Subject::Deployment),
+            "fleet" if id == "fleet" => Ok(Subject::Fleet),
             "record" if id == "record" => Ok(Subject::Record),
             _ => Err(BadId {
                 text: type_name.chars().take(80).collect(),

@@ -125,6 +125,7 @@ mod page;
 mod quiet;
 mod request;
 mod review;
+mod rollout;
 mod session;
 mod subscriber;
 mod work;
@@ -137,6 +138,7 @@ pub use page::*;
 pub use quiet::*;
 pub use request::*;
 pub use review::*;
+pub use rollout::*;
 pub use session::*;
 pub use subscriber::*;
 pub use work::*;
@@ -234,6 +236,21 @@ verbs! {
     RevokeCertificate = "certificate.revoke",
     OverrideFailover = "failover.override",
     ReportCertificate = "certificate.report",
+    DefineCell = "cell.define",
+    RemoveCell = "cell.remove",
+    InviteEdge = "edge.invite",
+    EnrollEdge = "edge.enroll",
+    RetireEdge = "edge.retire",
+    DeployVersion = "version.deploy",
+    AdvanceDeployment = "deployment.advance",
+    PauseDeployment = "deployment.pause",
+    ResumeDeployment = "deployment.resume",
+    FireTrigger = "deployment.fire",
+    CompleteDeployment = "deployment.complete",
+    RollBack = "version.roll_back",
+    LiftLease = "lease.lift",
+    FreezeFleet = "fleet.freeze",
+    UnfreezeFleet = "fleet.unfreeze",
     RotateLogKey = "record.rotate_key",
 }
 

@@ -19,6 +19,7 @@ pub mod log;
 pub mod page;
 pub mod request;
 pub mod review;
+pub mod rollout;
 pub mod subscriber;
 pub mod upcast;
 pub mod work;
@@ -221,6 +222,23 @@ kinds! {
     CertificateRevoked: "certificate.revoked/1" => containment::CertificateRevoked,
     CertificateUsed: "certificate.used/1" => containment::CertificateUsed,
     FailoverOverridden: "failover.overridden/1" => containment::FailoverOverridden,
+    CellDefined: "cell.defined/1" => rollout::CellDefined,
+    CellRemoved: "cell.removed/1" => rollout::CellRemoved,
+    CellSupplied: "cell.supplied/1" => rollout::CellSupplied,
+    EdgeInvited: "edge.invited/1" => rollout::EdgeInvited,
+    EdgeEnrolled: "edge.enrolled/1" => rollout::EdgeEnrolled,
+    EdgeRetired: "edge.retired/1" => rollout::EdgeRetired,
+    VersionDeployed: "version.deployed/1" => rollout::VersionDeployed,
+    DeploymentAdvanced: "deployment.advanced/1" => rollout::DeploymentAdvanced,
+    DeploymentPaused: "deployment.paused/1" => rollout::DeploymentPaused,
+    DeploymentResumed: "deployment.resumed/1" => rollout::DeploymentResumed,
+    TriggerFired: "trigger.fired/1" => rollout::TriggerFired,
+    DeploymentAborted: "deployment.aborted/1" => rollout::DeploymentAborted,
+    DeploymentCompleted: "deployment.completed/1" => rollout::DeploymentCompleted,
+    VersionRolledBack: "version.rolled_back/1" => rollout::VersionRolledBack,
+    LeaseLifted: "lease.lifted/1" => rollout::LeaseLifted,
+    FleetFrozen: "fleet.frozen/1" => rollout::FleetFrozen,
+    FleetUnfrozen: "fleet.unfrozen/1" => rollout::FleetUnfrozen,
     SubscriberConfirmed: "subscriber.confirmed/1" => subscriber::SubscriberConfirmed,
     SubscriberChanged: "subscriber.changed/1" => subscriber::SubscriberChanged,
     SubscriberRemoved: "subscriber.removed/1" => subscriber::SubscriberRemoved,

@@ -5,8 +5,16 @@
 //! Pure: time, measurements and seeds are parameters. What is carried out, and written on the record, is
 //! `engine`'s.
 
+pub mod changes;
 pub mod check;
+mod decide;
+pub mod drawn;
 pub mod plan;
 pub mod sequential;
 pub mod simulate;
+pub mod state;
 pub mod template;
+pub mod watch;
+
+pub use decide::{Asked, decide, draw};
+pub use state::State;

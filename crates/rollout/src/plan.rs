@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Name;
+pub use record::kinds::rollout::Ring;
 
 use crate::sequential::INTERVAL_MS;
 use crate::template::{Reach, Step, Template, Trigger};
@@ -28,17 +29,6 @@ pub struct Cell {
     pub ring: Ring,
     /// How many edges it has, at least one.
     pub edges: u32,
-}
-
-/// Who goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ring {
-    /// For the people who run it.
-    Internal,
-    /// For tenants who know that they are first.
-    Canary,
-    /// For everybody.
-    Serving,
 }
 
 /// How far a version may go.
@@ -310,7 +300,7 @@ fn timed(template: &Template) -> (u64, u64) {
 }
 
 /// A number for a name (FNV-1a), another one for each seed.
-fn mixed(seed: u64, name: &Name) -> u64 {
+pub(crate) fn mixed(seed: u64, name: &Name) -> u64 {
     name.as_str()
         .bytes()
         .fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine::{Outcome, Receipt, Request, Signature};
 use hyper::Method;
+use record::act::act_id;
 use record::command::{BadCommand, COMMAND_BYTES_MAX, Command, VERBS, Verb};
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use crate::call::Call;
 use crate::problem::Problem;
 use crate::query;
 use crate::rates::Class;
-use crate::read::optional;
+use crate::read::{must_be_sound, optional};
 use crate::reply::{self, Answer};
 use crate::route::{Access, Form, Gives, Parameter, Route, Takes};
 use crate::{files, openapi, prove};
@@ -99,6 +100,17 @@ async fn send(call: Call) -> Answer {
             .site
             .blocking(move |site| files::must_be_there(site, &cited));
         there.await?;
+    }
+    if let Verb::DeployVersion(deploy) = &command.verb {
+        let (deploy, first) = (deploy.clone(), act_id(&command.id, 0));
+        let sound = call.site.blocking(move |site| {
+            // What happened before is answered as it was then.
+            match site.engine().entries().find_act(&first)? {
+                Some(_) => Ok(()),
+                None => must_be_sound(site, &deploy),
+            }
+        });
+        sound.await?;
     }
     let request = Request {
         transport: call.transport()?,

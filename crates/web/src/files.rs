@@ -121,6 +121,7 @@ pub(crate) fn cited(verb: &Verb) -> Vec<(Hash, Option<IncidentId>)> {
                 .collect()
         }
         Verb::PublishReview(publish) => vec![(publish.document.sha256, None)],
+        Verb::DeployVersion(deploy) => vec![(deploy.digest, None)],
         _ => Vec::new(),
     }
 }

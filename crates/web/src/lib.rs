@@ -19,6 +19,7 @@ mod commands;
 mod connection;
 mod console;
 mod dispatch;
+mod edges;
 mod events;
 mod files;
 mod health;

@@ -59,6 +59,10 @@ pub struct Limits {
     pub deliveries_per_second: u32,
     /// Deliveries at once.
     pub deliveries_burst: u32,
+    /// Requests of edges a second from one address: each edge asks once a second.
+    pub edges_per_second: u32,
+    /// Requests of edges at once.
+    pub edges_burst: u32,
     /// Other requests a second of one caller, sustained.
     pub reads_per_second: u32,
     /// Other requests at once.
@@ -94,6 +98,8 @@ impl Default for Limits {
             commands_burst: 200,
             deliveries_per_second: 50,
             deliveries_burst: 200,
+            edges_per_second: 1_500,
+            edges_burst: 3_000,
             reads_per_second: 500,
             reads_burst: 2_000,
         }

@@ -4,6 +4,7 @@
 mod chat;
 mod commands;
 mod containment;
+mod fleet;
 mod page;
 mod review;
 mod schemas;
@@ -25,7 +26,12 @@ pub(crate) use schemas::all as schemas;
 
 /// Commands that hereby asks of itself alone: the API takes them from nobody.
 #[cfg(test)]
-pub(crate) const OWN: &[&str] = &["session.begin"];
+pub(crate) const OWN: &[&str] = &[
+    "session.begin",
+    "edge.enroll",
+    "deployment.fire",
+    "deployment.complete",
+];
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![Route {

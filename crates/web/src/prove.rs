@@ -83,6 +83,37 @@ pub(crate) fn inclusion(
     ))
 }
 
+/// The published checkpoint, and the proof that the tree of `size` entries grew into it; an empty proof
+/// where it is not larger. `None`: nothing is published. Blocks.
+///
+/// # Errors
+/// When the tiles can't be read, or are wrong.
+pub(crate) fn grown(
+    backstage: &dyn Backstage,
+    size: u64,
+) -> Result<Option<(Arc<Published>, Vec<Hash>)>, Problem> {
+    let mut tried = None;
+    for _ in 0..TRIES {
+        let Some(checkpoint) = backstage.published() else {
+            return Ok(None);
+        };
+        if size >= checkpoint.size {
+            return Ok(Some((checkpoint, Vec::new())));
+        }
+        let tiles = Tiles(backstage);
+        let tree = TiledTree::new(checkpoint.size, &tiles);
+        match tree::consistency_proof(size, checkpoint.size, &tree) {
+            Ok(consistency) => return Ok(Some((checkpoint, consistency))),
+            Err(error) => tried = Some(error),
+        }
+    }
+    let cause = tried.map_or_else(String::new, |error| error.to_string());
+    Err(Problem::internal(
+        "no proof could be made from the tiles",
+        &cause,
+    ))
+}
+
 /// The tile with this name; of a partial tile that is gone, the beginning of the full one.
 /// `None`: there is neither.
 ///

@@ -38,6 +38,8 @@ pub(crate) enum Class {
     Command,
     /// Alerts and heartbeats.
     Delivery,
+    /// What edges ask, each of them every second.
+    Edge,
     /// Everything else.
     Read,
 }
@@ -46,6 +48,7 @@ pub(crate) enum Class {
 pub(crate) struct Rates {
     command: (u32, u32),
     delivery: (u32, u32),
+    edge: (u32, u32),
     read: (u32, u32),
     buckets: Mutex<HashMap<(Who, Class), Bucket>>,
 }
@@ -60,6 +63,7 @@ impl Rates {
         Rates {
             command: (limits.commands_per_second, limits.commands_burst),
             delivery: (limits.deliveries_per_second, limits.deliveries_burst),
+            edge: (limits.edges_per_second, limits.edges_burst),
             read: (limits.reads_per_second, limits.reads_burst),
             buckets: Mutex::new(HashMap::new()),
         }
@@ -99,6 +103,7 @@ impl Rates {
         let (per_second, burst) = match class {
             Class::Command => self.command,
             Class::Delivery => self.delivery,
+            Class::Edge => self.edge,
             Class::Read => self.read,
         };
         let factor = f64::from(if matches!(who, Who::Uid(_)) {

@@ -4,6 +4,7 @@
 mod acts;
 mod chat;
 mod containment;
+mod fleet;
 mod incidents;
 mod lists;
 mod page;
@@ -22,6 +23,7 @@ use crate::route::{Access, Form, Gives, Handler, Parameter, Route, Takes};
 
 pub(crate) use acts::{entries_at, entries_from, of_incident, proof_text, wanted_act};
 pub(crate) use containment::{ban, failover, revocation};
+pub(crate) use fleet::must_be_sound;
 pub(crate) use incidents::newest_incidents;
 pub(crate) use page::{component, target};
 pub(crate) use review::{composed, policy_of_a_page};
@@ -55,6 +57,7 @@ pub(crate) fn routes() -> Vec<Route> {
         incidents::routes(),
         lists::routes(),
         containment::routes(),
+        fleet::routes(),
         page::routes(),
         review::routes(),
         acts::routes(),

@@ -1,7 +1,7 @@
 //! Everything the handlers share: the engine, what the binary handed in, and the counts that bound
 //! how much goes on at once.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use base::Timestamp;
@@ -53,6 +53,8 @@ pub struct Options {
     pub regulators: Vec<incident::document::Regulator>,
     /// The pages for people.
     pub console: Console,
+    /// What edges report.
+    pub watch: Arc<Mutex<rollout::watch::Watch>>,
     /// Who says who people are, beside links; none: links alone.
     pub identity: Option<Arc<dyn IdentityProvider>>,
 }
@@ -97,6 +99,12 @@ impl Site {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.options.engine
+    }
+
+    /// What edges report. Held for a moment only.
+    pub(crate) fn watch(&self) -> MutexGuard<'_, rollout::watch::Watch> {
+        let watch = self.options.watch.lock();
+        watch.unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn backstage(&self) -> &dyn Backstage {

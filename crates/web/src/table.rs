@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::route::Route;
 use crate::{
-    alerts, blobs, commands, events, files, health, metrics, openapi, read, records, subscribers,
+    alerts, blobs, commands, edges, events, files, health, metrics, openapi, read, records, subscribers,
 };
 
 /// The table.
@@ -13,6 +13,7 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     [
         commands::routes(),
         read::routes(),
+        edges::routes(),
         events::routes(),
         blobs::routes(),
         files::routes(),

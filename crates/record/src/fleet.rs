@@ -1,0 +1,432 @@
+//! What an edge and control say to each other, and how an edge convinces itself of what it is told.
+//!
+//! Every request of an edge is a signed note (C2SP signed-note) whose text is [`HEADER`], a line with its
+//! type, and one line of JSON. What control answers about versions is worth nothing by itself: an edge
+//! believes an act that is on the record, in a tree that its own checkpoint grew into, under the log's key
+//! that it was given when it enrolled ([`Pins`]).
+//!
+//! Counts in reports are totals since the edge's process began: a report that is lost loses nothing.
+
+use std::collections::BTreeMap;
+
+use base::{Line, Name, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::act::{Act, BadAct, Subject};
+use crate::checkpoint::{CannotOpen, Checkpoint, SignedCheckpoint};
+use crate::hash::Hash;
+use crate::kinds::Body;
+use crate::note::{BadNote, CannotSign, Note, SignerKey, Unverified, VerifierKey};
+use crate::proof::{ActProof, BadProof, Unproven};
+use crate::tree::{self, ProofError};
+
+/// The first line of everything an edge sends.
+const HEADER: &str = "hereby/edge/1";
+/// The longest request of an edge, in bytes.
+pub const REQUEST_BYTES_MAX: usize = 64 << 10;
+/// The longest proof of consistency: one hash for each bit of a size, twice.
+const HASHES_MAX: usize = 128;
+/// Upper bounds of [`Counts::took`], in milliseconds.
+pub const TOOK_MS: [u64; 12] = [
+    1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000,
+];
+
+/// A request of an edge, by its type.
+pub trait Request: Serialize + DeserializeOwned {
+    /// The second line of the note.
+    const TYPE: &'static str;
+    /// Who asks.
+    fn edge(&self) -> &Name;
+    /// The edge's time, in milliseconds since 1970. It rises from request to request.
+    fn at_ms(&self) -> u64;
+}
+
+macro_rules! requests {
+    ($($request:ident = $type:literal,)*) => {
+        $(impl Request for $request {
+            const TYPE: &'static str = $type;
+            fn edge(&self) -> &Name {
+                &self.edge
+            }
+            fn at_ms(&self) -> u64 {
+                self.at_ms
+            }
+        })*
+    };
+}
+requests! {
+    Enroll = "enroll",
+    Report = "report",
+    Fetch = "fetch",
+}
+
+/// An edge shows the token that it was invited with, and the key that it will sign with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enroll {
+    /// The edge's time.
+    pub at_ms: u64,
+    /// What it was invited as.
+    pub edge: Name,
+    /// The token.
+    pub token: Box<str>,
+    /// Its key; the note is signed with it.
+    pub vkey: Box<str>,
+}
+
+/// What an edge is given when it enrolls, and believes from then on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pins {
+    /// Which cell it is in.
+    pub cell: Name,
+    /// A checkpoint that covers its enrollment.
+    pub checkpoint: Box<str>,
+    /// The log's key, as a C2SP verifier key.
+    pub vkey: Box<str>,
+}
+
+/// How an edge is: sent every second, whether anything changed or not. Fields that control does not know are
+/// passed over: an edge may be newer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The edge's time.
+    pub at_ms: u64,
+    /// What its requests came to.
+    pub counts: Counts,
+    /// Who says it.
+    pub edge: Name,
+    /// The sequence of the overlay that holds.
+    pub overlay: u64,
+    /// Drawn when its process began: counts begin anew with it.
+    pub process: u64,
+    /// The release of hereby that it runs.
+    pub program: Line,
+    /// What it was told last and did not take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedOrder>,
+    /// What it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Runs>,
+    /// The size of the checkpoint that it knows.
+    pub size: u64,
+}
+
+/// A version that an edge runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runs {
+    /// Which.
+    pub digest: Hash,
+    /// The act that told it so.
+    pub sequence: u64,
+    /// Since when, by the edge's time.
+    pub since_ms: u64,
+}
+
+/// What an edge was told and did not take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedOrder {
+    /// The act that told it so.
+    pub sequence: u64,
+    /// Why it did not.
+    pub why: Line,
+}
+
+/// Requests since the process began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Answered with 5xx that the edge or those behind it are to blame for, or broken off by us. What was
+    /// refused on purpose is not among them.
+    pub failed: u64,
+    /// Refused, by reason.
+    pub refused: BTreeMap<Name, u64>,
+    /// All of them.
+    pub requests: u64,
+    /// How many took at most each of [`TOOK_MS`], and how many were timed at all.
+    pub took: Vec<u64>,
+}
+
+/// Asks for something that was named in an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fetch {
+    /// The edge's time.
+    pub at_ms: u64,
+    /// Who asks.
+    pub edge: Name,
+    /// The size of the checkpoint that it knows.
+    pub size: u64,
+    /// What is wanted.
+    pub what: Wanted,
+}
+
+/// What an edge fetches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// What it is to run, with the proof: a [`Bundle`].
+    Bundle,
+    /// What holds at once, apart from versions.
+    Overlay,
+    /// The bytes of a version.
+    Version(Hash),
+}
+
+/// What an edge is told each time. Always of about the same size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directions {
+    /// How the tree stands.
+    pub grown: Grown,
+    /// The sequence of the overlay that is to hold.
+    pub overlay: u64,
+    /// The act that says what it is to run, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+}
+
+/// A checkpoint, and the proof that the tree of an earlier one grew into it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grown {
+    /// The signed checkpoint.
+    pub checkpoint: Box<str>,
+    /// RFC 6962, 2.1.2.
+    pub consistency: Vec<Hash>,
+}
+
+/// What an edge is to run: an act, and the proof that it is on the record. A field that an edge does not
+/// know may change what it means: such a bundle is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    /// How the tree stands.
+    pub grown: Grown,
+    /// The act and its proof (C2SP tlog-proof), under the same checkpoint.
+    pub proof: Box<str>,
+    /// 1.
+    pub v: u32,
+}
+
+/// Why a request is not an edge's.
+#[derive(Debug, thiserror::Error)]
+pub enum BadRequest {
+    /// It is longer than [`REQUEST_BYTES_MAX`].
+    #[error("it has {0} bytes, at most 65536 are read")]
+    TooLong(usize),
+    /// It is no note.
+    #[error(transparent)]
+    Note(#[from] BadNote),
+    /// Its text is not one line of JSON behind two that say what it is.
+    #[error("its text is not a request of type \"{0}\"")]
+    Form(&'static str),
+    /// The JSON is not of the type's form.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// Somebody else signed it, or nobody.
+    #[error(transparent)]
+    Unverified(#[from] Unverified),
+}
+
+/// A request as it was read, before anybody knows whether it is who it says.
+pub struct Claimed<R> {
+    note: Note,
+    request: R,
+}
+
+impl<R: Request> Claimed<R> {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// When it is none of this type.
+    pub fn parse(bytes: &[u8]) -> Result<Claimed<R>, BadRequest> {
+        if bytes.len() > REQUEST_BYTES_MAX {
+            return Err(BadRequest::TooLong(bytes.len()));
+        }
+        let note = Note::parse(bytes)?;
+        let mut lines = note.text().split('\n');
+        let (header, kind) = (lines.next(), lines.next());
+        let (json, end, more) = (lines.next(), lines.next(), lines.next());
+        let formed = header == Some(HEADER) && kind == Some(R::TYPE);
+        let request = match (json, end, more) {
+            (Some(json), Some(""), None) if formed => serde_json::from_str(json)?,
+            _ => return Err(BadRequest::Form(R::TYPE)),
+        };
+        Ok(Claimed { note, request })
+    }
+
+    /// What it claims.
+    pub fn claimed(&self) -> &R {
+        &self.request
+    }
+
+    /// The request, if that key signed it.
+    ///
+    /// # Errors
+    /// When it did not.
+    pub fn signed_by(self, key: &VerifierKey) -> Result<R, BadRequest> {
+        self.note.verify(std::slice::from_ref(key))?;
+        Ok(self.request)
+    }
+}
+
+/// A request, signed.
+///
+/// # Errors
+/// When the key can't sign notes, or the request is too long for one.
+pub fn sign<R: Request>(request: &R, key: &SignerKey) -> Result<String, CannotSign> {
+    // The types above have JSON, whatever stands in them.
+    let json = serde_json::to_string(request).unwrap_or_default();
+    let note = key.sign_note(format!("{HEADER}\n{}\n{json}\n", R::TYPE))?;
+    Ok(note.to_string())
+}
+
+/// What an edge knows of the record: the newest checkpoint that it has seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    key: VerifierKey,
+    newest: Checkpoint,
+}
+
+/// Why what an edge was told is not believed. All but the first are findings: somebody shows this edge
+/// another record than before, or something that is on none.
+#[derive(Debug, thiserror::Error)]
+pub enum Disbelieved {
+    /// The record is shown shorter than it was.
+    #[error("the record had {known} acts and is shown with {shown}")]
+    Shorter {
+        /// What this edge has seen.
+        known: u64,
+        /// What it was shown now.
+        shown: u64,
+    },
+    /// No checkpoint of the log.
+    #[error("the checkpoint is not the log's: {0}")]
+    Checkpoint(#[from] CannotOpen),
+    /// It is of another log.
+    #[error("the checkpoint is of another log: {0}")]
+    Origin(String),
+    /// It did not grow out of what this edge has seen.
+    #[error("the record is not the one that was seen before: {0}")]
+    Fork(#[from] ProofError),
+    /// More hashes than any proof has.
+    #[error("the proof of consistency has {0} hashes")]
+    TooLong(usize),
+    /// A later version, which means something that this edge does not know.
+    #[error("the bundle is of version {0}, and 1 is understood")]
+    Version(u32),
+    /// The proof is none.
+    #[error("the proof can't be read: {0}")]
+    Proof(#[from] BadProof),
+    /// The act is not on the record.
+    #[error("the act is not on the record: {0}")]
+    Inclusion(#[from] Unproven),
+    /// The proof is of another checkpoint.
+    #[error("the proof is not of the checkpoint that it came with")]
+    OtherCheckpoint,
+    /// The act can't be read.
+    #[error("the act can't be read: {0}")]
+    Act(#[from] BadAct),
+    /// The act tells this edge nothing.
+    #[error("the act does not say what this edge is to run")]
+    NotForUs,
+    /// It was told something newer before.
+    #[error("act {told} says so, and act {floor} was followed already")]
+    Older {
+        /// What it was told now.
+        told: u64,
+        /// What it runs by.
+        floor: u64,
+    },
+}
+
+impl Known {
+    /// What an edge knows by this checkpoint, signed by that key.
+    ///
+    /// # Errors
+    /// When the key did not sign it.
+    pub fn new(key: VerifierKey, checkpoint: &str) -> Result<Known, CannotOpen> {
+        let signed = SignedCheckpoint::open(checkpoint.as_bytes(), &key)?;
+        let newest = signed.checkpoint().clone();
+        Ok(Known { key, newest })
+    }
+
+    /// How many acts the record had.
+    pub fn size(&self) -> u64 {
+        self.newest.size()
+    }
+
+    /// Takes in how the tree stands now. Whether it has grown.
+    ///
+    /// # Errors
+    /// When it is not what the one that was seen before grew into; that one stands.
+    pub fn grow(&mut self, grown: &Grown) -> Result<bool, Disbelieved> {
+        if grown.consistency.len() > HASHES_MAX {
+            return Err(Disbelieved::TooLong(grown.consistency.len()));
+        }
+        let signed = SignedCheckpoint::open(grown.checkpoint.as_bytes(), &self.key)?;
+        let shown = signed.checkpoint();
+        let known = &self.newest;
+        if shown.origin() != known.origin() {
+            return Err(Disbelieved::Origin(shown.origin().to_owned()));
+        }
+        if shown.size() < known.size() {
+            return Err(Disbelieved::Shorter {
+                known: known.size(),
+                shown: shown.size(),
+            });
+        }
+        let (old, new) = ((known.size(), known.root()), (shown.size(), shown.root()));
+        tree::verify_consistency(old.0, old.1, new.0, new.1, &grown.consistency)?;
+        let more = shown.size() > known.size();
+        self.newest = shown.clone();
+        Ok(more)
+    }
+
+    /// What an edge is told to run: the version, and the act that says so. `floor`: the act that it runs
+    /// by.
+    ///
+    /// # Errors
+    /// When anything of it does not hold.
+    pub fn told(
+        &mut self,
+        bundle: &Bundle,
+        (cell, edge): (&Name, &Name),
+        floor: Option<u64>,
+    ) -> Result<(Hash, u64, Timestamp), Disbelieved> {
+        if bundle.v != 1 {
+            return Err(Disbelieved::Version(bundle.v));
+        }
+        self.grow(&bundle.grown)?;
+        let proof = ActProof::parse(bundle.proof.as_bytes())?;
+        let entry = proof.verify(&self.key, &[], 0)?;
+        if entry.checkpoint != self.newest {
+            return Err(Disbelieved::OtherCheckpoint);
+        }
+        if let Some(floor) = floor.filter(|floor| entry.index < *floor) {
+            return Err(Disbelieved::Older {
+                told: entry.index,
+                floor,
+            });
+        }
+        let act = Act::decode_strict(&entry.entry)?;
+        let digest = tells(&act, cell, edge).ok_or(Disbelieved::NotForUs)?;
+        Ok((digest, entry.index, act.at))
+    }
+}
+
+/// The version that this act tells that edge of that cell to run.
+pub fn tells(act: &Act, cell: &Name, edge: &Name) -> Option<Hash> {
+    match (&act.subject, &act.body) {
+        (Subject::Deployment(_), Body::DeploymentAdvanced(advanced)) => {
+            advanced.reaches(cell, edge).then_some(advanced.digest)
+        }
+        (Subject::Fleet, Body::VersionRolledBack(back)) => {
+            back.cells.contains(cell).then_some(back.digest)
+        }
+        (Subject::Cell(named), Body::CellSupplied(supplied)) => {
+            (named == cell).then_some(supplied.digest)
+        }
+        _ => None,
+    }
+}

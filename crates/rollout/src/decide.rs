@@ -1,0 +1,553 @@
+//! What may happen to the fleet: which acts follow from a command, or why none do. The rules that hold
+//! whoever asks stand here, also against the controller: a stage follows the one before, nothing is brought
+//! out again that was sent back, and going back is always possible.
+
+use std::collections::BTreeMap;
+
+use base::{Actor, Name, Timestamp};
+use record::act::Subject;
+use record::author::is_sound_key;
+use record::command::{
+    AdvanceDeployment, DeployVersion, EnrollEdge, FireTrigger, InviteEdge, RollBack, Verb,
+};
+use record::hash::Hash;
+use record::kinds::rollout::{
+    CellDefined, CellRemoved, CellSupplied, DeploymentAborted, DeploymentAdvanced,
+    DeploymentCompleted, DeploymentPaused, DeploymentResumed, EdgeEnrolled, EdgeInvited,
+    EdgeRetired, FleetFrozen, FleetUnfrozen, LeaseLifted, Part, PlanDrawn, Ring, TriggerFired,
+    VersionDeployed, VersionRolledBack,
+};
+use record::note::{Algorithm, VerifierKey};
+use record::refusal::{
+    Draft, Reason, Refusal, at_most, forbidden, out_of_range, wrong_state,
+};
+
+use crate::check::{Change, check};
+use crate::plan::{Plan, Scope, mixed};
+use crate::state::{Deployment, State, name_of, number};
+use crate::template::Template;
+
+const CELLS_MAX: usize = 1_000;
+const EDGES_MAX: usize = 10_000;
+const INVITATION_MAX_MS: i64 = 7 * 86_400_000;
+/// As long as a blob may be.
+const BYTES_MAX: u64 = 8 << 20;
+const LEASE_MS: u64 = 86_400_000;
+const LEASE_MAX_MS: u64 = 30 * 86_400_000;
+
+/// What is known of who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Who.
+    pub actor: &'a Actor,
+    /// Whether they gave a reason.
+    pub has_reason: bool,
+    /// Whether nobody could have signed, or they did.
+    pub signed: bool,
+    /// The server's time.
+    pub now: Timestamp,
+}
+
+type Decision = Result<Vec<Draft>, Refusal>;
+
+/// Decides on a command about what edges run; `None` for those about anything else.
+pub fn decide(state: &State, verb: &Verb, asked: &Asked<'_>) -> Option<Decision> {
+    Some(match verb {
+        Verb::DefineCell(verb) => define(state, &verb.cell, verb.ring),
+        Verb::RemoveCell(verb) => remove(state, &verb.cell),
+        Verb::InviteEdge(verb) => invite(state, verb, asked),
+        Verb::EnrollEdge(verb) => own(asked, "enrolls edges").and_then(|()| enroll(state, verb, asked)),
+        Verb::RetireEdge(verb) => retire(state, &verb.edge),
+        Verb::DeployVersion(verb) => deploy(state, verb, asked),
+        Verb::AdvanceDeployment(verb) => advance(state, verb, asked),
+        Verb::PauseDeployment(verb) => {
+            in_progress(state, &verb.deployment).and_then(|(_, deployment)| {
+                match &deployment.paused {
+                    Some(said) => wrong_state(format!("{} holds it since {}", said.by, said.at)),
+                    None => one(&verb.deployment, DeploymentPaused {}),
+                }
+            })
+        }
+        Verb::ResumeDeployment(verb) => {
+            in_progress(state, &verb.deployment).and_then(|(_, deployment)| {
+                match &deployment.paused {
+                    Some(_) => one(&verb.deployment, DeploymentResumed {}),
+                    None => wrong_state(format!("{} goes on already", verb.deployment)),
+                }
+            })
+        }
+        Verb::FireTrigger(verb) => own(asked, "fires triggers").and_then(|()| fire(state, verb, asked)),
+        Verb::CompleteDeployment(verb) => own(asked, "ends deployments")
+            .and_then(|()| complete(state, &verb.deployment, asked)),
+        Verb::RollBack(verb) => roll_back(state, verb, asked),
+        Verb::LiftLease(verb) => lift(state, &verb.digest, asked),
+        Verb::FreezeFleet(_) => match &state.frozen {
+            Some(said) => wrong_state(format!("{} froze it at {}", said.by, said.at)),
+            None => needs_reason(asked, "a freeze").map(|()| fleet(FleetFrozen {})),
+        },
+        Verb::UnfreezeFleet(_) => match &state.frozen {
+            Some(_) => Ok(fleet(FleetUnfrozen {})),
+            None => wrong_state("nothing is frozen".to_owned()),
+        },
+        _ => return None,
+    })
+}
+
+fn one(deployment: &Name, body: impl Into<record::kinds::Body>) -> Decision {
+    Ok(vec![Draft::new(
+        Subject::Deployment(deployment.clone()),
+        body,
+    )])
+}
+
+fn fleet(body: impl Into<record::kinds::Body>) -> Vec<Draft> {
+    vec![Draft::new(Subject::Fleet, body)]
+}
+
+fn needs_reason(asked: &Asked<'_>, what: &str) -> Result<(), Refusal> {
+    match asked.has_reason {
+        true => Ok(()),
+        false => out_of_range(format!("{what} has a reason: say why (-m)")),
+    }
+}
+
+/// Whether hereby itself asks.
+fn own(asked: &Asked<'_>, what: &str) -> Result<(), Refusal> {
+    match asked.actor {
+        Actor::System { .. } => Ok(()),
+        _ => forbidden(format!("hereby {what} itself")),
+    }
+}
+
+fn not_found<T>(detail: String) -> Result<T, Refusal> {
+    Err(Refusal::new(Reason::NotFound, detail))
+}
+
+fn define(state: &State, cell: &Name, ring: Ring) -> Decision {
+    let body = CellDefined { ring };
+    let mut drafts = vec![Draft::new(Subject::Cell(cell.clone()), body)];
+    match state.cells.get(cell) {
+        Some(before) if *before == ring => {
+            return wrong_state(format!("{cell} is {} already", ring.as_str()));
+        }
+        Some(_) => {}
+        None => {
+            at_most("cells", state.cells.len() + 1, CELLS_MAX)?;
+            not_under_way(state, "its plan does not know the cell")?;
+            drafts.extend(supplied(state, cell));
+        }
+    }
+    Ok(drafts)
+}
+
+/// What a cell that comes later is to run.
+fn supplied(state: &State, cell: &Name) -> Option<Draft> {
+    let digest = state.current?;
+    Some(Draft::new(
+        Subject::Cell(cell.clone()),
+        CellSupplied { digest },
+    ))
+}
+
+fn not_under_way(state: &State, why: &str) -> Result<(), Refusal> {
+    match state.in_progress() {
+        Some((number, deployment)) => wrong_state(format!(
+            "{} is under way since {}, by {}: {why}. Wait for it, or send it back: hereby rollback",
+            name_of(number),
+            deployment.said.at,
+            deployment.said.by,
+        )),
+        None => Ok(()),
+    }
+}
+
+fn remove(state: &State, cell: &Name) -> Decision {
+    known_cell(state, cell)?;
+    let edges = state.edges_of(cell).count();
+    if edges > 0 {
+        return wrong_state(format!("{cell} has {edges} edges: retire them first"));
+    }
+    not_under_way(state, "its plan may name the cell")?;
+    Ok(vec![Draft::new(
+        Subject::Cell(cell.clone()),
+        CellRemoved {},
+    )])
+}
+
+fn known_cell(state: &State, cell: &Name) -> Result<(), Refusal> {
+    match state.cells.contains_key(cell) {
+        true => Ok(()),
+        false => not_found(format!(
+            "there is no cell {cell}: hereby cell define {cell} --ring serving"
+        )),
+    }
+}
+
+fn invite(state: &State, verb: &InviteEdge, asked: &Asked<'_>) -> Decision {
+    known_cell(state, &verb.cell)?;
+    if let Some(edge) = state.edges.get(&verb.edge)
+        && edge.cell != verb.cell
+    {
+        return wrong_state(format!(
+            "{} is in {}: retire it first, or take another name",
+            verb.edge, edge.cell
+        ));
+    }
+    let life_ms = verb.expires_at.ms_since(asked.now);
+    if !(1..=INVITATION_MAX_MS).contains(&life_ms) {
+        return out_of_range("an invitation ends in the future, within 7 days".to_owned());
+    }
+    let open = state.invitations.len() + state.edges.len() + 1;
+    at_most("edges and invitations", open, EDGES_MAX)?;
+    let body = EdgeInvited {
+        cell: verb.cell.clone(),
+        expires_at: verb.expires_at,
+        hash: verb.hash,
+    };
+    Ok(vec![Draft::new(Subject::Edge(verb.edge.clone()), body)])
+}
+
+fn enroll(state: &State, verb: &EnrollEdge, asked: &Asked<'_>) -> Decision {
+    let invitation = state.invitations.get(&verb.edge);
+    let invitation = invitation.filter(|it| it.hash == verb.hash && asked.now < it.expires_at);
+    let Some(invitation) = invitation else {
+        return forbidden("this token lets no edge enroll, or not any more".to_owned());
+    };
+    let sound = verb.vkey.len() <= 300
+        && verb.vkey.parse::<VerifierKey>().is_ok_and(|key| {
+            key.algorithm() == Algorithm::Ed25519
+                && is_sound_key(key.public_key())
+                && key.name() == verb.edge.as_str()
+        });
+    if !sound {
+        return out_of_range(
+            "vkey is not an Ed25519 verifier key (C2SP signed-note) with the edge's name".to_owned(),
+        );
+    }
+    let body = EdgeEnrolled {
+        cell: invitation.cell.clone(),
+        vkey: verb.vkey.clone(),
+    };
+    let mut drafts = vec![Draft::new(Subject::Edge(verb.edge.clone()), body)];
+    if !state.orders.contains_key(&invitation.cell) {
+        drafts.extend(supplied(state, &invitation.cell));
+    }
+    Ok(drafts)
+}
+
+fn retire(state: &State, edge: &Name) -> Decision {
+    if !state.edges.contains_key(edge) && !state.invitations.contains_key(edge) {
+        return not_found(format!("there is no edge {edge}: hereby edges lists them"));
+    }
+    Ok(vec![Draft::new(
+        Subject::Edge(edge.clone()),
+        EdgeRetired {},
+    )])
+}
+
+fn deploy(state: &State, verb: &DeployVersion, asked: &Asked<'_>) -> Decision {
+    if let Some(said) = &state.frozen {
+        let why = said.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        return wrong_state(format!(
+            "nothing goes out: {} froze it at {}{why}. hereby unfreeze",
+            said.by, said.at
+        ));
+    }
+    at_most("bytes", usize::try_from(verb.bytes).unwrap_or(usize::MAX), BYTES_MAX as usize)?;
+    not_under_way(state, "one version goes out at a time")?;
+    not_leased(state, &verb.digest, asked.now)?;
+    if state.current == Some(verb.digest) {
+        return wrong_state("all run this version already".to_owned());
+    }
+    let Some(number) = state.deployed.checked_add(1) else {
+        return Err(Refusal::new(Reason::TooMany, "there are 2^32 deployments already"));
+    };
+    let plan = draw(state, verb)?;
+    let name = name_of(number);
+    let body = VersionDeployed {
+        base: state.current,
+        bytes: verb.bytes,
+        changes: verb.changes.clone(),
+        digest: verb.digest,
+        incident: verb.incident,
+        plan: PlanDrawn::from(&plan),
+    };
+    let first = reaches(state, &body.plan, 0, &verb.digest);
+    let mut drafts = one(&name, body)?;
+    drafts.extend(one(
+        &name,
+        DeploymentAdvanced {
+            digest: verb.digest,
+            early: false,
+            reaches: first,
+            requests: None,
+            stage: 0,
+        },
+    )?);
+    Ok(drafts)
+}
+
+/// The plan by which this would go out now.
+///
+/// # Errors
+/// When there is none, or a template is wrong.
+pub fn draw(state: &State, verb: &DeployVersion) -> Result<Plan, Refusal> {
+    let template = match &verb.template {
+        None => Template::careful(),
+        Some(text) => Template::parse(text).map_err(|wrong| {
+            let lines: Vec<String> = wrong.iter().map(|wrong| wrong.at("template")).collect();
+            Refusal::new(Reason::OutOfRange, lines.join("; "))
+        })?,
+    };
+    let fleet = state.fleet();
+    let plan = Plan::draw(&template, &fleet, Scope::Fleet, seed(&verb.digest)).map_err(|none| {
+        Refusal::new(
+            Reason::WrongState,
+            format!("{none} with an edge: hereby edge invite"),
+        )
+    })?;
+    let decides = [Part::Limits, Part::Bans, Part::Certificates, Part::Routes];
+    let change = Change {
+        decides: decides.iter().any(|part| verb.changes.contains(part)),
+    };
+    let flaws = check(&plan, &fleet, change);
+    if flaws.is_empty() {
+        return Ok(plan);
+    }
+    let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+    out_of_range(format!("no sound plan: {}", lines.join("; ")))
+}
+
+fn seed(digest: &Hash) -> u64 {
+    let (first, _) = digest.0.split_first_chunk().expect("32 bytes begin with 8");
+    u64::from_be_bytes(*first)
+}
+
+/// Whom a stage reaches. The last one reaches cells without edges as well: who enrolls there later finds
+/// what all run.
+fn reaches(
+    state: &State,
+    plan: &PlanDrawn,
+    stage: usize,
+    digest: &Hash,
+) -> BTreeMap<Name, Option<Name>> {
+    let Some(drawn) = plan.stages.get(stage) else {
+        return BTreeMap::new();
+    };
+    let seed = seed(digest);
+    let first = |cell: &Name| {
+        let edges = state.edges_of(cell);
+        edges.min_by_key(|edge| (mixed(seed, edge), (*edge).clone())).cloned()
+    };
+    let cells = drawn.cells.iter();
+    let mut reached: BTreeMap<Name, Option<Name>> = cells
+        .map(|cell| (cell.clone(), first(cell).filter(|_| drawn.one)))
+        .collect();
+    if stage + 1 == plan.stages.len() {
+        let named = |cell: &&Name| plan.stages.iter().any(|stage| stage.cells.contains(*cell));
+        let rest = state.cells.keys().filter(|cell| !named(cell));
+        reached.extend(rest.map(|cell| (cell.clone(), None)));
+    }
+    reached
+}
+
+fn not_leased(state: &State, digest: &Hash, now: Timestamp) -> Result<(), Refusal> {
+    let Some(lease) = state.lease(digest, now) else {
+        return Ok(());
+    };
+    let why = lease.said.why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+    wrong_state(format!(
+        "{} went back from this version at {}{why}; it is not brought out again before {}, unless \
+         somebody lifts that: hereby lease lift VERSION -m WHY",
+        lease.said.by, lease.said.at, lease.ends_at
+    ))
+}
+
+fn in_progress<'s>(state: &'s State, name: &Name) -> Result<(u32, &'s Deployment), Refusal> {
+    let found = number(name).and_then(|number| Some((number, state.deployments.get(&number)?)));
+    let Some((number, deployment)) = found else {
+        return not_found(format!("there is no {name}: hereby history lists them"));
+    };
+    match &deployment.ended {
+        Some((at, _)) => wrong_state(format!("{name} ended at {at}")),
+        None => Ok((number, deployment)),
+    }
+}
+
+fn advance(state: &State, verb: &AdvanceDeployment, asked: &Asked<'_>) -> Decision {
+    let name = &verb.deployment;
+    let (_, deployment) = in_progress(state, name)?;
+    let next = deployment.stage.checked_add(1);
+    let index = usize::try_from(verb.stage).unwrap_or(usize::MAX);
+    if next != Some(verb.stage) || index >= deployment.plan.stages.len() {
+        return wrong_state(format!(
+            "{name} is at stage {} of {}",
+            deployment.stage + 1,
+            deployment.plan.stages.len()
+        ));
+    }
+    if let Some(said) = &state.frozen {
+        return wrong_state(format!("nothing goes out: {} froze it at {}", said.by, said.at));
+    }
+    if let Some(said) = &deployment.paused {
+        return wrong_state(format!("{} holds it since {}", said.by, said.at));
+    }
+    let early = !has_held(deployment, verb.requests.unwrap_or(0), asked.now);
+    if early {
+        if own(asked, "").is_ok() {
+            return wrong_state(format!("stage {} has not held yet", deployment.stage + 1));
+        }
+        needs_reason(asked, "going on before a stage has held")?;
+        if !asked.signed {
+            return forbidden(
+                "going on before a stage has held is signed by whoever answers for it: --sign KEY"
+                    .to_owned(),
+            );
+        }
+    }
+    let body = DeploymentAdvanced {
+        digest: deployment.digest,
+        early,
+        reaches: reaches(state, &deployment.plan, index, &deployment.digest),
+        requests: verb.requests,
+        stage: verb.stage,
+    };
+    one(name, body)
+}
+
+/// Whether its stage has held as long, and with as many requests, as planned.
+pub(crate) fn has_held(deployment: &Deployment, requests: u64, now: Timestamp) -> bool {
+    let stage = usize::try_from(deployment.stage).ok();
+    let stage = stage.and_then(|stage| deployment.plan.stages.get(stage));
+    stage.is_some_and(|stage| {
+        let held_ms = u64::try_from(now.ms_since(deployment.stage_at)).unwrap_or(0);
+        held_ms >= stage.time_ms_min && requests >= stage.requests_min
+    })
+}
+
+fn fire(state: &State, verb: &FireTrigger, asked: &Asked<'_>) -> Decision {
+    let name = &verb.deployment;
+    let (_, deployment) = in_progress(state, name)?;
+    let triggers = &deployment.plan.triggers;
+    if !triggers.iter().any(|trigger| trigger.name == verb.trigger) {
+        return not_found(format!("{name} has no trigger {}", verb.trigger));
+    }
+    let body = TriggerFired {
+        bad: verb.bad,
+        digest: deployment.digest,
+        requests: verb.requests,
+        stage: deployment.stage,
+        trigger: verb.trigger.clone(),
+        unchanged_bad: verb.unchanged_bad,
+        unchanged_requests: verb.unchanged_requests,
+        what: verb.what.clone(),
+    };
+    let mut drafts = one(name, body)?;
+    match deployment.base {
+        Some(base) => drafts.push(Draft::new(
+            Subject::Fleet,
+            VersionRolledBack {
+                cells: state.cells.keys().cloned().collect(),
+                deployment: Some(name.clone()),
+                digest: base,
+                from: deployment.digest,
+                incident: deployment.incident,
+                lease_ends_at: after_ms(asked.now, LEASE_MS),
+            },
+        )),
+        None => drafts.extend(one(name, DeploymentAborted {})?),
+    }
+    Ok(drafts)
+}
+
+fn after_ms(now: Timestamp, ms: u64) -> Timestamp {
+    now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))
+}
+
+fn complete(state: &State, name: &Name, asked: &Asked<'_>) -> Decision {
+    let (_, deployment) = in_progress(state, name)?;
+    let watched_ms = u64::try_from(asked.now.ms_since(deployment.stage_at)).unwrap_or(0);
+    if !deployment.is_out() || watched_ms < deployment.plan.watch_ms {
+        return wrong_state(format!("{name} is still to be watched"));
+    }
+    let digest = deployment.digest;
+    one(name, DeploymentCompleted { digest })
+}
+
+fn roll_back(state: &State, verb: &RollBack, asked: &Asked<'_>) -> Decision {
+    let under_way = state.in_progress();
+    if let (Some((number, deployment)), None) = (under_way, verb.digest)
+        && deployment.base.is_none()
+    {
+        return one(&name_of(number), DeploymentAborted {});
+    }
+    let from = match under_way {
+        Some((_, deployment)) => Some(deployment.digest),
+        None => state.current,
+    };
+    let Some(from) = from else {
+        return wrong_state("no version runs: there is nothing to go back from".to_owned());
+    };
+    let digest = match verb.digest {
+        Some(digest) => {
+            let full = state.versions.get(&digest).is_some_and(|version| version.full_at.is_some());
+            if !full && state.current != Some(digest) {
+                return wrong_state(
+                    "this version was never fully deployed: hereby versions lists those that were"
+                        .to_owned(),
+                );
+            }
+            digest
+        }
+        None => to_go_back_to(state, from, asked.now)?,
+    };
+    if digest == from {
+        return wrong_state("all run this version already".to_owned());
+    }
+    not_leased(state, &digest, asked.now)?;
+    let lease_ms = verb.lease_ms.unwrap_or(LEASE_MS);
+    if !(1..=LEASE_MAX_MS).contains(&lease_ms) {
+        return out_of_range("a lease lasts 1 ms to 30 days".to_owned());
+    }
+    Ok(fleet(VersionRolledBack {
+        cells: state.cells.keys().cloned().collect(),
+        deployment: under_way.map(|(number, _)| name_of(number)),
+        digest,
+        from,
+        incident: verb.incident,
+        lease_ends_at: after_ms(asked.now, lease_ms),
+    }))
+}
+
+/// What was fully deployed last, other than what runs. Who asks a moment after somebody else did means the
+/// same as they did: nobody goes back twice unawares.
+fn to_go_back_to(state: &State, from: Hash, now: Timestamp) -> Result<Hash, Refusal> {
+    if let Some(base) = state.in_progress().and_then(|(_, deployment)| deployment.base) {
+        return Ok(base);
+    }
+    if let Some(back) = &state.back
+        && now < back.lease_ends_at
+    {
+        return wrong_state(format!(
+            "{} went back at {}: that is what runs. To go further back, name a version: hereby \
+             rollback VERSION (hereby versions lists them)",
+            back.said.by, back.said.at
+        ));
+    }
+    let full = state.versions.iter().filter(|(digest, version)| {
+        **digest != from && version.full_at.is_some() && state.lease(digest, now).is_none()
+    });
+    let newest = full.max_by_key(|(_, version)| (version.full_at, version.deployment));
+    newest.map_or_else(
+        || wrong_state("no other version was ever fully deployed".to_owned()),
+        |(digest, _)| Ok(*digest),
+    )
+}
+
+fn lift(state: &State, digest: &Hash, asked: &Asked<'_>) -> Decision {
+    needs_reason(asked, "lifting a lease")?;
+    match state.lease(digest, asked.now) {
+        Some(_) => Ok(fleet(LeaseLifted { digest: *digest })),
+        None => not_found("no lease holds on this version".to_owned()),
+    }
+}

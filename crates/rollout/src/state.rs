@@ -1,0 +1,447 @@
+//! What edges there are and what each is to run: the fold over acts. Nothing here reads a clock; what has
+//! ended by now is asked with the time.
+
+use std::collections::BTreeMap;
+
+use base::{Actor, IncidentId, Line, Name, Timestamp};
+use record::act::{Act, Subject};
+use record::hash::Hash;
+use record::kinds::Body;
+use record::kinds::rollout::{
+    DeploymentAdvanced, PlanDrawn, Ring, TriggerFired, VersionDeployed, VersionRolledBack,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Cell, Fleet};
+
+/// So many ended deployments are remembered; the record has all.
+const ENDED_KEPT: usize = 100;
+/// So many versions are remembered.
+const VERSIONS_KEPT: usize = 1_000;
+
+/// Cells, edges, versions, and which of them is to run where.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Cells, and who goes first.
+    pub cells: BTreeMap<Name, Ring>,
+    /// Edges that enrolled.
+    pub edges: BTreeMap<Name, Edge>,
+    /// Who may enroll, by the edge's name.
+    pub invitations: BTreeMap<Name, Invitation>,
+    /// Versions that were deployed.
+    pub versions: BTreeMap<Hash, Version>,
+    /// Deployments in progress, and the last that ended, by number.
+    pub deployments: BTreeMap<u32, Deployment>,
+    /// How many there were.
+    pub deployed: u32,
+    /// What each cell is to run.
+    pub orders: BTreeMap<Name, Orders>,
+    /// What all cells ran last, together: the last version that was fully deployed or gone back to.
+    pub current: Option<Hash>,
+    /// How `current` came, if it was by going back.
+    pub back: Option<Back>,
+    /// Versions that are not to be brought out again, until then.
+    pub leases: BTreeMap<Hash, Lease>,
+    /// Nothing new goes out.
+    pub frozen: Option<Said>,
+}
+
+/// Who said something, when and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: Actor,
+    /// The beginning of why, as a line.
+    pub why: Option<Line>,
+}
+
+/// An edge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// Which cell it is in.
+    pub cell: Name,
+    /// Since when.
+    pub at: Timestamp,
+    /// Its key.
+    pub vkey: Box<str>,
+}
+
+/// An edge may enroll once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// Which cell it will be in.
+    pub cell: Name,
+    /// When the token stops working.
+    pub expires_at: Timestamp,
+    /// SHA-256 of the token.
+    pub hash: Hash,
+}
+
+/// A version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// How long it is.
+    pub bytes: u64,
+    /// Who deployed it last, when and why.
+    pub said: Said,
+    /// By which deployment.
+    pub deployment: u32,
+    /// Since when it is known that all can run it.
+    pub full_at: Option<Timestamp>,
+}
+
+/// A version on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Which version.
+    pub digest: Hash,
+    /// What is gone back to.
+    pub base: Option<Hash>,
+    /// How it goes.
+    pub plan: PlanDrawn,
+    /// Who said so.
+    pub said: Said,
+    /// What it is done for.
+    pub incident: Option<IncidentId>,
+    /// At which stage it is.
+    pub stage: u32,
+    /// Since when.
+    pub stage_at: Timestamp,
+    /// Whom the stages reached so far.
+    pub reached: BTreeMap<Name, Option<Name>>,
+    /// Who holds it.
+    pub paused: Option<Said>,
+    /// Which trigger fired, on which numbers.
+    pub fired: Option<TriggerFired>,
+    /// How it ended, and when.
+    pub ended: Option<(Timestamp, End)>,
+}
+
+/// How a deployment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// All run it.
+    Completed,
+    /// What ran before runs again.
+    RolledBack,
+    /// It goes no further; nothing ran before.
+    Aborted,
+}
+
+/// What a cell is to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orders {
+    /// All its edges.
+    pub all: Option<Order>,
+    /// But for this one.
+    pub one: Option<(Name, Order)>,
+}
+
+/// What is to run, and where on the record that stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// The version.
+    pub digest: Hash,
+    /// The act that says so.
+    pub index: u64,
+    /// When it was said.
+    pub at: Timestamp,
+}
+
+/// What all run was gone back to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Back {
+    /// From which version.
+    pub from: Hash,
+    /// Until when that is not to be brought out again.
+    pub lease_ends_at: Timestamp,
+    /// Who went back.
+    pub said: Said,
+}
+
+/// A version is not to be brought out again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Until then.
+    pub ends_at: Timestamp,
+    /// Who went back from it.
+    pub said: Said,
+}
+
+impl Said {
+    fn of(act: &Act) -> Said {
+        let why = act.why.as_ref().and_then(|why| why.readable());
+        Said {
+            at: act.at,
+            by: act.actor.clone(),
+            why: why.and_then(|why| Line::clean(why.as_str()).map(|(line, _)| line)),
+        }
+    }
+}
+
+impl Deployment {
+    /// Whether its last stage was reached: it is only watched any more.
+    pub fn is_out(&self) -> bool {
+        usize::try_from(self.stage).unwrap_or(usize::MAX) + 1 >= self.plan.stages.len()
+    }
+
+    /// Whether this edge of this cell runs it by now.
+    pub fn reaches(&self, cell: &Name, edge: &Name) -> bool {
+        let reached = self.reached.get(cell);
+        reached.is_some_and(|one| one.as_ref().is_none_or(|one| one == edge))
+    }
+}
+
+impl State {
+    /// Folds in an act, which stands at that index.
+    pub fn apply(&mut self, act: &Act, index: u64) {
+        match (&act.subject, &act.body) {
+            (Subject::Cell(name), Body::CellDefined(defined)) => {
+                self.cells.insert(name.clone(), defined.ring);
+            }
+            (Subject::Cell(name), Body::CellRemoved(_)) => {
+                self.cells.remove(name);
+                self.orders.remove(name);
+            }
+            (Subject::Cell(name), Body::CellSupplied(supplied)) => {
+                self.order(name, None, Order::of(act, index, supplied.digest));
+            }
+            (Subject::Edge(name), body) => self.apply_to_edge(name, act, body),
+            (Subject::Deployment(name), body) => {
+                if let Some(number) = number(name) {
+                    self.apply_to_deployment(number, act, index, body);
+                }
+            }
+            (Subject::Fleet, Body::VersionRolledBack(back)) => self.go_back(act, index, back),
+            (Subject::Fleet, Body::LeaseLifted(lifted)) => {
+                self.leases.remove(&lifted.digest);
+                if self.back.as_ref().is_some_and(|it| it.from == lifted.digest) {
+                    self.back = None;
+                }
+            }
+            (Subject::Fleet, Body::FleetFrozen(_)) => self.frozen = Some(Said::of(act)),
+            (Subject::Fleet, Body::FleetUnfrozen(_)) => self.frozen = None,
+            _ => {}
+        }
+    }
+
+    fn apply_to_edge(&mut self, name: &Name, act: &Act, body: &Body) {
+        match body {
+            Body::EdgeInvited(invited) => {
+                self.invitations.retain(|_, it| act.at < it.expires_at);
+                let invitation = Invitation {
+                    cell: invited.cell.clone(),
+                    expires_at: invited.expires_at,
+                    hash: invited.hash,
+                };
+                self.invitations.insert(name.clone(), invitation);
+            }
+            Body::EdgeEnrolled(enrolled) => {
+                self.invitations.remove(name);
+                let edge = Edge {
+                    cell: enrolled.cell.clone(),
+                    at: act.at,
+                    vkey: enrolled.vkey.clone(),
+                };
+                self.edges.insert(name.clone(), edge);
+            }
+            Body::EdgeRetired(_) => {
+                self.invitations.remove(name);
+                self.edges.remove(name);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_deployment(&mut self, number: u32, act: &Act, index: u64, body: &Body) {
+        if let Body::VersionDeployed(deployed) = body {
+            return self.begin(number, act, deployed);
+        }
+        let Some(deployment) = self.deployments.get_mut(&number) else {
+            return;
+        };
+        match body {
+            Body::DeploymentAdvanced(advanced) => self.advance(number, act, index, advanced),
+            Body::DeploymentPaused(_) => deployment.paused = Some(Said::of(act)),
+            Body::DeploymentResumed(_) => deployment.paused = None,
+            Body::TriggerFired(fired) => deployment.fired = Some(fired.clone()),
+            Body::DeploymentAborted(_) => deployment.ended = Some((act.at, End::Aborted)),
+            Body::DeploymentCompleted(completed) => {
+                deployment.ended = Some((act.at, End::Completed));
+                self.current = Some(completed.digest);
+                self.back = None;
+                if let Some(version) = self.versions.get_mut(&completed.digest) {
+                    version.full_at = Some(act.at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, number: u32, act: &Act, deployed: &VersionDeployed) {
+        let said = Said::of(act);
+        let before = self.versions.get(&deployed.digest);
+        let version = Version {
+            bytes: deployed.bytes,
+            said: said.clone(),
+            deployment: number,
+            full_at: before.and_then(|before| before.full_at),
+        };
+        self.versions.insert(deployed.digest, version);
+        let deployment = Deployment {
+            digest: deployed.digest,
+            base: deployed.base,
+            plan: deployed.plan.clone(),
+            said,
+            incident: deployed.incident,
+            stage: 0,
+            stage_at: act.at,
+            reached: BTreeMap::new(),
+            paused: None,
+            fired: None,
+            ended: None,
+        };
+        self.deployments.insert(number, deployment);
+        self.deployed = self.deployed.max(number);
+        self.forget();
+    }
+
+    fn advance(&mut self, number: u32, act: &Act, index: u64, advanced: &DeploymentAdvanced) {
+        if let Some(deployment) = self.deployments.get_mut(&number) {
+            deployment.stage = advanced.stage;
+            deployment.stage_at = act.at;
+            deployment.reached.extend(advanced.reaches.clone());
+        }
+        for (cell, one) in &advanced.reaches {
+            self.order(cell, one.as_ref(), Order::of(act, index, advanced.digest));
+        }
+    }
+
+    fn go_back(&mut self, act: &Act, index: u64, back: &VersionRolledBack) {
+        let said = Said::of(act);
+        for cell in &back.cells {
+            self.order(cell, None, Order::of(act, index, back.digest));
+        }
+        let ended = back.deployment.as_ref().and_then(number);
+        if let Some(deployment) = ended.and_then(|number| self.deployments.get_mut(&number)) {
+            deployment.ended = Some((act.at, End::RolledBack));
+        }
+        self.leases.retain(|_, lease| act.at < lease.ends_at);
+        let lease = Lease {
+            ends_at: back.lease_ends_at,
+            said: said.clone(),
+        };
+        self.leases.insert(back.from, lease);
+        self.current = Some(back.digest);
+        self.back = Some(Back {
+            from: back.from,
+            lease_ends_at: back.lease_ends_at,
+            said,
+        });
+    }
+
+    fn order(&mut self, cell: &Name, one: Option<&Name>, order: Order) {
+        let orders = self.orders.entry(cell.clone()).or_default();
+        match one {
+            Some(edge) => orders.one = Some((edge.clone(), order)),
+            None => {
+                *orders = Orders {
+                    all: Some(order),
+                    one: None,
+                }
+            }
+        }
+    }
+
+    /// Forgets the oldest of what has ended.
+    fn forget(&mut self) {
+        let ended = self.deployments.iter().filter(|(_, it)| it.ended.is_some());
+        let ended: Vec<u32> = ended.map(|(number, _)| *number).collect();
+        let many = ended.len().saturating_sub(ENDED_KEPT);
+        for number in ended.iter().take(many) {
+            self.deployments.remove(number);
+        }
+        while self.versions.len() > VERSIONS_KEPT {
+            let kept = |digest: &Hash| {
+                let orders = self.orders.values();
+                let mut told = orders.flat_map(|orders| {
+                    let one = orders.one.iter().map(|(_, order)| order);
+                    orders.all.iter().chain(one)
+                });
+                self.current == Some(*digest) || told.any(|order| order.digest == *digest)
+            };
+            let rest = self.versions.iter().filter(|(digest, _)| !kept(digest));
+            let oldest = rest.min_by_key(|(_, version)| version.deployment);
+            let Some(oldest) = oldest.map(|(digest, _)| *digest) else {
+                return;
+            };
+            self.versions.remove(&oldest);
+        }
+    }
+
+    /// The deployment in progress, if there is one.
+    pub fn in_progress(&self) -> Option<(u32, &Deployment)> {
+        let mut all = self.deployments.iter();
+        all.find(|(_, deployment)| deployment.ended.is_none())
+            .map(|(number, deployment)| (*number, deployment))
+    }
+
+    /// What this edge is to run.
+    pub fn order_of(&self, edge: &Name) -> Option<&Order> {
+        let orders = self.orders.get(&self.edges.get(edge)?.cell)?;
+        match &orders.one {
+            Some((one, order)) if one == edge => Some(order),
+            _ => orders.all.as_ref(),
+        }
+    }
+
+    /// The lease on a version, if it holds now.
+    pub fn lease(&self, digest: &Hash, now: Timestamp) -> Option<&Lease> {
+        let lease = self.leases.get(digest);
+        lease.filter(|lease| now < lease.ends_at)
+    }
+
+    /// The edges of a cell.
+    pub fn edges_of(&self, cell: &Name) -> impl Iterator<Item = &Name> {
+        let all = self.edges.iter();
+        all.filter(move |(_, edge)| edge.cell == *cell)
+            .map(|(name, _)| name)
+    }
+
+    /// Cells that have edges.
+    pub fn fleet(&self) -> Fleet {
+        let cells = self.cells.iter().map(|(name, ring)| Cell {
+            name: name.clone(),
+            ring: *ring,
+            edges: u32::try_from(self.edges_of(name).count()).unwrap_or(u32::MAX),
+        });
+        Fleet {
+            cells: cells.filter(|cell| cell.edges > 0).collect(),
+        }
+    }
+}
+
+impl Order {
+    fn of(act: &Act, index: u64, digest: Hash) -> Order {
+        Order {
+            digest,
+            index,
+            at: act.at,
+        }
+    }
+}
+
+/// The number of a deployment: of `dep-3` 3.
+pub fn number(name: &Name) -> Option<u32> {
+    name.as_str().strip_prefix("dep-")?.parse().ok()
+}
+
+/// What the deployment with this number is called.
+pub fn name_of(number: u32) -> Name {
+    format!("dep-{number}")
+        .parse()
+        .expect("a word and a number")
+}

@@ -1,0 +1,429 @@
+//! What edges report, and what follows from it while a version goes out: the controller. It proposes; what
+//! may happen is decided like any other command ([`crate::decide`]).
+//!
+//! Reports are signals: the newest of each edge is kept, and what it adds to the one before. A report that
+//! is missing is unknown: an edge that is not heard of is neither healthy nor harmed, and no stage ends
+//! without one.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use base::{Line, Name, Timestamp};
+use policy::Reason;
+use record::command::{AdvanceDeployment, CompleteDeployment, FireTrigger, Verb};
+use record::fleet::{self, Report, TOOK_MS};
+use record::hash::Hash;
+
+use crate::decide::has_held;
+use crate::drawn;
+use crate::sequential::{Comparison, Counts, INTERVAL_MS, Verdict, Worse};
+use crate::state::{Deployment, State, name_of};
+use crate::template::{Measure, Trigger};
+
+/// Who was not heard of for so long is not there, as far as is known.
+pub const FRESH_MS: i64 = 5_000;
+/// Bounds that hold whatever others do look at so long.
+const RECENT_MS: i64 = 10_000;
+/// So many intervals of all edges tell what is usual when a version begins to go out.
+const HISTORY: usize = 60;
+
+/// The newest of what is known of each edge.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    seen: BTreeMap<Name, Seen>,
+    /// What all edges did, interval by interval, while nothing went out.
+    history: VecDeque<Delta>,
+    interval: Delta,
+    interval_at: Option<Timestamp>,
+    trial: Option<Trial>,
+}
+
+/// One edge, as it was heard of last.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// When its report came, by our time.
+    pub at: Timestamp,
+    /// What it said.
+    pub report: Report,
+    /// What it did since it was last asked for.
+    fresh: Delta,
+}
+
+/// What happened between two reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Delta {
+    requests: u64,
+    failed: u64,
+    refused: BTreeMap<Name, u64>,
+    took: Vec<u64>,
+}
+
+/// A deployment that is being watched.
+#[derive(Clone, Debug)]
+struct Trial {
+    number: u32,
+    stage: u32,
+    /// Requests of changed edges in this stage.
+    requests: u64,
+    comparisons: Vec<(Trigger, Comparison)>,
+    changed: Delta,
+    unchanged: Delta,
+    interval_at: Timestamp,
+    /// What changed edges did, look by look.
+    recent: VecDeque<(Timestamp, Delta)>,
+}
+
+/// What is to be asked for, once: with the same id whenever it is proposed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    /// What it amounts to, as a part of a command's id.
+    pub id: String,
+    /// What is asked.
+    pub verb: Verb,
+    /// Why.
+    pub why: Option<String>,
+}
+
+impl Delta {
+    fn between(before: &fleet::Counts, now: &fleet::Counts) -> Delta {
+        let bound = |place: usize| {
+            let of = |counts: &fleet::Counts| counts.took.get(place).copied().unwrap_or(0);
+            of(now).saturating_sub(of(before))
+        };
+        let reasons = now.refused.iter();
+        Delta {
+            requests: now.requests.saturating_sub(before.requests),
+            failed: now.failed.saturating_sub(before.failed),
+            refused: reasons
+                .map(|(reason, total)| {
+                    let had = before.refused.get(reason).copied().unwrap_or(0);
+                    (reason.clone(), total.saturating_sub(had))
+                })
+                .filter(|(_, more)| *more > 0)
+                .collect(),
+            took: (0..=TOOK_MS.len()).map(bound).collect(),
+        }
+    }
+
+    fn add(&mut self, other: &Delta) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.failed = self.failed.saturating_add(other.failed);
+        for (reason, more) in &other.refused {
+            let total = self.refused.entry(reason.clone()).or_default();
+            *total = total.saturating_add(*more);
+        }
+        self.took.resize(TOOK_MS.len() + 1, 0);
+        for (total, more) in self.took.iter_mut().zip(&other.took) {
+            *total = total.saturating_add(*more);
+        }
+    }
+
+    /// How many were bad, by that measure.
+    fn counts(&self, measure: Measure) -> Counts {
+        match measure {
+            Measure::Errors => Counts {
+                bad: self.failed,
+                all: self.requests,
+            },
+            Measure::Slower(bound_ms) => {
+                let all = self.took.last().copied().unwrap_or(0);
+                // The bound that is not above the one that was asked for: what is slower is not missed.
+                let place = TOOK_MS.iter().rposition(|ms| *ms <= bound_ms);
+                let within = place.and_then(|place| self.took.get(place)).copied();
+                Counts {
+                    bad: all.saturating_sub(within.unwrap_or(0)),
+                    all,
+                }
+            }
+            Measure::Refused(reason) => {
+                let named = |name: &Name| {
+                    reason.is_none_or(|reason: Reason| reason.as_str() == name.as_str())
+                };
+                let refused = self.refused.iter().filter(|(name, _)| named(name));
+                Counts {
+                    bad: refused.map(|(_, count)| count).sum(),
+                    all: self.requests,
+                }
+            }
+        }
+    }
+}
+
+impl Watch {
+    /// Takes in what an edge says. Whether it is newer than what it said before: a report that came late is
+    /// passed over.
+    pub fn hear(&mut self, report: Report, now: Timestamp) -> bool {
+        let Some(before) = self.seen.get_mut(&report.edge) else {
+            let seen = Seen {
+                at: now,
+                fresh: Delta::default(),
+                report,
+            };
+            self.seen.insert(seen.report.edge.clone(), seen);
+            return true;
+        };
+        if report.at_ms <= before.report.at_ms {
+            return false;
+        }
+        let version = |report: &Report| report.runs.as_ref().map(|runs| runs.digest);
+        // What happened around a swap or a restart is nobody's.
+        if before.report.process == report.process && version(&before.report) == version(&report) {
+            let more = Delta::between(&before.report.counts, &report.counts);
+            before.fresh.add(&more);
+        }
+        before.at = now;
+        before.report = report;
+        true
+    }
+
+    /// What was heard of an edge last.
+    pub fn seen(&self, edge: &Name) -> Option<&Seen> {
+        self.seen.get(edge)
+    }
+
+    /// How many requests the changed edges of the deployment in progress answered in its stage, as far as
+    /// is known.
+    pub fn requests_in_stage(&self, number: u32) -> Option<u64> {
+        let trial = self.trial.as_ref()?;
+        (trial.number == number).then_some(trial.requests)
+    }
+
+    /// What is to be asked for now. Called every second or more often.
+    pub fn look(&mut self, state: &State, now: Timestamp) -> Vec<Proposal> {
+        self.seen.retain(|edge, _| state.edges.contains_key(edge));
+        let Some((number, deployment)) = state.in_progress() else {
+            self.trial = None;
+            self.rest(now);
+            return Vec::new();
+        };
+        self.begin(number, deployment, now);
+        let (changed, unchanged) = self.taken(state, deployment);
+        let Some(trial) = &mut self.trial else {
+            return Vec::new();
+        };
+        trial.requests = trial.requests.saturating_add(changed.requests);
+        trial.changed.add(&changed);
+        trial.unchanged.add(&unchanged);
+        trial.recent.push_back((now, changed));
+        trial
+            .recent
+            .retain(|(at, _)| now.ms_since(*at) < RECENT_MS);
+        if let Some(fired) = trial.fired(now) {
+            return vec![fired.proposed(name_of(number))];
+        }
+        self.on(state, number, deployment, now).into_iter().collect()
+    }
+
+    /// Nothing goes out: what all edges do is what is usual.
+    fn rest(&mut self, now: Timestamp) {
+        for seen in self.seen.values_mut() {
+            self.interval.add(&std::mem::take(&mut seen.fresh));
+        }
+        let begun = *self.interval_at.get_or_insert(now);
+        if now.ms_since(begun) >= INTERVAL_MS as i64 {
+            self.interval_at = Some(now);
+            self.history.push_back(std::mem::take(&mut self.interval));
+            while self.history.len() > HISTORY {
+                self.history.pop_front();
+            }
+        }
+    }
+
+    /// Begins to watch a deployment, or its next stage.
+    fn begin(&mut self, number: u32, deployment: &Deployment, now: Timestamp) {
+        match &mut self.trial {
+            Some(trial) if trial.number == number => {
+                if trial.stage != deployment.stage {
+                    (trial.stage, trial.requests) = (deployment.stage, 0);
+                }
+            }
+            _ => {
+                let mut before = Delta::default();
+                self.history.iter().for_each(|one| before.add(one));
+                before.add(&self.interval);
+                // A trigger of a later release can't be looked at here; the others can.
+                let triggers = deployment.plan.triggers.iter();
+                let triggers = triggers.filter_map(|drawn| drawn::trigger(drawn).ok());
+                let comparisons = triggers.map(|trigger| {
+                    let usual = before.counts(trigger.measure);
+                    (trigger, Comparison::with(usual))
+                });
+                self.trial = Some(Trial {
+                    number,
+                    stage: deployment.stage,
+                    requests: 0,
+                    comparisons: comparisons.collect(),
+                    changed: Delta::default(),
+                    unchanged: Delta::default(),
+                    interval_at: now,
+                    recent: VecDeque::new(),
+                });
+                self.interval = Delta::default();
+                self.interval_at = None;
+            }
+        }
+    }
+
+    /// What changed and unchanged edges did since the last look. Who was told and has not followed yet is
+    /// neither.
+    fn taken(&mut self, state: &State, deployment: &Deployment) -> (Delta, Delta) {
+        let (mut changed, mut unchanged) = (Delta::default(), Delta::default());
+        for (name, seen) in &mut self.seen {
+            let fresh = std::mem::take(&mut seen.fresh);
+            let Some(edge) = state.edges.get(name) else {
+                continue;
+            };
+            let told = deployment.reaches(&edge.cell, name);
+            let runs = seen.report.runs.as_ref().map(|runs| runs.digest);
+            match (told, runs == Some(deployment.digest)) {
+                (true, true) => changed.add(&fresh),
+                (false, false) => unchanged.add(&fresh),
+                _ => {}
+            }
+        }
+        (changed, unchanged)
+    }
+
+    /// The next stage, or the end, if it is time.
+    fn on(
+        &self,
+        state: &State,
+        number: u32,
+        deployment: &Deployment,
+        now: Timestamp,
+    ) -> Option<Proposal> {
+        let trial = self.trial.as_ref()?;
+        if deployment.paused.is_some() || !self.all_follow(state, deployment, now) {
+            return None;
+        }
+        let name = name_of(number);
+        if deployment.is_out() {
+            let watched_ms = u64::try_from(now.ms_since(deployment.stage_at)).unwrap_or(0);
+            return (watched_ms >= deployment.plan.watch_ms).then(|| Proposal {
+                id: format!("complete:{name}"),
+                verb: CompleteDeployment { deployment: name }.into(),
+                why: None,
+            });
+        }
+        let goes = state.frozen.is_none() && has_held(deployment, trial.requests, now);
+        goes.then(|| Proposal {
+            id: format!("advance:{name}:{}", deployment.stage + 1),
+            verb: AdvanceDeployment {
+                deployment: name,
+                requests: Some(trial.requests),
+                stage: deployment.stage + 1,
+            }
+            .into(),
+            why: None,
+        })
+    }
+
+    /// Whether every edge that was told is heard of, and runs it.
+    fn all_follow(&self, state: &State, deployment: &Deployment, now: Timestamp) -> bool {
+        let told = state.edges.iter();
+        let mut told = told.filter(|(name, edge)| deployment.reaches(&edge.cell, name));
+        told.all(|(name, _)| self.runs(name, now) == Some(deployment.digest))
+    }
+
+    /// What an edge runs now; none: it is not known.
+    pub fn runs(&self, edge: &Name, now: Timestamp) -> Option<Hash> {
+        let seen = self.seen.get(edge)?;
+        let fresh = now.ms_since(seen.at) < FRESH_MS;
+        let runs = seen.report.runs.as_ref().map(|runs| runs.digest);
+        runs.filter(|_| fresh)
+    }
+}
+
+impl Trial {
+    /// What speaks against the version, if anything does.
+    fn fired(&mut self, now: Timestamp) -> Option<Fired> {
+        let mut recent = Delta::default();
+        self.recent.iter().for_each(|(_, one)| recent.add(one));
+        for (trigger, _) in &self.comparisons {
+            let Some(most_ppm) = trigger.most_ppm else {
+                continue;
+            };
+            let counts = recent.counts(trigger.measure);
+            let bad_ppm = u128::from(counts.bad) * 1_000_000;
+            let is_over = bad_ppm >= u128::from(most_ppm) * u128::from(counts.all);
+            if counts.all >= trigger.requests_min.max(1) && counts.bad > 0 && is_over {
+                let what = format!(
+                    "{} of {} requests of changed edges in {} s; more than {most_ppm} in a million are \
+                     too many",
+                    counts.bad,
+                    counts.all,
+                    RECENT_MS / 1_000
+                );
+                return Some(Fired::new(trigger, (counts, Counts::default()), &what));
+            }
+        }
+        if now.ms_since(self.interval_at) < INTERVAL_MS as i64 {
+            return None;
+        }
+        self.interval_at = now;
+        let changed = std::mem::take(&mut self.changed);
+        let unchanged = std::mem::take(&mut self.unchanged);
+        let compared = self.comparisons.iter_mut();
+        let verdicts = compared
+            .filter(|(trigger, _)| trigger.compare)
+            .map(|(trigger, comparison)| {
+                let measure = trigger.measure;
+                let verdict = comparison.step(changed.counts(measure), unchanged.counts(measure));
+                (&*trigger, verdict)
+            });
+        // Every comparison takes its interval in, also behind one that fires.
+        let worse: Vec<(&Trigger, Worse)> = verdicts
+            .filter_map(|(trigger, verdict)| match verdict {
+                Verdict::Worse(worse) => Some((trigger, worse)),
+                _ => None,
+            })
+            .collect();
+        let (trigger, worse) = worse.first()?;
+        let what = format!(
+            "{} of {} requests of changed edges, {} of {} of unchanged ones; {} in a million are usual",
+            worse.changed.bad,
+            worse.changed.all,
+            worse.unchanged.bad,
+            worse.unchanged.all,
+            worse.usual_ppm
+        );
+        Some(Fired::new(trigger, (worse.changed, worse.unchanged), &what))
+    }
+}
+
+/// A trigger that fired, and on which numbers.
+struct Fired {
+    trigger: Name,
+    changed: Counts,
+    unchanged: Counts,
+    what: Line,
+}
+
+impl Fired {
+    fn new(trigger: &Trigger, (changed, unchanged): (Counts, Counts), what: &str) -> Fired {
+        let name = trigger.name.as_str();
+        let what = Line::clean(&format!("{name}: {what}")).map(|(line, _)| line);
+        Fired {
+            trigger: trigger.name.clone(),
+            changed,
+            unchanged,
+            what: what.unwrap_or_else(|| name.parse().expect("a name is a line")),
+        }
+    }
+
+    fn proposed(self, deployment: Name) -> Proposal {
+        Proposal {
+            id: format!("fire:{deployment}"),
+            why: Some(self.what.to_string()),
+            verb: FireTrigger {
+                bad: self.changed.bad,
+                deployment,
+                requests: self.changed.all,
+                trigger: self.trigger,
+                unchanged_bad: self.unchanged.bad,
+                unchanged_requests: self.unchanged.all,
+                what: self.what,
+            }
+            .into(),
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! What edges ask: each request a note that the edge's own key signed, looked up in what the record says
+//! of it. What is answered about versions needs no trust in this server: it comes with its proof.
+
+use base::{Name, Timestamp};
+use engine::{Outcome, Request, Transport};
+use hyper::Method;
+use record::command::{Command, EnrollEdge};
+use record::fleet::{
+    BadRequest, Bundle, Claimed, Directions, Enroll, Fetch, Grown, Pins, REQUEST_BYTES_MAX, Report,
+    Wanted,
+};
+use record::hash::sha256;
+use record::note::{Note, VerifierKey};
+use record::proof::ActProof;
+use serde_json::{Value, json};
+
+use crate::blobs::hex;
+use crate::call::Call;
+use crate::problem::Problem;
+use crate::prove;
+use crate::rates::Class;
+use crate::reply::{self, Answer, BYTES, JSON, Keep, with_type};
+use crate::route::{Access, Gives, Handler, Route, Takes, reference};
+use crate::site::Site;
+
+const SOURCE: &str = "edges";
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route {
+            class: Class::Command,
+            fails: &[409, 422, 500, 504, 507],
+            ..asked(
+                "/api/v1/edges/enroll",
+                "Takes in an edge that shows the token it was invited with",
+                Gives::json("EdgePins", "It is enrolled; what it believes from now on"),
+                |call| Box::pin(enroll(call)),
+            )
+        },
+        asked(
+            "/api/v1/edges/report",
+            "Takes what an edge says of itself, and tells it how things stand",
+            Gives::json("EdgeDirections", "Of about the same size each time"),
+            |call| Box::pin(report(call)),
+        ),
+        asked(
+            "/api/v1/edges/fetch",
+            "Gives an edge what it was told of: a bundle, a version, the overlay",
+            Gives {
+                status: 200,
+                media: Some(JSON),
+                also: &[BYTES],
+                schema: json!({"anyOf": [reference("EdgeBundle"), reference("Overlay")]}),
+                says: "What was wanted; a version as its bytes",
+            },
+            |call| Box::pin(fetch(call)),
+        ),
+    ]
+}
+
+fn asked(path: &str, summary: &str, gives: Gives, handler: Handler) -> Route {
+    Route {
+        method: Method::POST,
+        path: path.to_owned(),
+        access: Access::Open,
+        class: Class::Edge,
+        takes: Takes::Anything {
+            bytes_max: REQUEST_BYTES_MAX,
+            media: "text/plain",
+            schema: json!({"type": "string"}),
+            required: true,
+        },
+        parts: vec![],
+        query: vec![],
+        headers: vec![],
+        summary: summary.to_owned(),
+        gives,
+        fails: &[401, 404, 500],
+        handler,
+    }
+}
+
+fn bad(error: &BadRequest) -> Problem {
+    match error {
+        BadRequest::Unverified(_) => Problem::unauthorized("the edge's key did not sign this", false),
+        other => Problem::bad_request(format!("this is no request of an edge: {other}")),
+    }
+}
+
+/// The request, if the edge that it names is enrolled and signed it.
+fn proven<R: record::fleet::Request>(call: &Call) -> Result<R, Problem> {
+    let claimed = Claimed::<R>::parse(&call.body).map_err(|error| bad(&error))?;
+    let edge = claimed.claimed().edge();
+    let view = call.site.engine().view();
+    let key = view.read(|state| state.fleet.edges.get(edge).map(|edge| edge.vkey.clone()));
+    let key = key.ok_or_else(|| {
+        Problem::unauthorized(format!("no edge {edge} is enrolled, or it was retired"), false)
+    })?;
+    let key: VerifierKey = key
+        .parse()
+        .map_err(|error| Problem::internal("an edge's key can't be read", &error))?;
+    claimed.signed_by(&key).map_err(|error| bad(&error))
+}
+
+async fn enroll(call: Call) -> Answer {
+    let claimed = Claimed::<Enroll>::parse(&call.body).map_err(|error| bad(&error))?;
+    let key: VerifierKey = claimed
+        .claimed()
+        .vkey
+        .parse()
+        .map_err(|error| Problem::bad_request(format!("vkey is no key: {error}")))?;
+    let asked = claimed.signed_by(&key).map_err(|error| bad(&error))?;
+    let hash = sha256(&[asked.token.as_bytes()]);
+    // Whoever has no token finds out here, without a word on the record or to the writer.
+    let now = call.site.engine().now();
+    let view = call.site.engine().view();
+    let cell = view.read(|state| {
+        let invitation = state.fleet.invitations.get(&asked.edge);
+        let invitation = invitation.filter(|it| it.hash == hash && now < it.expires_at);
+        invitation.map(|it| it.cell.clone())
+    });
+    let no = || Problem::unauthorized("this token lets no such edge enroll, or not any more", false);
+    let cell = cell.ok_or_else(no)?;
+    let verb = EnrollEdge {
+        edge: asked.edge.clone(),
+        hash,
+        vkey: asked.vkey.clone(),
+    };
+    let id = format!("edge:enroll:{}", hex(&hash));
+    let index = take(&call.site, &id, verb).await?;
+    if !prove::published(&call.site, index).await {
+        return Err(Problem::overloaded("no published checkpoint covers it yet", 1));
+    }
+    let published = call.site.backstage().published();
+    let published = published.ok_or_else(|| Problem::overloaded("nothing is published yet", 1))?;
+    let vkey = view.read(|state| state.log.vkeys.last().map(|(_, vkey)| vkey.clone()));
+    reply::json(&Pins {
+        cell,
+        checkpoint: published.note.as_str().into(),
+        vkey: vkey.unwrap_or_default(),
+    })
+}
+
+/// Has hereby itself ask for this; the place of its first act.
+async fn take(site: &Site, id: &str, verb: EnrollEdge) -> Result<u64, Problem> {
+    let broken = |error: &dyn std::fmt::Display| Problem::internal("an edge can't enroll", error);
+    let id = id.parse().map_err(|error| broken(&error))?;
+    let source: Name = SOURCE.parse().map_err(|error| broken(&error))?;
+    let request = Request {
+        transport: Transport::Own(source),
+        command: Command::new(id, verb),
+        signature: None,
+    };
+    match site.engine().submit(request).await {
+        Outcome::Done(receipts) => Ok(receipts.first().map_or(0, |receipt| receipt.index)),
+        Outcome::Refused(refusal) => Err(refusal.into()),
+        Outcome::Unknown => Err(Problem::unknown("nobody can say whether it enrolled")),
+    }
+}
+
+async fn report(call: Call) -> Answer {
+    let report: Report = proven(&call)?;
+    let (edge, size) = (report.edge.clone(), report.size);
+    let now = call.site.engine().now();
+    call.site.watch().hear(report, now);
+    let view = call.site.engine().view();
+    let (sequence, overlay) = view.read(|state| {
+        let order = state.fleet.order_of(&edge);
+        (order.map(|order| order.index), state.overlay_sequence)
+    });
+    let grown = call.site.blocking(move |site| grown(site, size)).await?;
+    reply::json(&Directions {
+        grown,
+        overlay,
+        // What no published checkpoint covers yet can't be proven yet.
+        sequence,
+    })
+}
+
+fn grown(site: &Site, size: u64) -> Result<Grown, Problem> {
+    let grown = prove::grown(site.backstage(), size)?;
+    let (published, consistency) =
+        grown.ok_or_else(|| Problem::overloaded("nothing is published yet", 1))?;
+    Ok(Grown {
+        checkpoint: published.note.as_str().into(),
+        consistency,
+    })
+}
+
+async fn fetch(call: Call) -> Answer {
+    let asked: Fetch = proven(&call)?;
+    match asked.what {
+        Wanted::Bundle => {
+            let site = &call.site;
+            let order = site.engine().view().read(|state| {
+                let order = state.fleet.order_of(&asked.edge);
+                order.map(|order| order.index)
+            });
+            let none = || Problem::not_found("this edge is told to run nothing yet");
+            let index = order.ok_or_else(none)?;
+            if !prove::published(site, index).await {
+                return Err(Problem::overloaded("no published checkpoint covers it yet", 1));
+            }
+            let bundle = site.blocking(move |site| bundle(site, index, asked.size));
+            reply::json(&bundle.await?)
+        }
+        Wanted::Version(digest) => {
+            let known = call.site.engine().view().read(|state| {
+                let order = state.fleet.order_of(&asked.edge);
+                order.is_some_and(|order| order.digest == digest)
+            });
+            let none = || Problem::not_found("this edge is not told to run that version");
+            if !known {
+                return Err(none());
+            }
+            let bytes = call.site.blocking(move |site| {
+                let blob = site.backstage().blob(&digest);
+                let blob = blob
+                    .map_err(|error| Problem::internal("the version can't be read", &error))?;
+                blob.ok_or_else(none)
+            });
+            Ok(with_type(bytes.await?, BYTES, Keep::Never))
+        }
+        Wanted::Overlay => {
+            let text = call.site.blocking(|site| {
+                let now = site.engine().now();
+                let text = site
+                    .engine()
+                    .view()
+                    .read(|state| crate::overlay::overlay(state, now));
+                text.map_err(|error| Problem::internal("the overlay can't be written", &error))
+            });
+            Ok(with_type(text.await?, JSON, Keep::Never))
+        }
+    }
+}
+
+fn bundle(site: &Site, index: u64, size: u64) -> Result<Bundle, Problem> {
+    let broken =
+        |error: &dyn std::fmt::Display| Problem::internal("no proof could be made", error);
+    let later = || Problem::overloaded("no published checkpoint covers it yet", 1);
+    let entry = site.engine().entries().entry(index)?;
+    let entry = entry.ok_or_else(|| broken(&"the act is not there"))?;
+    // The tree may grow between the two proofs: both are to be of one checkpoint.
+    for _ in 0..3 {
+        let proven = prove::inclusion(site.backstage(), &[index])?.ok_or_else(later)?;
+        let grown = grown(site, size)?;
+        if *grown.checkpoint != *proven.checkpoint.note {
+            continue;
+        }
+        let hashes = proven.inclusions.into_iter().next().unwrap_or_default();
+        let note = Note::parse(proven.checkpoint.note.as_bytes()).map_err(|error| broken(&error))?;
+        let proof = ActProof::new(Some(entry), index, hashes, note);
+        let proof = proof.map_err(|error| broken(&error))?.to_string();
+        return Ok(Bundle {
+            grown,
+            proof: proof.into(),
+            v: 1,
+        });
+    }
+    Err(later())
+}
+
+/// How every edge is, as far as is known.
+pub(crate) fn edges(site: &Site, now: Timestamp) -> Vec<Value> {
+    let watch = site.watch();
+    site.engine().view().read(|state| {
+        let fleet = &state.fleet;
+        let all = fleet.edges.iter().map(|(name, edge)| {
+            let order = fleet.order_of(name);
+            let seen = watch.seen(name);
+            let runs = seen.and_then(|seen| seen.report.runs.as_ref());
+            let heard_ms = seen.map(|seen| now.ms_since(seen.at).max(0));
+            let fresh = heard_ms.is_some_and(|ms| ms < rollout::watch::FRESH_MS);
+            let standing = match (order, runs) {
+                _ if !fresh => "unknown",
+                (None, _) => "idle",
+                (Some(order), Some(runs)) if runs.digest == order.digest => "follows",
+                (Some(order), _) => {
+                    let refused = seen.and_then(|seen| seen.report.refused.as_ref());
+                    match refused {
+                        Some(refused) if refused.sequence == order.index => "refuses",
+                        _ => "behind",
+                    }
+                }
+            };
+            json!({
+                "edge": name,
+                "cell": edge.cell,
+                "ring": fleet.cells.get(&edge.cell).map(|ring| ring.as_str()),
+                "enrolled_at": edge.at,
+                "standing": standing,
+                "told": order.map(|order| hex(&order.digest)),
+                "told_at": order.map(|order| order.at),
+                "runs": runs.map(|runs| hex(&runs.digest)),
+                "heard_ms": heard_ms,
+                "program": seen.map(|seen| seen.report.program.clone()),
+                "overlay_behind": seen.map(|seen| {
+                    state.overlay_sequence.saturating_sub(seen.report.overlay) > 0
+                }),
+                "refused": seen.and_then(|seen| seen.report.refused.as_ref()).map(|it| it.why.clone()),
+                "requests": seen.map(|seen| seen.report.counts.requests),
+                "failed": seen.map(|seen| seen.report.counts.failed),
+            })
+        });
+        all.collect()
+    })
+}

@@ -1,0 +1,222 @@
+//! What edges there are, what each is told to run and does, and how versions went out.
+
+use engine::State;
+use policy::version::Version;
+use record::command::DeployVersion;
+use record::hash::Hash;
+use rollout::state::{Deployment, End, Said, name_of};
+use serde_json::{Value, json};
+
+use super::{LIMIT, Page, get, optional};
+use crate::blobs::hex;
+use crate::call::Call;
+use crate::edges;
+use crate::problem::Problem;
+use crate::reply::{self, Answer};
+use crate::route::{Form, Gives, Parameter, Route};
+use crate::site::Site;
+
+const BELOW: Parameter = optional("before", Form::Index, "What `next` of the page before was");
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get(
+            "/api/v1/fleet",
+            "Shows cells, what all run, what goes out, and what must not",
+            Gives::json("Fleet", "As things stand"),
+            |call| Box::pin(fleet(call)),
+        ),
+        get(
+            "/api/v1/edges",
+            "Lists edges, by name: what each is told to run, what it does, how old that is",
+            Gives::list("Edge", "All of them"),
+            |call| Box::pin(all_edges(call)),
+        ),
+        Route {
+            query: vec![BELOW, LIMIT],
+            ..get(
+                "/api/v1/versions",
+                "Lists versions, the newest deployment first",
+                Gives::list("Version", "A page; `next` goes into `before`"),
+                |call| Box::pin(versions(call)),
+            )
+        },
+        Route {
+            query: vec![BELOW, LIMIT],
+            ..get(
+                "/api/v1/deployments",
+                "Lists deployments, the newest first",
+                Gives::list("Deployment", "A page; `next` goes into `before`"),
+                |call| Box::pin(deployments(call)),
+            )
+        },
+    ]
+}
+
+async fn fleet(call: Call) -> Answer {
+    let now = call.site.engine().now();
+    let requests = |number| call.site.watch().requests_in_stage(number);
+    let shown = call.site.engine().view().read(|state| {
+        let fleet = &state.fleet;
+        let cells = fleet.cells.iter().map(|(name, ring)| {
+            let orders = fleet.orders.get(name);
+            let all = orders.and_then(|orders| orders.all.as_ref());
+            let one = orders.and_then(|orders| orders.one.as_ref());
+            json!({
+                "cell": name,
+                "ring": ring.as_str(),
+                "edges": fleet.edges_of(name).count(),
+                "version": all.map(|order| hex(&order.digest)),
+                "one": one.map(|(edge, order)| json!({"edge": edge, "version": hex(&order.digest)})),
+            })
+        });
+        let leases = fleet.leases.iter().filter(|(_, lease)| now < lease.ends_at);
+        let leases = leases.map(|(digest, lease)| {
+            json!({"version": hex(digest), "ends_at": lease.ends_at, "said": said(&lease.said)})
+        });
+        let under_way = fleet.in_progress();
+        json!({
+            "current": fleet.current.as_ref().map(hex),
+            "cells": cells.collect::<Vec<_>>(),
+            "leases": leases.collect::<Vec<_>>(),
+            "frozen": fleet.frozen.as_ref().map(said),
+            "deployment": under_way.map(|(number, it)| {
+                let mut shown = deployment(number, it);
+                if let Value::Object(fields) = &mut shown {
+                    fields.insert("requests_in_stage".to_owned(), json!(requests(number)));
+                }
+                shown
+            }),
+            "invitations": fleet.invitations.iter().filter(|(_, it)| now < it.expires_at)
+                .map(|(edge, it)| json!({"edge": edge, "cell": it.cell, "expires_at": it.expires_at}))
+                .collect::<Vec<_>>(),
+        })
+    });
+    reply::json(&shown)
+}
+
+async fn all_edges(call: Call) -> Answer {
+    let now = call.site.engine().now();
+    reply::json(&Page {
+        items: edges::edges(&call.site, now),
+        next: Value::Null,
+    })
+}
+
+async fn versions(call: Call) -> Answer {
+    list(call, |state, before| {
+        let mut all: Vec<(u32, Value)> = state
+            .fleet
+            .versions
+            .iter()
+            .filter(|(_, version)| version.deployment < before)
+            .map(|(digest, version)| {
+                let shown = json!({
+                    "version": hex(digest),
+                    "bytes": version.bytes,
+                    "deployment": name_of(version.deployment),
+                    "said": said(&version.said),
+                    "full_at": version.full_at,
+                    "current": state.fleet.current == Some(*digest),
+                });
+                (version.deployment, shown)
+            })
+            .collect();
+        all.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        all
+    })
+    .await
+}
+
+async fn deployments(call: Call) -> Answer {
+    list(call, |state, before| {
+        let all = state.fleet.deployments.range(..before).rev();
+        all.map(|(number, it)| (*number, deployment(*number, it)))
+            .collect()
+    })
+    .await
+}
+
+async fn list(call: Call, find: impl FnOnce(&State, u32) -> Vec<(u32, Value)>) -> Answer {
+    let (limit, before) = (call.limit()?, call.query_as::<u32>("before")?);
+    let view = call.site.engine().view();
+    let mut found = view.read(|state| find(state, before.unwrap_or(u32::MAX)));
+    found.truncate(limit + 1);
+    let page = Page::cut(found, limit, |(number, _)| json!(number));
+    reply::json(&Page {
+        items: page.items.into_iter().map(|(_, value)| value).collect(),
+        next: page.next,
+    })
+}
+
+fn said(said: &Said) -> Value {
+    json!({"at": said.at, "by": said.by, "why": said.why})
+}
+
+fn deployment(number: u32, it: &Deployment) -> Value {
+    let standing = match (&it.ended, &it.paused) {
+        (Some((_, End::Completed)), _) => "completed",
+        (Some((_, End::RolledBack)), _) => "rolled_back",
+        (Some((_, End::Aborted)), _) => "aborted",
+        (None, Some(_)) => "paused",
+        (None, None) if it.is_out() => "watched",
+        (None, None) => "going",
+    };
+    let reached = it.reached.iter();
+    json!({
+        "deployment": name_of(number),
+        "version": hex(&it.digest),
+        "base": it.base.as_ref().map(hex),
+        "standing": standing,
+        "stage": it.stage,
+        "stage_at": it.stage_at,
+        "stages": it.plan.stages,
+        "triggers": it.plan.triggers,
+        "watch_ms": it.plan.watch_ms,
+        "template": it.plan.template,
+        "reached": reached.map(|(cell, edge)| json!({"cell": cell, "edge": edge})).collect::<Vec<_>>(),
+        "said": said(&it.said),
+        "paused": it.paused.as_ref().map(said),
+        "fired": it.fired,
+        "ended_at": it.ended.as_ref().map(|(at, _)| at),
+    })
+}
+
+/// Checks that what is to be deployed was uploaded, can be read, and changes what is said that it does.
+/// Blocks.
+///
+/// # Errors
+/// 404 where it is not there, 422 where it is no version, 409 where it changes something else.
+pub(crate) fn must_be_sound(site: &Site, verb: &DeployVersion) -> Result<(), Problem> {
+    let read = |digest: &Hash| -> Result<_, Problem> {
+        let blob = site.backstage().blob(digest);
+        let blob = blob.map_err(|error| Problem::internal("a version can't be read", &error))?;
+        let blob = blob.ok_or_else(|| {
+            Problem::not_found("this version was not uploaded: PUT /api/v1/blobs comes first")
+        })?;
+        let read = Version::parse(&blob).map_err(|flaws| {
+            let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+            let detail = lines.join("\n");
+            Problem::from(incident::Refusal::new(incident::Reason::OutOfRange, detail))
+        })?;
+        Ok((read, blob.len() as u64))
+    };
+    let ((after, bytes), base) = (
+        read(&verb.digest)?,
+        site.engine().view().read(|state| state.fleet.current),
+    );
+    if bytes != verb.bytes {
+        let detail = format!("this version has {bytes} bytes, not {}", verb.bytes);
+        return Err(Problem::wrong_state(detail));
+    }
+    let before = base.map(|base| read(&base)).transpose()?;
+    let before = before.as_ref().map(|((version, config), _)| (version, config));
+    let changes = rollout::changes::parts(before, (&after.0, &after.1));
+    if changes != verb.changes {
+        return Err(Problem::wrong_state(
+            "it changes something else than is said: what all run is another version by now. Look \
+             again: hereby deploy --plan",
+        ));
+    }
+    Ok(())
+}
