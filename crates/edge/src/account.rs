@@ -133,6 +133,9 @@ impl Account {
             self.edge.refusals.add(reason);
         }
         self.edge.statuses.add(self.status);
+        if fails(self.status, self.reason) {
+            self.edge.failed.add(1);
+        }
         if let Some(tenant) = self.tenant.and_then(|tenant| self.running.tenant(tenant)) {
             tenant.counts.statuses.add(self.status);
             tenant.counts.bytes.add(self.bytes);
@@ -155,5 +158,23 @@ impl Account {
                 route.counts.degraded.add(1);
             }
         }
+    }
+}
+
+/// Whether somebody here or behind is to blame: what is refused on purpose does not fail, nor what its
+/// client left.
+fn fails(status: u16, reason: Option<Reason>) -> bool {
+    match reason {
+        None => status >= 500,
+        Some(reason) => matches!(
+            reason,
+            Reason::UpstreamUnhealthy
+                | Reason::BreakerOpen
+                | Reason::UpstreamConnections
+                | Reason::UpstreamUnreachable
+                | Reason::UpstreamTooSlow
+                | Reason::UpstreamBroken
+                | Reason::Panicked
+        ),
     }
 }

@@ -54,11 +54,15 @@ pub(crate) struct Edge {
     pub(crate) statuses: Statuses,
     pub(crate) accepted: Count,
     pub(crate) latency: Latency,
+    /// Requests that failed and were not refused on purpose.
+    pub(crate) failed: Count,
     pub(crate) panics: Count,
     /// How often something that files say could not be read.
     pub(crate) unread: Count,
     /// Up to which act control was heard.
     pub(crate) overlay_sequence: AtomicU64,
+    /// The digest of the version that is served, if it is one of the record.
+    pub(crate) runs: Mutex<Option<String>>,
     pub(crate) tunnels: Gauge,
     pub(crate) draining: watch::Sender<Draining>,
     /// A successor was told how things stand, and would not hear what is said now.
@@ -191,9 +195,11 @@ impl Edge {
             statuses: Statuses::default(),
             accepted: Count::default(),
             latency: Latency::default(),
+            failed: Count::default(),
             panics: Count::default(),
             unread: Count::default(),
             overlay_sequence: AtomicU64::new(0),
+            runs: Mutex::default(),
             tunnels: Gauge::default(),
             draining: watch::Sender::default(),
             handing_over: AtomicBool::default(),

@@ -4,14 +4,14 @@ use std::ffi::OsString;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use policy::config::{Config, Listen, Wrong};
+use policy::config::{Config, Listen};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -32,7 +32,9 @@ use crate::pool::Pool;
 use crate::reload::{BadBans, Banned};
 use crate::running::Running;
 use crate::scrape;
+use crate::source::{self, Offer, Source, Traffic};
 use crate::tls::BadTls;
+use crate::upstream::lock;
 use crate::worker::Worker;
 
 /// After the last request had its time, what is left is cut so much later.
@@ -50,8 +52,8 @@ type Figures = Option<(SocketAddr, TcpListener)>;
 
 /// How an edge is started.
 pub struct Options {
-    /// The configuration; relative paths in it begin where it lies.
-    pub config_file: PathBuf,
+    /// What it serves.
+    pub source: Source,
     /// Where its socket goes. It must be there.
     pub state_dir: PathBuf,
     /// What control says must hold at once; none: it is said in the state directory.
@@ -66,6 +68,8 @@ pub struct Options {
     pub give_back: fn(),
     /// Told once it listens, with where.
     pub ready: Ready,
+    /// Told before that, with what can be read of it while it runs.
+    pub attach: Option<Box<dyn FnOnce(Traffic)>>,
 }
 
 /// Why an edge did not start.
@@ -96,36 +100,6 @@ fn io(what: &'static str) -> impl FnOnce(io::Error) -> CannotRun {
     move |source| CannotRun::Io { what, source }
 }
 
-/// Reads and checks a configuration and all files it names, as starting would, and starts nothing.
-///
-/// # Errors
-/// With everything that is wrong in it.
-pub fn check(config_file: &Path) -> Result<Config, CannotRun> {
-    let config = read(config_file)?;
-    let directory = directory(config_file);
-    let running = Running::new(config.clone(), &directory, None, None)?;
-    running.authorities.complete()?;
-    Banned::read(&config, &directory)?;
-    Ok(config)
-}
-
-fn directory(config_file: &Path) -> PathBuf {
-    config_file
-        .parent()
-        .map_or_else(PathBuf::new, Path::to_owned)
-}
-
-fn read(config_file: &Path) -> Result<Config, CannotRun> {
-    let file = config_file.display().to_string();
-    let text = std::fs::read_to_string(config_file).map_err(|source| CannotRun::Unreadable {
-        file: file.clone(),
-        source,
-    })?;
-    Config::parse(&text).map_err(|wrong: Vec<Wrong>| {
-        CannotRun::Wrong(wrong.iter().map(|wrong| wrong.at(&file)).collect())
-    })
-}
-
 /// Runs an edge until it is told to stop, or another took over, and what was begun is ended.
 ///
 /// # Errors
@@ -150,6 +124,10 @@ pub fn run(mut options: Options) -> Result<(), CannotRun> {
     let mut overlay = Carried::new(overlay_file);
     overlay.look(&edge);
     (options.give_back)();
+    *lock(&edge.runs) = options.source.label.clone();
+    if let Some(attach) = options.attach.take() {
+        attach(Traffic::of(edge.clone()));
+    }
     let (accepting, _) = watch::channel(true);
     let workers = spawn(&edge, &sockets, &accepting)?;
     let runtime = runtime().map_err(io("no thread could be started"))?;
@@ -183,8 +161,7 @@ fn start(
 ) -> Result<(Arc<Edge>, Vec<Socket>, Figures), CannotRun> {
     kernel::raise_descriptors();
     kernel::small_pages();
-    let config = read(&options.config_file)?;
-    let directory = directory(&options.config_file);
+    let (config, directory) = options.source.read()?;
     let running = Running::new(config, &directory, Some(&options.state_dir), None)?;
     let banned = match Banned::read(&running.config, &directory) {
         Ok(banned) => Some(banned),
@@ -366,10 +343,15 @@ impl Station {
         ready(&listening);
         notify::tell(&format!("READY=1\nMAINPID={}\n", std::process::id()));
         let mut look = tokio::time::interval(SOCKET_LOOK);
+        let mut offers = self.options.source.offers.take();
         loop {
             tokio::select! {
                 () = stop.said() => break,
                 _ = look.tick() => self.stay_reachable(&wishes),
+                Some(offer) = source::next(&mut offers) => {
+                    let taken = self.take(&offer);
+                    let _ = offer.done.send(taken);
+                }
                 _ = hangup.recv() => {
                     if let Err(error) = self.reload() {
                         tracing::error!("the configuration stays as it was: {error}");
@@ -439,9 +421,27 @@ impl Station {
         outcome
     }
 
+    /// Serves another version from now on; if it can't be, the one before goes on.
+    fn take(&mut self, offer: &Offer) -> Result<(), String> {
+        let before = std::mem::replace(
+            &mut self.options.source.config_file,
+            offer.config_file.clone(),
+        );
+        match self.exchange() {
+            Ok(_) => {
+                *lock(&self.edge.runs) = Some(offer.label.clone());
+                Ok(())
+            }
+            Err(error) => {
+                self.options.source.config_file = before;
+                Err(error)
+            }
+        }
+    }
+
     fn exchange(&self) -> Result<String, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let config = read(&self.options.config_file).map_err(|error| text(&error))?;
+        let (config, directory) = self.options.source.read().map_err(|error| text(&error))?;
         let before = self.edge.running.load_full();
         let own = |config: &Config| (config.listen.clone(), config.workers, config.metrics);
         if own(&config) != own(&before.config) {
@@ -450,7 +450,6 @@ impl Station {
         if config.access_log != before.config.access_log {
             return Err("the access log changes with an upgrade: hereby edge upgrade".into());
         }
-        let directory = directory(&self.options.config_file);
         let running = Running::new(
             config,
             &directory,

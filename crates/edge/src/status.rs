@@ -21,8 +21,10 @@ const TENANTS_SHOWN: usize = 100;
 pub(crate) struct Status {
     pub(crate) version: u32,
     pub(crate) cell: String,
-    /// What it runs is a file's, and stands on no record.
+    /// Whether what it runs stands on the record; a file's does not.
     pub(crate) recorded: bool,
+    /// The version's SHA-256, if it does.
+    pub(crate) runs: Option<String>,
     pub(crate) pid: u32,
     pub(crate) draining: bool,
     pub(crate) uptime_ms: u64,
@@ -107,10 +109,12 @@ pub(crate) fn status(edge: &Edge) -> Status {
     let busy = |tenant: &TenantStatus| tenant.statuses.iter().map(|(_, total)| total).sum::<u64>();
     tenants.sort_by_key(|tenant| std::cmp::Reverse(busy(tenant)));
     tenants.truncate(TENANTS_SHOWN);
+    let runs = lock(&edge.runs).clone();
     Status {
         version: 1,
         cell: running.config.cell.clone(),
-        recorded: false,
+        recorded: runs.is_some(),
+        runs,
         pid: std::process::id(),
         draining: edge.draining.borrow().begun(),
         uptime_ms: clock::uptime_ms(),

@@ -18,6 +18,7 @@ pub(crate) mod chat;
 pub(crate) mod containment;
 pub(crate) mod directory;
 pub(crate) mod edge;
+pub(crate) mod fleet;
 pub(crate) mod groups;
 pub(crate) mod listen;
 pub(crate) mod machine;
@@ -175,6 +176,9 @@ pub(crate) enum Task {
 
     #[command(flatten)]
     Contain(containment::ContainVerb),
+
+    #[command(flatten)]
+    Fleet(fleet::FleetVerb),
 
     Component(page::ComponentArgs),
     Page(page::PageArgs),

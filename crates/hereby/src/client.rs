@@ -11,6 +11,7 @@ use bytes::Bytes;
 use exchange::chain;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -40,6 +41,7 @@ const ANSWER_BYTES_MAX: usize = 80 * 1024 * 1024;
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
 /// A hereby to ask.
+#[derive(Clone)]
 pub(crate) struct Client {
     target: Target,
     token: Option<Secret>,
@@ -212,28 +214,14 @@ impl Client {
 
     /// Sends a request once.
     pub(crate) async fn once(&self, ask: &Ask) -> Result<Answer, Trouble> {
-        let exchange = async {
-            let response = self.open(ask).await?;
-            let status = response.status();
-            let retry_after = retry_after(&response);
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
-                .collect()
-                .await;
-            let body = body
-                .map_err(|error| Trouble::Lost(error.to_string()))?
-                .to_bytes();
-            Ok(Answer {
-                status,
-                retry_after,
-                body,
-            })
-        };
-        match tokio::time::timeout(ANSWER_TIME, exchange).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Trouble::Lost(format!(
-                "no answer within {} s",
-                ANSWER_TIME.as_secs()
-            ))),
+        in_time(async { whole(self.open(ask).await?).await }).await
+    }
+
+    /// A connection that is kept from one request to the next.
+    pub(crate) fn keep(&self) -> Kept {
+        Kept {
+            client: self.clone(),
+            sender: None,
         }
     }
 
@@ -242,14 +230,17 @@ impl Client {
         let request = self.request(ask).map_err(|error| {
             Trouble::Unsent(std::io::Error::new(std::io::ErrorKind::InvalidInput, error))
         })?;
+        let mut sender = self.connect().await?;
+        sender.send_request(request).await.map_err(lost)
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Trouble> {
         let stream = self.target.connect().await.map_err(Trouble::Unsent)?;
-        let lost = |error: hyper::Error| Trouble::Lost(chain(&error));
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(lost)?;
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
+        let (sender, connection) = handshake.await.map_err(lost)?;
         // Ends when the response was read or dropped; its errors reach the sender as well.
         tokio::spawn(connection);
-        sender.send_request(request).await.map_err(lost)
+        Ok(sender)
     }
 
     fn request(&self, ask: &Ask) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
@@ -280,6 +271,65 @@ impl Client {
                     .hint("try again; `hereby doctor` looks for what is wrong")
             }
         }
+    }
+}
+
+/// A connection to one hereby, made anew when it broke.
+pub(crate) struct Kept {
+    client: Client,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Kept {
+    /// Sends a request once.
+    pub(crate) async fn once(&mut self, ask: &Ask) -> Result<Answer, Trouble> {
+        let request = self.client.request(ask).map_err(|error| {
+            Trouble::Unsent(std::io::Error::new(std::io::ErrorKind::InvalidInput, error))
+        })?;
+        let kept = self.sender.take().filter(|sender| !sender.is_closed());
+        let answer = in_time(async {
+            let mut sender = match kept {
+                Some(sender) => sender,
+                None => self.client.connect().await?,
+            };
+            sender.ready().await.map_err(lost)?;
+            let answer = whole(sender.send_request(request).await.map_err(lost)?).await?;
+            Ok((answer, sender))
+        });
+        let (answer, sender) = answer.await?;
+        self.sender = Some(sender);
+        Ok(answer)
+    }
+}
+
+fn lost(error: hyper::Error) -> Trouble {
+    Trouble::Lost(chain(&error))
+}
+
+/// A response with its body.
+async fn whole(response: Response<Incoming>) -> Result<Answer, Trouble> {
+    let status = response.status();
+    let retry_after = retry_after(&response);
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+        .collect()
+        .await;
+    let body = body
+        .map_err(|error| Trouble::Lost(error.to_string()))?
+        .to_bytes();
+    Ok(Answer {
+        status,
+        retry_after,
+        body,
+    })
+}
+
+async fn in_time<T>(exchange: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    match tokio::time::timeout(ANSWER_TIME, exchange).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Trouble::Lost(format!(
+            "no answer within {} s",
+            ANSWER_TIME.as_secs()
+        ))),
     }
 }
 

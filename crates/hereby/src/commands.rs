@@ -26,6 +26,7 @@ mod chat;
 mod containment;
 mod directory;
 mod files;
+mod fleet;
 mod import;
 mod keyfile;
 mod knew;
@@ -182,6 +183,8 @@ impl Session<'_> {
             Task::Maintenance(args) => self.maintenance(args).await,
             Task::Heartbeat(args) => self.heartbeat(args).await,
             Task::Contain(verb) => self.contain(verb).await,
+            Task::Fleet(verb) => self.about_fleet(verb).await,
+            Task::Edge(args) => self.about_edge(args).await,
             Task::Component(args) => self.component(args).await,
             Task::Page(args) => self.page(args).await,
             Task::Person(args) => self.person(args).await,
@@ -200,7 +203,6 @@ impl Session<'_> {
             Task::Up(_)
             | Task::Serve(_)
             | Task::Witness(_)
-            | Task::Edge(_)
             | Task::Rollout(_)
             | Task::Verify(_)
             | Task::Auditor(_)

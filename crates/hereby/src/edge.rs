@@ -1,25 +1,31 @@
 //! `hereby edge`: runs the data plane in this process, and asks one that runs. It needs no control
 //! and no record; what it serves without them is said to be unrecorded.
 
+mod agent;
 mod ask;
 mod certificates;
+mod enroll;
+mod enrolled;
 mod plan;
 mod spare;
 mod top;
 
 use std::path::PathBuf;
 
-use ::edge::{CannotRun, Options};
+use ::edge::{CannotRun, Options, Source, Traffic};
 use serde_json::Value;
 
-use crate::cli::Globals;
 use crate::cli::edge::{EdgeArgs, EdgePlace, EdgeVerb, Tier};
+use crate::cli::{Globals, Task};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::say::{Line, Out, Style, counted};
 
+use agent::{Agent, Here};
 use ask::{get, post};
 pub(crate) use certificates::{certificates, recorded};
+use enrolled::Home;
+pub(crate) use enrolled::hex;
 pub(crate) use spare::{Beside, status};
 
 pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
@@ -27,6 +33,12 @@ pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Fa
         return serve(args, globals, out);
     };
     match verb {
+        EdgeVerb::Invite { .. } | EdgeVerb::Retire { .. } => {
+            crate::commands::run(Task::Edge(EdgeArgs::of(verb)), globals, out)
+        }
+        EdgeVerb::Enroll { place, edge } => {
+            enroll::run(&edge, &state_dir(&place, globals)?, globals, out)
+        }
         EdgeVerb::Check { file } => check(&file, out),
         EdgeVerb::Schema => out.bytes(::edge::schema().as_bytes()),
         EdgeVerb::Top { place, once } => top::top(&state_dir(&place, globals)?, once, out),
@@ -101,18 +113,30 @@ fn serve(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
         )
         .because(error)
     })?;
-    let config_file = match args.config {
-        Some(file) => file,
-        None => globals.data_dir()?.join("edge.toml"),
-    };
     // The path, not the file behind it: an upgrade starts what lies there by then.
     let program = std::env::current_exe().map_err(|error| {
         Failure::new(Exit::Internal, "this program's own path is not known").because(error)
     })?;
-    let (quiet, json) = (globals.quiet, globals.json);
-    let (shown, talks) = (config_file.display().to_string(), !quiet && !json);
+    let talks = !globals.quiet && !globals.json;
+    let (source, attach, shown) = match Home::find(&state_dir)? {
+        Some(home) => recorded_source(home, &args)?,
+        None => {
+            if !args.listen.is_empty() || args.metrics.is_some() {
+                return Err(Failure::usage(
+                    "--listen and --metrics are for an edge that is enrolled",
+                )
+                .hint("an edge by itself listens where its configuration says"));
+            }
+            let file = match args.config {
+                Some(file) => file,
+                None => globals.data_dir()?.join("edge.toml"),
+            };
+            let shown = format!("{}, unrecorded", file.display());
+            (Source::file(file), None, shown)
+        }
+    };
     let options = Options {
-        config_file,
+        source,
         state_dir,
         overlay_file: args.overlay,
         program,
@@ -123,13 +147,52 @@ fn serve(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
         ready: Box::new(move |listening| {
             if talks {
                 let places: Vec<String> = listening.iter().map(ToString::to_string).collect();
-                tracing::info!("serves {shown} on {}, unrecorded", places.join(", "));
+                tracing::info!("on {}: serves {shown}", places.join(", "));
             }
         }),
+        attach,
     };
     ::edge::run(options).map_err(|error| failure(&error))?;
     out.talk("Stopped. What was begun was ended.");
     Ok(())
+}
+
+/// Told once it runs.
+type Attach = Option<Box<dyn FnOnce(Traffic)>>;
+
+/// What an enrolled edge serves: what the record says, and nothing else.
+fn recorded_source(home: Home, args: &EdgeArgs) -> Result<(Source, Attach, String), Failure> {
+    let (edge, cell) = (home.enrolled.edge.clone(), home.enrolled.cell.clone());
+    if args.config.is_some() {
+        return Err(Failure::usage(format!(
+            "this edge is enrolled as {edge} of {cell}: it runs what the record says, no file"
+        ))
+        .hint("deploy it: hereby deploy PATH; or run an edge by itself: another --state-dir"));
+    }
+    let here = Here {
+        cell: cell.to_string(),
+        listen: args.listen.clone(),
+        metrics: args.metrics,
+    };
+    let mut agent = Agent::new(home, here.clone())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, "no thread").because(error))?;
+    let (config_file, label) = runtime.block_on(agent.first());
+    drop(runtime);
+    let (offers, offered) = tokio::sync::mpsc::channel(1);
+    let shown = format!(
+        "version {} as {edge} of {cell}",
+        label.get(..12).unwrap_or_default()
+    );
+    let source = Source {
+        config_file,
+        adjust: here.adjust(),
+        label: Some(label),
+        offers: Some(offered),
+    };
+    Ok((source, Some(Box::new(agent.attend(offers))), shown))
 }
 
 fn failure(error: &CannotRun) -> Failure {

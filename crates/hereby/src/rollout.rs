@@ -79,7 +79,7 @@ fn read(file: &Path) -> Result<Template, Failure> {
     })
 }
 
-fn shown(plan: &Plan, fleet: &Fleet, out: &Out) -> Result<(), Failure> {
+pub(crate) fn shown(plan: &Plan, fleet: &Fleet, out: &Out) -> Result<(), Failure> {
     let ms = |ms: u64| duration(i64::try_from(ms).unwrap_or(i64::MAX));
     out.data(
         Line::new()

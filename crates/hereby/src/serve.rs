@@ -35,6 +35,7 @@ mod identity;
 mod notify;
 pub(crate) mod overlay;
 mod push;
+mod rollout;
 mod subscriptions;
 mod tls;
 
@@ -149,6 +150,7 @@ struct Beside {
     board: Arc<chat::Board>,
     page: Option<Arc<publish::Board>>,
     edge_dir: std::path::PathBuf,
+    watch: rollout::Shared,
     subscriptions: Option<Arc<Subscriptions>>,
 }
 
@@ -190,6 +192,7 @@ fn web_options(
         started_at: SystemClock.now(),
         metrics_open: run.config.metrics.open,
         subscriptions: beside.subscriptions.map(|it| Arc::new(Port(it)) as _),
+        watch: beside.watch,
         regulators: run.config.regulators().map_err(Failure::usage)?,
         identity: identity::provider(&run.config, &console.url)?,
         console,
@@ -224,13 +227,14 @@ fn serve_until_told(
         } = listeners(&run.config, station, data_dir).await?;
         witnesses.start(&station.published);
         let (page, served) = page(run, station, data_dir, out)?;
-        let overlay = with_edges(station, data_dir);
+        let (overlay, watch) = with_edges(station, data_dir);
         let edge = edge(run, data_dir, out);
         let beside = Beside {
             overlay,
             board,
             page,
             edge_dir: data_dir.join("edge"),
+            watch,
             subscriptions: subscriptions.clone(),
         };
         let options = web_options(run, station, &witnesses, &found, beside, http)?;
@@ -276,13 +280,15 @@ fn serve_until_told(
     })
 }
 
-/// Keeps edges of this machine told, and hears from them.
-fn with_edges(station: &Station, data_dir: &Path) -> Arc<Overlay> {
+/// Keeps edges of this machine told, and hears from them; and watches over what goes out to all.
+fn with_edges(station: &Station, data_dir: &Path) -> (Arc<Overlay>, rollout::Shared) {
     let overlay = Arc::new(Overlay::new(station.engine.clone(), data_dir));
     tokio::spawn(overlay.clone().keep());
     let edge_dir = data_dir.join("edge");
     tokio::spawn(certificates::keep(station.engine.clone(), edge_dir));
-    overlay
+    let watch = rollout::Shared::default();
+    tokio::spawn(rollout::keep(station.engine.clone(), watch.clone()));
+    (overlay, watch)
 }
 
 /// The threads that keep the anchor, and that audit.

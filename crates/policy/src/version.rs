@@ -168,7 +168,9 @@ impl Version {
         let (version, config) = Version::new(files)?;
         // One content has one digest.
         if version.to_bytes() != bytes {
-            return Err(form("it is not written the one way that versions are".to_owned()));
+            return Err(form(
+                "it is not written the one way that versions are".to_owned(),
+            ));
         }
         Ok((version, config))
     }
@@ -223,12 +225,17 @@ fn named(config: &Config, files: &BTreeMap<String, Vec<u8>>, flaws: &mut Vec<Fla
     certificates.for_each(|pair| must(&pair.chain_file));
     let clients = config.tenants.iter();
     for clients in clients.filter_map(|tenant| tenant.client_certificates.as_ref()) {
-        let lists = [&clients.ca_files, &clients.revoked_files, &clients.crl_files];
+        let lists = [
+            &clients.ca_files,
+            &clients.revoked_files,
+            &clients.crl_files,
+        ];
         lists.into_iter().flatten().for_each(|path| must(path));
     }
     config.bans.iter().for_each(|path| must(path));
     let acme = config.acme.iter();
-    acme.filter_map(|acme| acme.ca_file.as_ref()).for_each(|path| must(path));
+    acme.filter_map(|acme| acme.ca_file.as_ref())
+        .for_each(|path| must(path));
     let upstreams = config.upstreams.iter();
     let trusted = upstreams.filter_map(|upstream| upstream.tls.as_ref()?.ca_file.as_ref());
     trusted.for_each(|path| must(path));

@@ -28,9 +28,7 @@ pub const REQUEST_BYTES_MAX: usize = 64 << 10;
 /// The longest proof of consistency: one hash for each bit of a size, twice.
 const HASHES_MAX: usize = 128;
 /// Upper bounds of [`Counts::took`], in milliseconds.
-pub const TOOK_MS: [u64; 12] = [
-    1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000,
-];
+pub const TOOK_MS: [u64; 12] = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
 
 /// A request of an edge, by its type.
 pub trait Request: Serialize + DeserializeOwned {

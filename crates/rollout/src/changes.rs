@@ -47,7 +47,11 @@ pub fn tenants(before: Option<Read<'_>>, after: Read<'_>) -> BTreeSet<String> {
 /// All that a configuration says of each part, as text to compare.
 fn facets((version, config): Read<'_>) -> BTreeMap<Part, String> {
     let mut facets: BTreeMap<Part, String> = BTreeMap::new();
-    let mut add = |part: Part, text: String| facets.entry(part).or_default().push_str(&text);
+    // What is not there at all says nothing.
+    let mut add = |part: Part, text: String| match text.trim_matches(['[', ']']) {
+        "" | "None" => {}
+        _ => facets.entry(part).or_default().push_str(&text),
+    };
     add(
         Part::Station,
         format!(
@@ -65,13 +69,17 @@ fn facets((version, config): Read<'_>) -> BTreeMap<Part, String> {
             config.rules_failure,
         ),
     );
-    add(Part::Certificates, format!("{:?}{:?}", config.certificates, config.acme));
+    add(Part::Certificates, format!("{:?}", config.certificates));
+    add(Part::Certificates, format!("{:?}", config.acme));
     add(Part::Bans, format!("{:?}", config.bans));
     add(Part::Limits, format!("{:?}", config.limits));
     add(Part::Upstreams, format!("{:?}", config.upstreams));
     for (tenant, place) in config.tenants.iter().zip(0..) {
         let mut own = Tenant::clone(tenant);
-        add(Part::Certificates, format!("{:?}", own.client_certificates.take()));
+        add(
+            Part::Certificates,
+            format!("{:?}", own.client_certificates.take()),
+        );
         add(Part::Tenants, format!("{own:?}"));
         add(Part::Routes, routes(config, TenantId(place), false));
     }
@@ -95,10 +103,20 @@ fn facets((version, config): Read<'_>) -> BTreeMap<Part, String> {
 fn is_certificate(config: &Config, path: &String) -> bool {
     let clients = config.tenants.iter();
     let mut clients = clients.filter_map(|tenant| tenant.client_certificates.as_ref());
-    config.certificates.iter().any(|pair| pair.chain_file == *path)
-        || config.acme.iter().any(|acme| acme.ca_file.as_ref() == Some(path))
+    config
+        .certificates
+        .iter()
+        .any(|pair| pair.chain_file == *path)
+        || config
+            .acme
+            .iter()
+            .any(|acme| acme.ca_file.as_ref() == Some(path))
         || clients.any(|clients| {
-            let lists = [&clients.ca_files, &clients.revoked_files, &clients.crl_files];
+            let lists = [
+                &clients.ca_files,
+                &clients.revoked_files,
+                &clients.crl_files,
+            ];
             lists.into_iter().any(|list| list.contains(path))
         })
         || config.upstreams.iter().any(|upstream| {

@@ -18,9 +18,7 @@ use record::kinds::rollout::{
     VersionDeployed, VersionRolledBack,
 };
 use record::note::{Algorithm, VerifierKey};
-use record::refusal::{
-    Draft, Reason, Refusal, at_most, forbidden, out_of_range, wrong_state,
-};
+use record::refusal::{Draft, Reason, Refusal, at_most, forbidden, out_of_range, wrong_state};
 
 use crate::check::{Change, check};
 use crate::plan::{Plan, Scope, mixed};
@@ -56,7 +54,9 @@ pub fn decide(state: &State, verb: &Verb, asked: &Asked<'_>) -> Option<Decision>
         Verb::DefineCell(verb) => define(state, &verb.cell, verb.ring),
         Verb::RemoveCell(verb) => remove(state, &verb.cell),
         Verb::InviteEdge(verb) => invite(state, verb, asked),
-        Verb::EnrollEdge(verb) => own(asked, "enrolls edges").and_then(|()| enroll(state, verb, asked)),
+        Verb::EnrollEdge(verb) => {
+            own(asked, "enrolls edges").and_then(|()| enroll(state, verb, asked))
+        }
         Verb::RetireEdge(verb) => retire(state, &verb.edge),
         Verb::DeployVersion(verb) => deploy(state, verb, asked),
         Verb::AdvanceDeployment(verb) => advance(state, verb, asked),
@@ -76,9 +76,12 @@ pub fn decide(state: &State, verb: &Verb, asked: &Asked<'_>) -> Option<Decision>
                 }
             })
         }
-        Verb::FireTrigger(verb) => own(asked, "fires triggers").and_then(|()| fire(state, verb, asked)),
-        Verb::CompleteDeployment(verb) => own(asked, "ends deployments")
-            .and_then(|()| complete(state, &verb.deployment, asked)),
+        Verb::FireTrigger(verb) => {
+            own(asked, "fires triggers").and_then(|()| fire(state, verb, asked))
+        }
+        Verb::CompleteDeployment(verb) => {
+            own(asked, "ends deployments").and_then(|()| complete(state, &verb.deployment, asked))
+        }
         Verb::RollBack(verb) => roll_back(state, verb, asked),
         Verb::LiftLease(verb) => lift(state, &verb.digest, asked),
         Verb::FreezeFleet(_) => match &state.frozen {
@@ -221,7 +224,8 @@ fn enroll(state: &State, verb: &EnrollEdge, asked: &Asked<'_>) -> Decision {
         });
     if !sound {
         return out_of_range(
-            "vkey is not an Ed25519 verifier key (C2SP signed-note) with the edge's name".to_owned(),
+            "vkey is not an Ed25519 verifier key (C2SP signed-note) with the edge's name"
+                .to_owned(),
         );
     }
     let body = EdgeEnrolled {
@@ -247,20 +251,30 @@ fn retire(state: &State, edge: &Name) -> Decision {
 
 fn deploy(state: &State, verb: &DeployVersion, asked: &Asked<'_>) -> Decision {
     if let Some(said) = &state.frozen {
-        let why = said.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        let why = said
+            .why
+            .as_ref()
+            .map_or_else(String::new, |why| format!(": {why}"));
         return wrong_state(format!(
             "nothing goes out: {} froze it at {}{why}. hereby unfreeze",
             said.by, said.at
         ));
     }
-    at_most("bytes", usize::try_from(verb.bytes).unwrap_or(usize::MAX), BYTES_MAX as usize)?;
+    at_most(
+        "bytes",
+        usize::try_from(verb.bytes).unwrap_or(usize::MAX),
+        BYTES_MAX as usize,
+    )?;
     not_under_way(state, "one version goes out at a time")?;
     not_leased(state, &verb.digest, asked.now)?;
     if state.current == Some(verb.digest) {
         return wrong_state("all run this version already".to_owned());
     }
     let Some(number) = state.deployed.checked_add(1) else {
-        return Err(Refusal::new(Reason::TooMany, "there are 2^32 deployments already"));
+        return Err(Refusal::new(
+            Reason::TooMany,
+            "there are 2^32 deployments already",
+        ));
     };
     let plan = draw(state, verb)?;
     let name = name_of(number);
@@ -337,7 +351,9 @@ fn reaches(
     let seed = seed(digest);
     let first = |cell: &Name| {
         let edges = state.edges_of(cell);
-        edges.min_by_key(|edge| (mixed(seed, edge), (*edge).clone())).cloned()
+        edges
+            .min_by_key(|edge| (mixed(seed, edge), (*edge).clone()))
+            .cloned()
     };
     let cells = drawn.cells.iter();
     let mut reached: BTreeMap<Name, Option<Name>> = cells
@@ -355,7 +371,11 @@ fn not_leased(state: &State, digest: &Hash, now: Timestamp) -> Result<(), Refusa
     let Some(lease) = state.lease(digest, now) else {
         return Ok(());
     };
-    let why = lease.said.why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+    let why = lease
+        .said
+        .why
+        .as_ref()
+        .map_or_else(String::new, |why| format!(" ({why})"));
     wrong_state(format!(
         "{} went back from this version at {}{why}; it is not brought out again before {}, unless \
          somebody lifts that: hereby lease lift VERSION -m WHY",
@@ -387,7 +407,10 @@ fn advance(state: &State, verb: &AdvanceDeployment, asked: &Asked<'_>) -> Decisi
         ));
     }
     if let Some(said) = &state.frozen {
-        return wrong_state(format!("nothing goes out: {} froze it at {}", said.by, said.at));
+        return wrong_state(format!(
+            "nothing goes out: {} froze it at {}",
+            said.by, said.at
+        ));
     }
     if let Some(said) = &deployment.paused {
         return wrong_state(format!("{} holds it since {}", said.by, said.at));
@@ -490,7 +513,10 @@ fn roll_back(state: &State, verb: &RollBack, asked: &Asked<'_>) -> Decision {
     };
     let digest = match verb.digest {
         Some(digest) => {
-            let full = state.versions.get(&digest).is_some_and(|version| version.full_at.is_some());
+            let full = state
+                .versions
+                .get(&digest)
+                .is_some_and(|version| version.full_at.is_some());
             if !full && state.current != Some(digest) {
                 return wrong_state(
                     "this version was never fully deployed: hereby versions lists those that were"
@@ -522,7 +548,10 @@ fn roll_back(state: &State, verb: &RollBack, asked: &Asked<'_>) -> Decision {
 /// What was fully deployed last, other than what runs. Who asks a moment after somebody else did means the
 /// same as they did: nobody goes back twice unawares.
 fn to_go_back_to(state: &State, from: Hash, now: Timestamp) -> Result<Hash, Refusal> {
-    if let Some(base) = state.in_progress().and_then(|(_, deployment)| deployment.base) {
+    if let Some(base) = state
+        .in_progress()
+        .and_then(|(_, deployment)| deployment.base)
+    {
         return Ok(base);
     }
     if let Some(back) = &state.back

@@ -218,7 +218,11 @@ impl State {
             (Subject::Fleet, Body::VersionRolledBack(back)) => self.go_back(act, index, back),
             (Subject::Fleet, Body::LeaseLifted(lifted)) => {
                 self.leases.remove(&lifted.digest);
-                if self.back.as_ref().is_some_and(|it| it.from == lifted.digest) {
+                if self
+                    .back
+                    .as_ref()
+                    .is_some_and(|it| it.from == lifted.digest)
+                {
                     self.back = None;
                 }
             }

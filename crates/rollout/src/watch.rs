@@ -204,13 +204,13 @@ impl Watch {
         trial.changed.add(&changed);
         trial.unchanged.add(&unchanged);
         trial.recent.push_back((now, changed));
-        trial
-            .recent
-            .retain(|(at, _)| now.ms_since(*at) < RECENT_MS);
+        trial.recent.retain(|(at, _)| now.ms_since(*at) < RECENT_MS);
         if let Some(fired) = trial.fired(now) {
             return vec![fired.proposed(name_of(number))];
         }
-        self.on(state, number, deployment, now).into_iter().collect()
+        self.on(state, number, deployment, now)
+            .into_iter()
+            .collect()
     }
 
     /// Nothing goes out: what all edges do is what is usual.
@@ -363,13 +363,15 @@ impl Trial {
         let changed = std::mem::take(&mut self.changed);
         let unchanged = std::mem::take(&mut self.unchanged);
         let compared = self.comparisons.iter_mut();
-        let verdicts = compared
-            .filter(|(trigger, _)| trigger.compare)
-            .map(|(trigger, comparison)| {
-                let measure = trigger.measure;
-                let verdict = comparison.step(changed.counts(measure), unchanged.counts(measure));
-                (&*trigger, verdict)
-            });
+        let verdicts =
+            compared
+                .filter(|(trigger, _)| trigger.compare)
+                .map(|(trigger, comparison)| {
+                    let measure = trigger.measure;
+                    let verdict =
+                        comparison.step(changed.counts(measure), unchanged.counts(measure));
+                    (&*trigger, verdict)
+                });
         // Every comparison takes its interval in, also behind one that fires.
         let worse: Vec<(&Trigger, Worse)> = verdicts
             .filter_map(|(trigger, verdict)| match verdict {

@@ -202,7 +202,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 }
 
 /// The 32 random bytes of a token; `None` when it is not spelled as one.
-fn secret(token: &str) -> Option<[u8; 32]> {
+pub(crate) fn secret(token: &str) -> Option<[u8; 32]> {
     let text = token
         .strip_prefix(TOKEN_PREFIX)
         .filter(|text| text.len() == 43)?;

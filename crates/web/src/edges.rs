@@ -14,6 +14,7 @@ use record::note::{Note, VerifierKey};
 use record::proof::ActProof;
 use serde_json::{Value, json};
 
+use crate::auth::secret;
 use crate::blobs::hex;
 use crate::call::Call;
 use crate::problem::Problem;
@@ -82,7 +83,9 @@ fn asked(path: &str, summary: &str, gives: Gives, handler: Handler) -> Route {
 
 fn bad(error: &BadRequest) -> Problem {
     match error {
-        BadRequest::Unverified(_) => Problem::unauthorized("the edge's key did not sign this", false),
+        BadRequest::Unverified(_) => {
+            Problem::unauthorized("the edge's key did not sign this", false)
+        }
         other => Problem::bad_request(format!("this is no request of an edge: {other}")),
     }
 }
@@ -94,7 +97,10 @@ fn proven<R: record::fleet::Request>(call: &Call) -> Result<R, Problem> {
     let view = call.site.engine().view();
     let key = view.read(|state| state.fleet.edges.get(edge).map(|edge| edge.vkey.clone()));
     let key = key.ok_or_else(|| {
-        Problem::unauthorized(format!("no edge {edge} is enrolled, or it was retired"), false)
+        Problem::unauthorized(
+            format!("no edge {edge} is enrolled, or it was retired"),
+            false,
+        )
     })?;
     let key: VerifierKey = key
         .parse()
@@ -110,7 +116,13 @@ async fn enroll(call: Call) -> Answer {
         .parse()
         .map_err(|error| Problem::bad_request(format!("vkey is no key: {error}")))?;
     let asked = claimed.signed_by(&key).map_err(|error| bad(&error))?;
-    let hash = sha256(&[asked.token.as_bytes()]);
+    let no = || {
+        Problem::unauthorized(
+            "this token lets no such edge enroll, or not any more",
+            false,
+        )
+    };
+    let hash = sha256(&[&secret(&asked.token).ok_or_else(no)?]);
     // Whoever has no token finds out here, without a word on the record or to the writer.
     let now = call.site.engine().now();
     let view = call.site.engine().view();
@@ -119,7 +131,6 @@ async fn enroll(call: Call) -> Answer {
         let invitation = invitation.filter(|it| it.hash == hash && now < it.expires_at);
         invitation.map(|it| it.cell.clone())
     });
-    let no = || Problem::unauthorized("this token lets no such edge enroll, or not any more", false);
     let cell = cell.ok_or_else(no)?;
     let verb = EnrollEdge {
         edge: asked.edge.clone(),
@@ -129,7 +140,10 @@ async fn enroll(call: Call) -> Answer {
     let id = format!("edge:enroll:{}", hex(&hash));
     let index = take(&call.site, &id, verb).await?;
     if !prove::published(&call.site, index).await {
-        return Err(Problem::overloaded("no published checkpoint covers it yet", 1));
+        return Err(Problem::overloaded(
+            "no published checkpoint covers it yet",
+            1,
+        ));
     }
     let published = call.site.backstage().published();
     let published = published.ok_or_else(|| Problem::overloaded("nothing is published yet", 1))?;
@@ -199,7 +213,10 @@ async fn fetch(call: Call) -> Answer {
             let none = || Problem::not_found("this edge is told to run nothing yet");
             let index = order.ok_or_else(none)?;
             if !prove::published(site, index).await {
-                return Err(Problem::overloaded("no published checkpoint covers it yet", 1));
+                return Err(Problem::overloaded(
+                    "no published checkpoint covers it yet",
+                    1,
+                ));
             }
             let bundle = site.blocking(move |site| bundle(site, index, asked.size));
             reply::json(&bundle.await?)
@@ -215,8 +232,8 @@ async fn fetch(call: Call) -> Answer {
             }
             let bytes = call.site.blocking(move |site| {
                 let blob = site.backstage().blob(&digest);
-                let blob = blob
-                    .map_err(|error| Problem::internal("the version can't be read", &error))?;
+                let blob =
+                    blob.map_err(|error| Problem::internal("the version can't be read", &error))?;
                 blob.ok_or_else(none)
             });
             Ok(with_type(bytes.await?, BYTES, Keep::Never))
@@ -236,8 +253,7 @@ async fn fetch(call: Call) -> Answer {
 }
 
 fn bundle(site: &Site, index: u64, size: u64) -> Result<Bundle, Problem> {
-    let broken =
-        |error: &dyn std::fmt::Display| Problem::internal("no proof could be made", error);
+    let broken = |error: &dyn std::fmt::Display| Problem::internal("no proof could be made", error);
     let later = || Problem::overloaded("no published checkpoint covers it yet", 1);
     let entry = site.engine().entries().entry(index)?;
     let entry = entry.ok_or_else(|| broken(&"the act is not there"))?;
@@ -249,7 +265,8 @@ fn bundle(site: &Site, index: u64, size: u64) -> Result<Bundle, Problem> {
             continue;
         }
         let hashes = proven.inclusions.into_iter().next().unwrap_or_default();
-        let note = Note::parse(proven.checkpoint.note.as_bytes()).map_err(|error| broken(&error))?;
+        let note =
+            Note::parse(proven.checkpoint.note.as_bytes()).map_err(|error| broken(&error))?;
         let proof = ActProof::new(Some(entry), index, hashes, note);
         let proof = proof.map_err(|error| broken(&error))?.to_string();
         return Ok(Bundle {
@@ -261,12 +278,19 @@ fn bundle(site: &Site, index: u64, size: u64) -> Result<Bundle, Problem> {
     Err(later())
 }
 
-/// How every edge is, as far as is known.
-pub(crate) fn edges(site: &Site, now: Timestamp) -> Vec<Value> {
+/// How edges are, as far as is known: so many, behind that one.
+pub(crate) fn edges(
+    site: &Site,
+    now: Timestamp,
+    after: Option<&Name>,
+    limit: usize,
+) -> Vec<(Name, Value)> {
     let watch = site.watch();
     site.engine().view().read(|state| {
         let fleet = &state.fleet;
-        let all = fleet.edges.iter().map(|(name, edge)| {
+        let all = fleet.edges.iter();
+        let behind = all.filter(|(name, _)| after.is_none_or(|after| *name > after));
+        let shown = behind.take(limit).map(|(name, edge)| {
             let order = fleet.order_of(name);
             let seen = watch.seen(name);
             let runs = seen.and_then(|seen| seen.report.runs.as_ref());
@@ -284,7 +308,7 @@ pub(crate) fn edges(site: &Site, now: Timestamp) -> Vec<Value> {
                     }
                 }
             };
-            json!({
+            let shown = json!({
                 "edge": name,
                 "cell": edge.cell,
                 "ring": fleet.cells.get(&edge.cell).map(|ring| ring.as_str()),
@@ -301,8 +325,9 @@ pub(crate) fn edges(site: &Site, now: Timestamp) -> Vec<Value> {
                 "refused": seen.and_then(|seen| seen.report.refused.as_ref()).map(|it| it.why.clone()),
                 "requests": seen.map(|seen| seen.report.counts.requests),
                 "failed": seen.map(|seen| seen.report.counts.failed),
-            })
+            });
+            (name.clone(), shown)
         });
-        all.collect()
+        shown.collect()
     })
 }

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use crate::route::Route;
 use crate::{
-    alerts, blobs, commands, edges, events, files, health, metrics, openapi, read, records, subscribers,
+    alerts, blobs, commands, edges, events, files, health, metrics, openapi, read, records,
+    subscribers,
 };
 
 /// The table.

@@ -1,7 +1,9 @@
 //! Arguments of `hereby edge`: the data plane, which runs and is asked without the rest of hereby.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use base::Name;
 use clap::{Args, Subcommand};
 
 use super::parse;
@@ -24,6 +26,12 @@ pub(crate) struct EdgeArgs {
     /// What it serves [default: DATA/edge.toml]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Listen here instead of where the version says, again for each listener of it
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "config")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Show figures here instead of where the version says
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "config")]
+    pub(crate) metrics: Option<SocketAddr>,
     /// Bans, revocations and failovers as control says them [default: STATE_DIR/overlay.json]
     #[arg(long, value_name = "FILE")]
     pub(crate) overlay: Option<PathBuf>,
@@ -40,6 +48,44 @@ pub(crate) struct EdgePlace {
 /// What is done with an edge.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EdgeVerb {
+    /// Let an edge of another machine enroll once: prints its token
+    #[command(after_help = "Examples:
+  hereby cell define eu-1 --ring serving
+  hereby edge invite edge-1 --cell eu-1 --output edge-1.token
+  hereby edge enroll edge-1 --url https://control:7743 --pin sha256:... --token-file edge-1.token")]
+    Invite {
+        /// What it is called
+        #[arg(value_name = "EDGE")]
+        edge: Name,
+        /// Which cell it will be in
+        #[arg(long, value_name = "CELL")]
+        cell: Name,
+        /// How long the token works, at most 7 days
+        #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse::duration_ms)]
+        expires: i64,
+        /// Keep the token in this file, which must not be there yet
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Enroll the edge of this machine, with the token it was invited with
+    #[command(after_help = "Example:
+  hereby edge enroll edge-1 --url https://control:7743 --pin sha256:... --token-file edge-1.token
+
+From then on it runs what the record says, and nothing else: start it with
+`hereby edge --state-dir DIR`.")]
+    Enroll {
+        #[command(flatten)]
+        place: EdgePlace,
+        /// What it was invited as
+        #[arg(value_name = "EDGE")]
+        edge: Name,
+    },
+    /// Tell an edge nothing any more
+    Retire {
+        /// Which
+        #[arg(value_name = "EDGE")]
+        edge: Name,
+    },
     /// Say whether a configuration is right, and where it is not
     Check {
         /// The configuration
@@ -136,6 +182,20 @@ This is on no record, for an edge by itself. Beside a running hereby: hereby fai
         #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = parse::duration_ms)]
         duration_ms: i64,
     },
+}
+
+impl EdgeArgs {
+    /// With nothing else said.
+    pub(crate) fn of(verb: EdgeVerb) -> EdgeArgs {
+        EdgeArgs {
+            verb: Some(verb),
+            place: EdgePlace::default(),
+            config: None,
+            listen: Vec::new(),
+            metrics: None,
+            overlay: None,
+        }
+    }
 }
 
 /// Where `failover` leads.

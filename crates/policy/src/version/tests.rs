@@ -53,7 +53,16 @@ fn what_leads_elsewhere_is_secret_or_missing_is_no_part_of_it() {
         flaws(&[config]),
         ["edge.toml names www/, which is not there"]
     );
-    for path in ["../x", "/etc/passwd", "a//b", "a/./b", "a b", "", "a\\b", "é"] {
+    for path in [
+        "../x",
+        "/etc/passwd",
+        "a//b",
+        "a/./b",
+        "a b",
+        "",
+        "a\\b",
+        "é",
+    ] {
         let found = flaws(&[index, config, (path, b"")]);
         assert!(found[0].contains("no path of a version"), "{found:?}");
     }
@@ -89,7 +98,10 @@ fn files_that_stay_on_a_machine_are_named_by_an_absolute_path() {
     assert!(
         matches!(
             found[..],
-            [Flaw::NotAbsolute("certificate.key_file", _), Flaw::NotAbsolute("access_log.path", _)]
+            [
+                Flaw::NotAbsolute("certificate.key_file", _),
+                Flaw::NotAbsolute("access_log.path", _)
+            ]
         ),
         "{found:?}"
     );

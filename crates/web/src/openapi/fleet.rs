@@ -88,7 +88,11 @@ pub(super) fn form(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             vec![must("digest", "Hash")],
             json!({"digest": hash}),
         ),
-        "fleet.freeze" => ("Lets nothing new go out; what goes back does", vec![], json!({})),
+        "fleet.freeze" => (
+            "Lets nothing new go out; what goes back does",
+            vec![],
+            json!({}),
+        ),
         "fleet.unfreeze" => ("Lets versions go out again", vec![], json!({})),
         _ => return None,
     })

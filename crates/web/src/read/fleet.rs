@@ -1,5 +1,6 @@
 //! What edges there are, what each is told to run and does, and how versions went out.
 
+use base::Name;
 use engine::State;
 use policy::version::Version;
 use record::command::DeployVersion;
@@ -18,6 +19,12 @@ use crate::site::Site;
 
 const BELOW: Parameter = optional("before", Form::Index, "What `next` of the page before was");
 
+const BEHIND: Parameter = optional(
+    "after",
+    Form::Text(64),
+    "What `next` of the page before was",
+);
+
 pub(super) fn routes() -> Vec<Route> {
     vec![
         get(
@@ -26,12 +33,15 @@ pub(super) fn routes() -> Vec<Route> {
             Gives::json("Fleet", "As things stand"),
             |call| Box::pin(fleet(call)),
         ),
-        get(
-            "/api/v1/edges",
-            "Lists edges, by name: what each is told to run, what it does, how old that is",
-            Gives::list("Edge", "All of them"),
-            |call| Box::pin(all_edges(call)),
-        ),
+        Route {
+            query: vec![BEHIND, LIMIT],
+            ..get(
+                "/api/v1/edges",
+                "Lists edges, by name: what each is told to run, what it does, how old that is",
+                Gives::list("Edge", "A page; `next` goes into `after`"),
+                |call| Box::pin(all_edges(call)),
+            )
+        },
         Route {
             query: vec![BELOW, LIMIT],
             ..get(
@@ -97,9 +107,12 @@ async fn fleet(call: Call) -> Answer {
 
 async fn all_edges(call: Call) -> Answer {
     let now = call.site.engine().now();
+    let (limit, after) = (call.limit()?, call.query_as::<Name>("after")?);
+    let found = edges::edges(&call.site, now, after.as_ref(), limit + 1);
+    let page = Page::cut(found, limit, |(name, _)| json!(name));
     reply::json(&Page {
-        items: edges::edges(&call.site, now),
-        next: Value::Null,
+        items: page.items.into_iter().map(|(_, value)| value).collect(),
+        next: page.next,
     })
 }
 
@@ -210,7 +223,9 @@ pub(crate) fn must_be_sound(site: &Site, verb: &DeployVersion) -> Result<(), Pro
         return Err(Problem::wrong_state(detail));
     }
     let before = base.map(|base| read(&base)).transpose()?;
-    let before = before.as_ref().map(|((version, config), _)| (version, config));
+    let before = before
+        .as_ref()
+        .map(|((version, config), _)| (version, config));
     let changes = rollout::changes::parts(before, (&after.0, &after.1));
     if changes != verb.changes {
         return Err(Problem::wrong_state(

@@ -1,0 +1,187 @@
+//! Arguments of the commands about what edges run: cells, versions, how they go out and come back.
+
+use std::path::PathBuf;
+
+use base::{IncidentId, Name};
+use clap::{Args, Subcommand, ValueEnum};
+use record::kinds::rollout::Ring;
+
+use super::parse;
+
+/// What edges run.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FleetVerb {
+    Deploy(DeployArgs),
+    Rollback(RollbackArgs),
+    Promote(PromoteArgs),
+    /// Hold the version that goes out where it is; triggers go on
+    Pause,
+    /// Let the version that was held go on
+    Resume,
+    /// Let nothing new go out; what goes back does
+    Freeze,
+    /// Let versions go out again
+    Unfreeze,
+    Lease(LeaseArgs),
+    Fleet(FleetArgs),
+    Versions(VersionsArgs),
+    Diff(DiffArgs),
+    /// List how versions went out, and which triggers fired
+    History,
+    Cell(CellArgs),
+}
+
+/// Bring out a version of what edges run, stage by stage
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hereby deploy site/ --plan                     what would change, for whom, by which stages
+  hereby deploy site/ -m \"new shop behind /shop\"
+  hereby deploy edge.toml --template night.toml -m \"while few are awake\"
+
+PATH is a directory with an edge.toml and the files it names, or an edge.toml alone. Keys of certificates
+stay on the edges: they are named by absolute paths. The stages follow from a template (hereby rollout
+template prints the one that holds where none is said); triggers send the version back by themselves.")]
+pub(crate) struct DeployArgs {
+    /// A directory with an edge.toml, or an edge.toml
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// Show what would happen, and change nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// How it is to be brought out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) template: Option<PathBuf>,
+    /// The incident it is done for
+    #[arg(long, value_name = "INC", value_parser = parse::incident)]
+    pub(crate) incident: Option<IncidentId>,
+}
+
+/// Have all edges run an earlier version again, at once
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hereby rollback -m \"checkout fails\"
+  hereby rollback 3fa9c1d2 -m \"the one from before the weekend\"
+
+Without a version: the newest that was fully deployed, other than what runs. It goes to all cells in one
+step. Until its lease ends nothing brings out again what was gone back from, unless somebody lifts the
+lease: hereby lease lift.")]
+pub(crate) struct RollbackArgs {
+    /// A version, by the beginning of its digest
+    #[arg(value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// How long nothing brings out again what ran, at most 30 days
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse::duration_ms)]
+    pub(crate) lease: i64,
+    /// The incident it is done for
+    #[arg(long, value_name = "INC", value_parser = parse::incident)]
+    pub(crate) incident: Option<IncidentId>,
+    /// Don't wait until edges follow
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+/// Begin the next stage before the present one has held
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  hereby promote --sign sam-laptop -m \"the canary has seen what it can\"
+
+A stage that has held is followed by the next one without this. A reason is required, and where people
+have keys, a signature.")]
+pub(crate) struct PromoteArgs {}
+
+/// See which versions are not to be brought out again, or lift that
+#[derive(Args, Debug)]
+pub(crate) struct LeaseArgs {
+    #[command(subcommand)]
+    pub(crate) verb: LeaseVerb,
+}
+
+/// What is done with a lease.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LeaseVerb {
+    /// Let a version that was rolled back be brought out again
+    Lift {
+        /// A version, by the beginning of its digest
+        #[arg(value_name = "VERSION")]
+        version: String,
+    },
+}
+
+/// Show cells and edges: what each is told to run, what it does, how old that is
+#[derive(Args, Debug)]
+pub(crate) struct FleetArgs {
+    /// Show it again and again
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+/// List versions, or show one
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hereby versions
+  hereby versions 3fa9c1d2                       its files
+  hereby versions 3fa9c1d2 --print edge.toml")]
+pub(crate) struct VersionsArgs {
+    /// A version, by the beginning of its digest
+    #[arg(value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// Print one of its files
+    #[arg(long, value_name = "FILE", requires = "version")]
+    pub(crate) print: Option<String>,
+}
+
+/// Show what one version changes of another
+#[derive(Args, Debug)]
+pub(crate) struct DiffArgs {
+    /// The version before
+    #[arg(value_name = "A")]
+    pub(crate) before: String,
+    /// The version after
+    #[arg(value_name = "B")]
+    pub(crate) after: String,
+}
+
+/// Make or remove compartments of edges
+#[derive(Args, Debug)]
+pub(crate) struct CellArgs {
+    #[command(subcommand)]
+    pub(crate) verb: CellVerb,
+}
+
+/// What is done with a cell.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CellVerb {
+    /// Make a cell, or give it another ring
+    Define {
+        /// What it is called
+        #[arg(value_name = "CELL")]
+        cell: Name,
+        /// Who goes first: internal (those who run it), canary (those who know), serving (everybody)
+        #[arg(long, value_name = "RING", value_enum, default_value = "serving")]
+        ring: RingWord,
+    },
+    /// Remove a cell without edges
+    Remove {
+        /// Which
+        #[arg(value_name = "CELL")]
+        cell: Name,
+    },
+}
+
+/// Who goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RingWord {
+    Internal,
+    Canary,
+    Serving,
+}
+
+impl From<RingWord> for Ring {
+    fn from(word: RingWord) -> Ring {
+        match word {
+            RingWord::Internal => Ring::Internal,
+            RingWord::Canary => Ring::Canary,
+            RingWord::Serving => Ring::Serving,
+        }
+    }
+}

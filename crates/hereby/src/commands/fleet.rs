@@ -1,0 +1,484 @@
+//! What edges run: cells and edges, versions, how they go out and come back.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base::{Name, Timestamp};
+use hyper::Method;
+use policy::config::Config;
+use policy::version::Version;
+use record::command::{
+    AdvanceDeployment, DefineCell, DeployVersion, FreezeFleet, InviteEdge, LiftLease,
+    PauseDeployment, RemoveCell, ResumeDeployment, RetireEdge, RollBack, UnfreezeFleet, Verb,
+};
+use record::hash::{Hash, sha256};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Session, keyfile, wire};
+use crate::cli::edge::{EdgeArgs, EdgeVerb};
+use crate::cli::fleet::{
+    CellVerb, DeployArgs, DiffArgs, FleetVerb, LeaseVerb, RollbackArgs, VersionsArgs,
+};
+use crate::client::{Ask, Secret};
+use crate::exit::{Exit, Failure};
+use crate::say::{Line, Style, counted, stamp};
+
+mod shown;
+mod source;
+
+/// How long `rollback` waits for edges.
+const FOLLOW_MAX: Duration = Duration::from_secs(15);
+const FOLLOW_LOOK: Duration = Duration::from_millis(100);
+/// So many digits of a digest are shown.
+const DIGITS: usize = 12;
+
+/// What the API says of the fleet, as far as it is used here.
+#[derive(Debug, Deserialize)]
+struct Fleet {
+    current: Option<String>,
+    cells: Vec<Cell>,
+    leases: Vec<Lease>,
+    frozen: Option<Said>,
+    deployment: Option<Deployment>,
+    invitations: Vec<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cell {
+    cell: Name,
+    ring: record::kinds::rollout::Ring,
+    edges: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lease {
+    version: String,
+    ends_at: Timestamp,
+    said: Said,
+}
+
+#[derive(Debug, Deserialize)]
+struct Said {
+    at: Timestamp,
+    by: base::Actor,
+    why: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Deployment {
+    deployment: Name,
+    version: String,
+    standing: String,
+    stage: u32,
+    stage_at: Timestamp,
+    stages: Vec<record::kinds::rollout::StageDrawn>,
+    watch_ms: u64,
+    said: Said,
+    paused: Option<Said>,
+    fired: Option<record::kinds::rollout::TriggerFired>,
+    ended_at: Option<Timestamp>,
+    #[serde(default)]
+    requests_in_stage: Option<u64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Edge {
+    edge: Name,
+    cell: Name,
+    standing: String,
+    told: Option<String>,
+    runs: Option<String>,
+    heard_ms: Option<i64>,
+    program: Option<String>,
+    refused: Option<String>,
+    requests: Option<u64>,
+    failed: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Known {
+    version: String,
+    bytes: u64,
+    deployment: Name,
+    said: Said,
+    full_at: Option<Timestamp>,
+    current: bool,
+}
+
+impl Session<'_> {
+    pub(super) async fn about_fleet(&self, verb: FleetVerb) -> Result<(), Failure> {
+        match verb {
+            FleetVerb::Deploy(args) => self.deploy(args).await,
+            FleetVerb::Rollback(args) => self.rollback(args).await,
+            FleetVerb::Promote(_) => self.promote().await,
+            FleetVerb::Pause => {
+                let deployment = self.under_way().await?.deployment;
+                let said = format!("{deployment} stays where it is.");
+                self.does(PauseDeployment { deployment }, said).await
+            }
+            FleetVerb::Resume => {
+                let deployment = self.under_way().await?.deployment;
+                let said = format!("{deployment} goes on.");
+                self.does(ResumeDeployment { deployment }, said).await
+            }
+            FleetVerb::Freeze => {
+                let said = "Nothing new goes out. What goes back does.";
+                self.does(FreezeFleet {}, said).await
+            }
+            FleetVerb::Unfreeze => self.does(UnfreezeFleet {}, "Versions go out again.").await,
+            FleetVerb::Lease(args) => match args.verb {
+                LeaseVerb::Lift { version } => {
+                    let digest = self.version(&version).await?;
+                    let said = format!("{} may be brought out again.", short(&hex(&digest)));
+                    self.does(LiftLease { digest }, said).await
+                }
+            },
+            FleetVerb::Fleet(args) => self.fleet(args).await,
+            FleetVerb::Versions(args) => self.versions(args).await,
+            FleetVerb::Diff(args) => self.diff(args).await,
+            FleetVerb::History => self.history().await,
+            FleetVerb::Cell(args) => match args.verb {
+                CellVerb::Define { cell, ring } => {
+                    let said = format!("{cell} is there.");
+                    let ring = ring.into();
+                    self.does(DefineCell { cell, ring }, said).await
+                }
+                CellVerb::Remove { cell } => {
+                    let said = format!("{cell} is gone.");
+                    self.does(RemoveCell { cell }, said).await
+                }
+            },
+        }
+    }
+
+    pub(super) async fn about_edge(&self, args: EdgeArgs) -> Result<(), Failure> {
+        match args.verb {
+            Some(EdgeVerb::Invite {
+                edge,
+                cell,
+                expires,
+                output,
+            }) => self.invite(edge, cell, expires, output.as_deref()).await,
+            Some(EdgeVerb::Retire { edge }) => {
+                let said = format!("{edge} is told nothing any more.");
+                self.does(RetireEdge { edge }, said).await
+            }
+            _ => Err(super::asks_nobody()),
+        }
+    }
+
+    /// The token is kept before its hash is sent, as with every other one.
+    async fn invite(
+        &self,
+        edge: Name,
+        cell: Name,
+        life_ms: i64,
+        output: Option<&Path>,
+    ) -> Result<(), Failure> {
+        let secret = Secret::random()?;
+        if let Some(path) = output {
+            keyfile::write_new(path, secret.expose())?;
+        }
+        let said = format!(
+            "{edge} may enroll in {cell}, until {}.",
+            stamp(self.now.plus_ms(life_ms))
+        );
+        let verb = InviteEdge {
+            cell,
+            edge,
+            expires_at: self.now.plus_ms(life_ms),
+            hash: secret.hash(),
+        };
+        let sent = self.submit(verb.into()).await;
+        let (id, done) = match sent {
+            Ok(sent) => sent,
+            Err(failure) => {
+                if let Some(path) = output.filter(|_| failure.exit != Exit::Unknown) {
+                    let _ = std::fs::remove_file(path);
+                }
+                return Err(failure);
+            }
+        };
+        let shown = output.is_none().then(|| secret.expose());
+        if self.out.is_json() {
+            return self.out.json(&json!({
+                "outcome": "done", "id": id, "receipts": done.receipts, "token": shown,
+            }));
+        }
+        self.did(&done, said);
+        match output {
+            Some(path) => self
+                .out
+                .talk(format!("The token is in {}.", path.display())),
+            None => {
+                self.out.talk("The token is printed once and kept nowhere:");
+                self.out.data(secret.expose())?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_fleet(&self) -> Result<Fleet, Failure> {
+        self.client.read("/api/v1/fleet").await
+    }
+
+    async fn under_way(&self) -> Result<Deployment, Failure> {
+        let fleet = self.read_fleet().await?;
+        fleet.deployment.ok_or_else(|| {
+            Failure::new(Exit::Refused, "no version goes out now")
+                .hint("hereby history lists those that did")
+        })
+    }
+
+    async fn deploy(&self, args: DeployArgs) -> Result<(), Failure> {
+        let (after, config) = source::read(&args.path)?;
+        let template = match &args.template {
+            None => None,
+            Some(file) => Some(std::fs::read_to_string(file).map_err(|error| {
+                Failure::usage(format!("{} can't be read", file.display())).because(error)
+            })?),
+        };
+        let fleet = self.read_fleet().await?;
+        let before = match &fleet.current {
+            Some(current) => Some(self.read_version(current).await?),
+            None => None,
+        };
+        let bytes = after.to_bytes();
+        let digest = sha256(&[&bytes]);
+        let read = before.as_ref().map(|(version, config)| (version, config));
+        let changes = rollout::changes::parts(read, (&after, &config));
+        let tenants = rollout::changes::tenants(read, (&after, &config));
+        let plan = source::plan(&fleet, template.as_deref(), &digest)?;
+        if args.plan || !self.out.is_json() {
+            self.shown_before(&Looked {
+                digest: &digest,
+                before: before.as_ref().map(|(version, _)| version),
+                after: &after,
+                changes: &changes,
+                tenants: (tenants.len(), config.tenants.len()),
+                plan: &plan,
+                fleet: &fleet,
+            })?;
+        }
+        if args.plan {
+            return Ok(());
+        }
+        let ask = Ask::with_body(
+            Method::PUT,
+            "/api/v1/blobs",
+            "application/octet-stream",
+            bytes.clone(),
+        );
+        self.client.answer(&ask).await?;
+        let verb = DeployVersion {
+            bytes: bytes.len() as u64,
+            changes,
+            digest,
+            incident: args.incident,
+            template: template.map(Into::into),
+        };
+        let done = self.send(verb).await?;
+        let name = done
+            .receipts
+            .first()
+            .map_or("", |receipt| receipt.subject.id.as_str());
+        self.did(&done, format!("{name}: {} goes out.", short(&hex(&digest))));
+        if !self.out.is_json() {
+            self.next("fleet --watch");
+        }
+        Ok(())
+    }
+
+    async fn promote(&self) -> Result<(), Failure> {
+        let under_way = self.under_way().await?;
+        let stage = under_way.stage + 1;
+        let verb = AdvanceDeployment {
+            deployment: under_way.deployment.clone(),
+            requests: under_way.requests_in_stage,
+            stage,
+        };
+        let said = format!(
+            "{} is at stage {} of {}.",
+            under_way.deployment,
+            stage + 1,
+            under_way.stages.len()
+        );
+        self.does(verb, said).await
+    }
+
+    async fn rollback(&self, args: RollbackArgs) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let digest = match &args.version {
+            Some(version) => Some(self.version(version).await?),
+            None => None,
+        };
+        let verb = RollBack {
+            digest,
+            incident: args.incident,
+            lease_ms: u64::try_from(args.lease).ok(),
+        };
+        let (id, done) = self.submit(Verb::from(verb)).await?;
+        if self.out.is_json() {
+            return self.document(id, &done, None);
+        }
+        let fleet = self.read_fleet().await?;
+        let to = fleet.current.as_deref().map_or("nothing", short);
+        self.did(&done, format!("All edges are told to run {to}."));
+        if let Some(lease) = fleet.leases.iter().max_by_key(|lease| lease.said.at) {
+            self.out.talk(format!(
+                "{} is not brought out again before {} (hereby lease lift {} -m WHY)",
+                short(&lease.version),
+                stamp(lease.ends_at),
+                short(&lease.version),
+            ));
+        }
+        if !args.no_wait {
+            self.follow(begun).await?;
+        }
+        self.out.talk(
+            "Not taken back: what was written to data meanwhile, keys and certificates that were \
+             changed, and what holds at once (hereby bans, revocations, failover).",
+        );
+        Ok(())
+    }
+
+    /// Waits until every edge that is heard of runs what it was told.
+    async fn follow(&self, begun: Instant) -> Result<(), Failure> {
+        loop {
+            let edges: Vec<Edge> = wire::typed(&self.list("/api/v1/edges", "after").await?)?;
+            let heard = edges.iter().filter(|edge| edge.standing != "unknown");
+            let (follow, rest): (Vec<&Edge>, Vec<&Edge>) =
+                heard.partition(|edge| edge.standing == "follows");
+            let silent = edges.len() - follow.len() - rest.len();
+            if rest.is_empty() || begun.elapsed() > FOLLOW_MAX {
+                let took = begun.elapsed().as_millis();
+                let line =
+                    Line::new().styled(Style::Good, format!("{} of {}", follow.len(), edges.len()));
+                self.out
+                    .talk(line.text(format!(" edges run it, after {took} ms")));
+                for edge in rest {
+                    let why = edge
+                        .refused
+                        .as_deref()
+                        .unwrap_or("it has not said that it does");
+                    self.out.warn(&format!("{} does not: {why}", edge.edge));
+                }
+                if silent > 0 {
+                    self.out.warn(&format!(
+                        "{} not heard of: they follow when they are back",
+                        counted(silent, "edge")
+                    ));
+                }
+                return Ok(());
+            }
+            tokio::time::sleep(FOLLOW_LOOK).await;
+        }
+    }
+
+    /// The version whose digest begins so.
+    async fn version(&self, begin: &str) -> Result<Hash, Failure> {
+        let all: Vec<Known> = wire::typed(&self.list("/api/v1/versions", "before").await?)?;
+        let lower = begin.to_ascii_lowercase();
+        let mut found = all.iter().filter(|known| known.version.starts_with(&lower));
+        let (first, second) = (found.next(), found.next());
+        match (first, second) {
+            (Some(one), None) if lower.len() >= 4 => unhex(&one.version).ok_or_else(|| {
+                Failure::new(Exit::Internal, "this build cannot read hereby's answer")
+            }),
+            (Some(_), _) => Err(
+                Failure::usage(format!("`{begin}` does not name one version"))
+                    .hint("write more of it: hereby versions lists them"),
+            ),
+            (None, _) => Err(
+                Failure::new(Exit::Refused, format!("there is no version {begin}"))
+                    .hint("hereby versions lists them"),
+            ),
+        }
+    }
+
+    /// A version with its files.
+    async fn read_version(&self, digits: &str) -> Result<(Version, Config), Failure> {
+        let answer = self
+            .client
+            .answer(&Ask::get(format!("/api/v1/blobs/{digits}")))
+            .await?;
+        Version::parse(&answer.body).map_err(|flaws| {
+            let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+            Failure::new(
+                Exit::Internal,
+                format!("version {} can't be read", short(digits)),
+            )
+            .because(lines.join("; "))
+        })
+    }
+
+    async fn versions(&self, args: VersionsArgs) -> Result<(), Failure> {
+        let Some(version) = &args.version else {
+            return self.all_versions().await;
+        };
+        let digits = hex(&self.version(version).await?);
+        let (version, _) = self.read_version(&digits).await?;
+        if let Some(name) = &args.print {
+            let file = version.files().get(name).ok_or_else(|| {
+                Failure::new(Exit::Refused, format!("there is no {name} in it"))
+                    .hint("without --print its files are listed")
+            })?;
+            return self.out.bytes(file);
+        }
+        if self.out.is_json() {
+            let files: BTreeMap<&String, usize> = version
+                .files()
+                .iter()
+                .map(|(path, content)| (path, content.len()))
+                .collect();
+            return self.out.json(&json!({ "version": digits, "files": files }));
+        }
+        for (path, content) in version.files() {
+            self.out.data(format!("{:>9}  {path}", content.len()))?;
+        }
+        Ok(())
+    }
+
+    async fn diff(&self, args: DiffArgs) -> Result<(), Failure> {
+        let (before, after) = (
+            self.version(&args.before).await?,
+            self.version(&args.after).await?,
+        );
+        let before = self.read_version(&hex(&before)).await?;
+        let after = self.read_version(&hex(&after)).await?;
+        self.out
+            .lines(&source::differences(Some(&before.0), &after.0))
+    }
+}
+
+/// A digest as people write it.
+fn hex(digest: &Hash) -> String {
+    crate::edge::hex(digest)
+}
+
+fn unhex(digits: &str) -> Option<Hash> {
+    let pairs = digits.as_bytes().chunks_exact(2);
+    let bytes: Option<Vec<u8>> = pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect();
+    Some(Hash(bytes?.try_into().ok()?))
+}
+
+/// The beginning of a digest.
+fn short(digits: &str) -> &str {
+    digits.get(..DIGITS).unwrap_or(digits)
+}
+
+/// What is known of a version before it is deployed.
+struct Looked<'l> {
+    digest: &'l Hash,
+    before: Option<&'l Version>,
+    after: &'l Version,
+    changes: &'l std::collections::BTreeSet<record::kinds::rollout::Part>,
+    /// So many tenants may be answered otherwise, of so many.
+    tenants: (usize, usize),
+    plan: &'l rollout::plan::Plan,
+    fleet: &'l Fleet,
+}

@@ -1,0 +1,176 @@
+//! A version as it lies on this machine's disk: read, compared with the one before, and how it would go out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use policy::config::Config;
+use policy::version::{BYTES_MAX, CONFIG, FILES_MAX, Version};
+use record::hash::Hash;
+use rollout::plan::{self, Plan, Scope};
+use rollout::template::Template;
+use similar::{ChangeTag, TextDiff};
+
+use super::Fleet;
+use crate::exit::{Exit, Failure};
+use crate::say::{Line, Style, counted};
+
+/// Lines around a change.
+const AROUND: usize = 2;
+
+/// Reads a directory, or a configuration alone.
+///
+/// # Errors
+/// With all that is wrong in it.
+pub(super) fn read(path: &Path) -> Result<(Version, Config), Failure> {
+    let unreadable = |path: &Path, error: &dyn std::fmt::Display| {
+        Failure::usage(format!("{} can't be read", path.display())).because(error)
+    };
+    let about = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    let mut files = BTreeMap::new();
+    if about.is_dir() {
+        collect(path, "", &mut files)?;
+    } else {
+        let content = fs::read(path).map_err(|error| unreadable(path, &error))?;
+        files.insert(CONFIG.to_owned(), content);
+    }
+    Version::new(files).map_err(|flaws| {
+        let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+        let mut failure = Failure::new(Exit::Usage, lines.join("\n"));
+        if lines.len() > 1 {
+            failure = failure.because(format!("{} in all", counted(lines.len(), "mistake")));
+        }
+        failure.hint("docs/reference/edge.toml shows every setting")
+    })
+}
+
+fn collect(
+    directory: &Path,
+    below: &str,
+    files: &mut BTreeMap<String, Vec<u8>>,
+) -> Result<(), Failure> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Failure::usage(format!("{} can't be read", directory.display())).because(error)
+    };
+    let entries = fs::read_dir(directory).map_err(|error| unreadable(&error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| unreadable(&error))?;
+        let kind = entry.file_type().map_err(|error| unreadable(&error))?;
+        let name = entry.file_name();
+        let path = format!("{below}{}", name.to_string_lossy());
+        if kind.is_dir() {
+            collect(&entry.path(), &format!("{path}/"), files)?;
+        } else if kind.is_file() {
+            let size = entry.metadata().map_or(0, |about| about.len());
+            if size > BYTES_MAX as u64 || files.len() >= FILES_MAX {
+                return Err(
+                    Failure::usage(format!("{path} is too much for a version")).because(format!(
+                        "a version has at most {FILES_MAX} files and {BYTES_MAX} bytes"
+                    )),
+                );
+            }
+            let content = fs::read(entry.path()).map_err(|error| unreadable(&error))?;
+            files.insert(path, content);
+        } else {
+            return Err(Failure::usage(format!("{path} is no file"))
+                .because("a version has files alone: no links, sockets or devices")
+                .hint("put the file itself there"));
+        }
+    }
+    Ok(())
+}
+
+/// How it would go out.
+///
+/// # Errors
+/// When it would not.
+pub(super) fn plan(fleet: &Fleet, template: Option<&str>, digest: &Hash) -> Result<Plan, Failure> {
+    let template = match template {
+        None => Template::careful(),
+        Some(text) => Template::parse(text).map_err(|wrong| {
+            let lines: Vec<String> = wrong.iter().map(|one| one.at("template")).collect();
+            Failure::new(Exit::Usage, lines.join("\n"))
+                .hint("hereby rollout template prints one to begin with")
+        })?,
+    };
+    let (first, _) = digest.0.split_first_chunk().expect("32 bytes begin with 8");
+    let drawn = Plan::draw(
+        &template,
+        &cells(fleet),
+        Scope::Fleet,
+        u64::from_be_bytes(*first),
+    );
+    drawn.map_err(|none| {
+        Failure::new(
+            Exit::Refused,
+            format!("it would reach nobody: {none} with an edge"),
+        )
+        .hint("hereby cell define, then hereby edge invite")
+    })
+}
+
+/// Cells that have edges.
+pub(super) fn cells(fleet: &Fleet) -> plan::Fleet {
+    let cells = fleet.cells.iter().filter(|cell| cell.edges > 0);
+    plan::Fleet {
+        cells: cells
+            .map(|cell| plan::Cell {
+                name: cell.cell.clone(),
+                ring: cell.ring,
+                edges: cell.edges,
+            })
+            .collect(),
+    }
+}
+
+/// What changes from one version to the other, file by file.
+pub(super) fn differences(before: Option<&Version>, after: &Version) -> Vec<Line> {
+    let none = BTreeMap::new();
+    let old = before.map_or(&none, Version::files);
+    let new = after.files();
+    let mut lines = Vec::new();
+    let mut paths: Vec<&String> = old.keys().chain(new.keys()).collect();
+    paths.sort();
+    paths.dedup();
+    for path in paths {
+        let (was, is) = (old.get(path), new.get(path));
+        if was == is {
+            continue;
+        }
+        let what = match (was, is) {
+            (None, _) => "new",
+            (_, None) => "gone",
+            _ => "changed",
+        };
+        lines.push(
+            Line::new()
+                .styled(Style::Bold, path.clone())
+                .styled(Style::Dim, format!("  {what}")),
+        );
+        let text =
+            |bytes: Option<&Vec<u8>>| String::from_utf8(bytes.cloned().unwrap_or_default()).ok();
+        let (Some(was), Some(is)) = (text(was), text(is)) else {
+            lines.push(Line::new().styled(Style::Dim, "  not text"));
+            continue;
+        };
+        // A first version is all new: its lines say nothing that the file does not.
+        if before.is_none() {
+            continue;
+        }
+        let diff = TextDiff::from_lines(&was, &is);
+        for (place, group) in diff.grouped_ops(AROUND).iter().enumerate() {
+            if place > 0 {
+                lines.push(Line::new().styled(Style::Dim, "  …"));
+            }
+            for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+                let text = change.value().trim_end_matches('\n');
+                lines.push(match change.tag() {
+                    ChangeTag::Equal => Line::new().styled(Style::Dim, format!("    {text}")),
+                    ChangeTag::Insert => Line::new().styled(Style::Good, format!("  + {text}")),
+                    ChangeTag::Delete => Line::new().styled(Style::Bad, format!("  - {text}")),
+                });
+            }
+        }
+    }
+    lines
+}

@@ -1,0 +1,321 @@
+//! What an enrolled edge keeps on its disk: who it is, whom it believes, the newest checkpoint that it has
+//! seen, and the version that it ran last. It starts from these alone when control is gone.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use base::Name;
+use policy::version::Version;
+use record::fleet::{Known, Pins, Runs};
+use record::hash::{Hash, sha256};
+use record::note::{SignerKey, VerifierKey};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::Globals;
+use crate::client::Pin;
+use crate::exit::{Exit, Failure};
+
+const ENROLLED: &str = "enrolled.json";
+const KEY: &str = "edge.key";
+const CHECKPOINT: &str = "checkpoint";
+const RUNS: &str = "runs.json";
+const VERSIONS: &str = "versions";
+
+/// Versions that are kept beside the one that runs: what is gone back to is there already.
+const VERSIONS_KEPT: usize = 8;
+
+/// Who this edge is, and whom it asks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Enrolled {
+    v: u32,
+    pub(super) edge: Name,
+    pub(super) cell: Name,
+    /// Where control is.
+    url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ca_file: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pin: Option<String>,
+    /// The log's key.
+    vkey: Box<str>,
+}
+
+/// An enrolled edge's part of the disk.
+pub(super) struct Home {
+    state_dir: PathBuf,
+    pub(super) enrolled: Enrolled,
+}
+
+fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Internal, format!("{} can't be used", path.display()))
+        .because(error)
+        .hint("enroll the edge again: hereby edge invite, then hereby edge enroll")
+}
+
+impl Home {
+    /// Of the edge that was enrolled there; none: none was.
+    ///
+    /// # Errors
+    /// When what is there can't be read.
+    pub(super) fn find(state_dir: &Path) -> Result<Option<Home>, Failure> {
+        let path = state_dir.join(ENROLLED);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let enrolled: Enrolled = read(&path).map_err(|error| unusable(&path, &error))?;
+        Ok(Some(Home {
+            state_dir: state_dir.to_owned(),
+            enrolled,
+        }))
+    }
+
+    /// Keeps what an edge was given when it enrolled. The key was kept before.
+    ///
+    /// # Errors
+    /// When it can't be written, or can't be believed.
+    pub(super) fn keep(
+        state_dir: &Path,
+        edge: &Name,
+        pins: Pins,
+        globals: &Globals,
+    ) -> Result<Home, Failure> {
+        let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        let home = Home {
+            state_dir: state_dir.to_owned(),
+            enrolled: Enrolled {
+                v: 1,
+                edge: edge.clone(),
+                cell: pins.cell,
+                url: globals.url.clone().unwrap_or_default(),
+                ca_file: globals.ca_file.as_ref().map(absolute),
+                pin: globals.pin.as_ref().map(ToString::to_string),
+                vkey: pins.vkey,
+            },
+        };
+        home.believe(&pins.checkpoint)?;
+        let kept = home
+            .write(CHECKPOINT, pins.checkpoint.as_bytes())
+            .and_then(|()| home.write(ENROLLED, &json(&home.enrolled)));
+        kept.map_err(|error| unusable(&state_dir.join(ENROLLED), &error))?;
+        Ok(home)
+    }
+
+    /// A key of its own, made and kept before anybody hears of it; one that is there already stays.
+    ///
+    /// # Errors
+    /// When it can't be kept.
+    pub(super) fn make_key(state_dir: &Path, edge: &Name) -> Result<SignerKey, Failure> {
+        let path = state_dir.join(KEY);
+        let failed = |error: &dyn std::fmt::Display| unusable(&path, error);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(state_dir)
+            .map_err(|error| failed(&error))?;
+        let mut seed = [0; 32];
+        aws_lc_rs::rand::fill(&mut seed).map_err(|error| failed(&error))?;
+        let key = SignerKey::from_seed(edge.as_str(), record::note::Algorithm::Ed25519, seed);
+        let key = key.map_err(|error| failed(&error))?;
+        replace(&path, format!("{}\n", key.to_skey()).as_bytes())
+            .map_err(|error| failed(&error))?;
+        Ok(key)
+    }
+
+    /// The edge's key.
+    ///
+    /// # Errors
+    /// When it can't be read, or others can read it.
+    pub(super) fn key(&self) -> Result<SignerKey, Failure> {
+        let path = self.state_dir.join(KEY);
+        let text = crate::secret_file::line(&path, "the edge's key")?;
+        SignerKey::parse(&text).map_err(|error| unusable(&path, &error))
+    }
+
+    /// Where control is, for a client.
+    pub(super) fn globals(&self) -> Result<Globals, Failure> {
+        let pin = self.enrolled.pin.as_deref().map(str::parse::<Pin>);
+        let pin = pin.transpose();
+        let pin = pin.map_err(|error| unusable(&self.state_dir.join(ENROLLED), &error))?;
+        Ok(Globals {
+            url: Some(self.enrolled.url.clone()),
+            ca_file: self.enrolled.ca_file.clone(),
+            pin,
+            ..Globals::default()
+        })
+    }
+
+    fn believe(&self, checkpoint: &str) -> Result<Known, Failure> {
+        let path = self.state_dir.join(CHECKPOINT);
+        let key: VerifierKey = self
+            .enrolled
+            .vkey
+            .parse()
+            .map_err(|error| unusable(&path, &error))?;
+        Known::new(key, checkpoint).map_err(|error| unusable(&path, &error))
+    }
+
+    /// What it has seen of the record.
+    ///
+    /// # Errors
+    /// When that can't be read: then it can't be told whether what comes is the same record.
+    pub(super) fn known(&self) -> Result<Known, Failure> {
+        let path = self.state_dir.join(CHECKPOINT);
+        let text = fs::read_to_string(&path).map_err(|error| unusable(&path, &error))?;
+        self.believe(&text)
+    }
+
+    /// Keeps the newest checkpoint.
+    pub(super) fn keep_checkpoint(&self, text: &str) -> io::Result<()> {
+        self.write(CHECKPOINT, text.as_bytes())
+    }
+
+    /// What it ran last, if it ran anything.
+    pub(super) fn runs(&self) -> Option<Runs> {
+        let runs: Runs = read(&self.state_dir.join(RUNS)).ok()?;
+        self.blob(&runs.digest).exists().then_some(runs)
+    }
+
+    /// Keeps what it runs.
+    pub(super) fn keep_runs(&self, runs: &Runs) -> io::Result<()> {
+        self.write(RUNS, &json(runs))?;
+        self.forget(&runs.digest);
+        Ok(())
+    }
+
+    /// Where a version is kept as it came.
+    fn blob(&self, digest: &Hash) -> PathBuf {
+        self.state_dir
+            .join(VERSIONS)
+            .join(format!("{}.json", hex(digest)))
+    }
+
+    /// Whether it has this version.
+    pub(super) fn has(&self, digest: &Hash) -> bool {
+        self.blob(digest).exists()
+    }
+
+    /// Keeps a version as it came. It must be what it is called.
+    pub(super) fn keep_version(&self, digest: &Hash, bytes: &[u8]) -> Result<(), String> {
+        if sha256(&[bytes]) != *digest {
+            return Err("what came is not the version that was named".to_owned());
+        }
+        let place = self.state_dir.join(VERSIONS);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(place);
+        made.and_then(|()| replace(&self.blob(digest), bytes))
+            .map_err(|error| format!("it can't be kept: {error}"))
+    }
+
+    /// Lays a version out as files; where its configuration is. What lies there is what the version says,
+    /// whatever was there before.
+    pub(super) fn lay_out(&self, digest: &Hash) -> Result<PathBuf, String> {
+        let bytes = fs::read(self.blob(digest)).map_err(|error| error.to_string())?;
+        if sha256(&[&bytes]) != *digest {
+            // It was changed on this disk: it is fetched again.
+            let _ = fs::remove_file(self.blob(digest));
+            return Err("the version that was kept is damaged".to_owned());
+        }
+        let (version, _) = Version::parse(&bytes).map_err(|flaws| {
+            let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+            lines.join("; ")
+        })?;
+        let place = self.state_dir.join(VERSIONS).join(hex(digest));
+        let config = place.join(policy::version::CONFIG);
+        let laid = lay(&version, &place);
+        laid.map_err(|error| format!("it can't be laid out: {error}"))?;
+        Ok(config)
+    }
+
+    /// Where what holds at once is kept.
+    pub(super) fn overlay(&self) -> PathBuf {
+        self.state_dir.join("overlay.json")
+    }
+
+    /// Keeps what holds at once.
+    pub(super) fn keep_overlay(&self, bytes: &[u8]) -> io::Result<()> {
+        replace(&self.overlay(), bytes)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        replace(&self.state_dir.join(name), bytes)
+    }
+
+    /// Forgets versions that are older than the last few, but for the one that runs.
+    fn forget(&self, running: &Hash) {
+        let Ok(entries) = fs::read_dir(self.state_dir.join(VERSIONS)) else {
+            return;
+        };
+        let mut blobs: Vec<_> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|end| end == "json"))
+            .filter(|path| *path != self.blob(running))
+            .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
+            .collect();
+        blobs.sort();
+        let many = blobs.len().saturating_sub(VERSIONS_KEPT);
+        for (_, path) in blobs.into_iter().take(many) {
+            let _ = fs::remove_dir_all(path.with_extension(""));
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn lay(version: &Version, place: &Path) -> io::Result<()> {
+    let laid = version
+        .files()
+        .iter()
+        .all(|(path, content)| fs::read(place.join(path)).is_ok_and(|there| there == *content));
+    if laid {
+        return Ok(());
+    }
+    if place.exists() {
+        fs::remove_dir_all(place)?;
+    }
+    for (path, content) in version.files() {
+        let path = place.join(path);
+        if let Some(directory) = path.parent() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory)?;
+        }
+        fs::write(path, content)?;
+    }
+    Ok(())
+}
+
+/// Replaces a file as a whole, durably, for its owner alone.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    let fresh = PathBuf::from(fresh);
+    let _ = fs::remove_file(&fresh);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&fresh)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
+    File::open(path.parent().unwrap_or(path))?.sync_all()
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
+    let text = fs::read_to_string(path)?;
+    serde_json::from_str(&text).map_err(io::Error::from)
+}
+
+fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    // The types above have JSON, whatever stands in them.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// A digest as people and tools write it.
+pub(crate) fn hex(digest: &Hash) -> String {
+    digest.0.iter().map(|byte| format!("{byte:02x}")).collect()
+}
