@@ -364,6 +364,8 @@ impl Station {
                     Wish::Upgrade { program, done } => match self.upgrade(program, &mut stop).await {
                         Ok(pid) => {
                             let _ = done.send(Ok(format!("process {pid} has taken over")));
+                            // The successor hears what is to be served now.
+                            drop(offers);
                             self.drain(&mut stop, false).await;
                             return Ok(());
                         }

@@ -34,6 +34,10 @@ pub const BEYOND_SESSIONS: &[(&str, &str)] = &[
     ("request.approve", "hereby approve"),
     ("request.override", "hereby override"),
     ("chat.link_room", "hereby send chat.link_room"),
+    ("edge.invite", "hereby edge invite"),
+    ("version.deploy", "hereby deploy"),
+    ("deployment.advance", "hereby promote"),
+    ("lease.lift", "hereby lease lift"),
     ("subscriber.confirm", "hereby subscriber add"),
     ("record.rotate_key", "hereby send record.rotate_key"),
 ];

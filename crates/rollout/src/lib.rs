@@ -18,3 +18,6 @@ pub mod watch;
 
 pub use decide::{Asked, decide, draw};
 pub use state::State;
+
+#[cfg(test)]
+mod tests;

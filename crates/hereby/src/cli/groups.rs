@@ -66,6 +66,13 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         &["ban", "unban", "bans", "revoke", "revocations", "failover"],
     ),
     (
+        "Change what edges run, and undo it",
+        &[
+            "deploy", "rollback", "promote", "pause", "resume", "freeze", "unfreeze", "lease",
+            "fleet", "versions", "diff", "history", "cell", "rollout",
+        ],
+    ),
+    (
         "Tell those outside",
         &[
             "component",
@@ -107,9 +114,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Run hereby",
-        &[
-            "up", "serve", "edge", "rollout", "backup", "restore", "doctor",
-        ],
+        &["up", "serve", "edge", "backup", "restore", "doctor"],
     ),
     (
         "Give access and automate",

@@ -12,6 +12,7 @@ use crate::say::{Style, counted, duration, stamp};
 
 mod chat;
 mod containment;
+mod fleet;
 mod page;
 mod request;
 mod review;
@@ -41,6 +42,7 @@ pub(crate) fn told(act: &Act) -> Told {
         .or_else(|| page::told(act))
         .or_else(|| subscriber::told(act))
         .or_else(|| containment::told(act))
+        .or_else(|| fleet::told(act))
         .or_else(|| of_alert(act))
         .or_else(|| of_record(act));
     let mut told = told.unwrap_or_else(|| match &act.body {
@@ -86,6 +88,9 @@ pub(super) fn subject(act: &Act) -> String {
         Subject::Client(prefix) => format!("client {prefix}"),
         Subject::Certificate(name) => format!("certificate {name}"),
         Subject::Route(name) => format!("route {name}"),
+        Subject::Cell(name) => format!("cell {name}"),
+        Subject::Edge(name) => format!("edge {name}"),
+        Subject::Fleet => "all edges".to_owned(),
         Subject::Page => "status page".to_owned(),
         other => other.id(),
     }

@@ -26,6 +26,8 @@ mod failover;
 mod failover_peers;
 mod faults;
 mod files;
+mod fleet;
+mod fleet_peers;
 mod gone;
 mod grpc;
 mod harness;

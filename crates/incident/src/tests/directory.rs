@@ -239,6 +239,21 @@ client.unban                -      -        -         -         -         x     
 certificate.revoke          -      -        -         -         -         x        x
 failover.override           -      -        -         -         -         x        x
 certificate.report          -      -        -         -         -         -        x
+cell.define                 -      -        -         -         -         x        x
+cell.remove                 -      -        -         -         -         x        x
+edge.invite                 -      -        -         -         -         -        x
+edge.enroll                 -      -        -         -         -         -        x
+edge.retire                 -      -        -         -         -         -        x
+version.deploy              -      -        -         -         -         x        x
+deployment.advance          -      -        -         -         -         x        x
+deployment.pause            -      -        x         x         -         x        x
+deployment.resume           -      -        -         -         -         x        x
+deployment.fire             -      -        -         -         -         -        x
+deployment.complete         -      -        -         -         -         -        x
+version.roll_back           -      -        x         x         -         x        x
+lease.lift                  -      -        -         -         -         x        x
+fleet.freeze                -      -        x         x         -         x        x
+fleet.unfreeze              -      -        -         -         -         x        x
 record.rotate_key           -      -        -         -         -         -        x
 ";
 
@@ -492,6 +507,36 @@ const COMMANDS: &[(&str, &str)] = &[
         "certificate.report",
         r#"{"cell":"west","fingerprint":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","first_at":"2017-01-01T00:00:00.000Z","issuer":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","last_at":"2017-01-01T00:00:00.000Z","let_through":1,"let_through_after":0,"prefixes":[],"refused":0,"refused_after":0,"serial":"01","tenant":"shop"}"#,
     ),
+    ("cell.define", r#"{"cell":"eu-1","ring":"serving"}"#),
+    ("cell.remove", r#"{"cell":"eu-1"}"#),
+    (
+        "edge.invite",
+        r#"{"cell":"eu-1","edge":"e-1","expires_at":"2030-01-01T00:00:00.000Z","hash":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}"#,
+    ),
+    (
+        "edge.enroll",
+        r#"{"edge":"e-1","hash":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=","vkey":"x"}"#,
+    ),
+    ("edge.retire", r#"{"edge":"e-1"}"#),
+    (
+        "version.deploy",
+        r#"{"bytes":1,"changes":["routes"],"digest":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}"#,
+    ),
+    ("deployment.advance", r#"{"deployment":"dep-1","stage":1}"#),
+    ("deployment.pause", r#"{"deployment":"dep-1"}"#),
+    ("deployment.resume", r#"{"deployment":"dep-1"}"#),
+    (
+        "deployment.fire",
+        r#"{"bad":1,"deployment":"dep-1","requests":1,"trigger":"errors","unchanged_bad":0,"unchanged_requests":1,"what":"x"}"#,
+    ),
+    ("deployment.complete", r#"{"deployment":"dep-1"}"#),
+    ("version.roll_back", "{}"),
+    (
+        "lease.lift",
+        r#"{"digest":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}"#,
+    ),
+    ("fleet.freeze", "{}"),
+    ("fleet.unfreeze", "{}"),
     ("record.rotate_key", "{}"),
 ];
 

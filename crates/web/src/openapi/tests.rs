@@ -147,6 +147,9 @@ fn what_needs_no_token_is_exactly_what_the_reference_says() {
         .map(|route| route.path.as_str())
         .collect();
     let expected = [
+        "/api/v1/edges/enroll",
+        "/api/v1/edges/report",
+        "/api/v1/edges/fetch",
         "/record/checkpoint",
         "/record/tile/{level}/{*index}",
         "/subscriptions",
@@ -165,5 +168,5 @@ fn what_needs_no_token_is_exactly_what_the_reference_says() {
     let admin = ROUTES.iter().filter(
         |route| matches!(route.access, Access::Scopes(scopes) if scopes.contains(&Scope::Admin)),
     );
-    assert_eq!(admin.count(), 27);
+    assert_eq!(admin.count(), 29);
 }

@@ -12,6 +12,7 @@ mod bounds;
 mod commands;
 mod containment;
 mod events;
+mod fleet;
 mod memory;
 mod reading;
 mod review;

@@ -206,6 +206,46 @@ fn later_arguments(world: &World, name: &str) -> Value {
         "certificate.revoke" => json!({"fingerprint": "ab".repeat(32)}),
         "certificate.report" => certificate_arguments(world),
         "failover.override" => json!({"route": "site", "tier": 1, "ends_at": in_days(3)}),
+        "cell.define" => json!({"cell": "eu-1", "ring": "serving"}),
+        "cell.remove" => {
+            world.done(
+                "cell.define",
+                "walk/spare",
+                &json!({"cell": "spare", "ring": "canary"}),
+            );
+            json!({"cell": "spare"})
+        }
+        "edge.invite" => json!({
+            "cell": "eu-1", "edge": "walker", "expires_at": in_days(3),
+            "hash": record::hash::sha256(&[b"walker"]),
+        }),
+        "edge.retire" => json!({"edge": "walker"}),
+        "version.deploy" => {
+            world.done(
+                "cell.define",
+                "walk/office",
+                &json!({"cell": "office", "ring": "internal"}),
+            );
+            crate::fleet::Edge::enrolled(world, "o-1", "office");
+            crate::fleet::Edge::enrolled(world, "e-1", "eu-1");
+            crate::fleet::deploying(world, &crate::fleet::version("walked"))
+        }
+        "deployment.advance" => {
+            world.clock.forward_ms(10_000);
+            json!({"deployment": "dep-1", "stage": 1, "requests": 1})
+        }
+        "deployment.pause" | "deployment.resume" => json!({"deployment": "dep-1"}),
+        "version.roll_back" => {
+            crate::fleet::complete(world, "dep-1", 2);
+            let two = crate::fleet::deploying(world, &crate::fleet::version("two"));
+            world.done("version.deploy", "walk/two", &two);
+            json!({})
+        }
+        "lease.lift" => {
+            let two = record::hash::sha256(&[&crate::fleet::version("two")]);
+            json!({"digest": two})
+        }
+        "fleet.freeze" | "fleet.unfreeze" => json!({}),
         // The incident's redaction was asked for first, then the person's.
         "request.approve" | "request.reject" => json!({"request": "req-1"}),
         "request.withdraw" => json!({"request": "req-2"}),
@@ -307,6 +347,9 @@ fn good(world: &World, route: &RouteLine, alert: &str, robot: &str) -> Reply {
         // The partial tile of the present size.
         let size = world.local(&Ask::get("/api/v1/status")).json()["published_size"].take();
         path = format!("/record/tile/0/000.p/{size}");
+    }
+    if let Some(asked) = path.strip_prefix("/api/v1/edges/") {
+        return crate::fleet::walked(world, asked);
     }
     match path.as_str() {
         "/api/v1/alertmanager" => {

@@ -192,6 +192,7 @@ fn options(engine: &Arc<Engine>, memory: &Arc<Memory>, clock: &Arc<MovedClock>) 
         started_at: clock.now(),
         metrics_open: false,
         subscriptions: None,
+        watch: Arc::default(),
         regulators: Vec::new(),
         console: web::Console::default(),
         identity: None,

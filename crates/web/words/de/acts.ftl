@@ -125,6 +125,32 @@ act-team-registered = hat das Team bekannt gemacht
 act-team-removed = hat das Team entfernt
 act-service-registered = hat den Dienst bekannt gemacht oder seine Angaben geändert
 act-service-removed = hat den Dienst entfernt
+act-cell-defined = hat es zu einer Zelle des Rings { $ring } gemacht
+act-cell-removed = hat die Zelle entfernt
+act-cell-supplied = lässt dort laufen, was überall läuft
+act-edge-invited = hat sie nach { $cell } eingeladen, bis { $expires-at }
+act-edge-enrolled = hat sie in { $cell } aufgenommen
+act-edge-retired = sagt ihr nichts mehr
+act-version-deployed = hat begonnen, eine Version von { $bytes } Bytes auszubringen, die { $changes } ändert{ $has-incident ->
+    [yes] , für { $incident }
+   *[other] { "" }
+ }
+act-deployment-advanced = hat Stufe { $stage } begonnen, von 0 an gezählt{ $has-early ->
+    [yes] , bevor die vorige gehalten hatte
+   *[other] { "" }
+ }
+act-deployment-paused = hält es an, wo es ist
+act-deployment-resumed = lässt es weitergehen
+act-trigger-fired = hat es zurückgenommen: { $what }
+act-deployment-aborted = hat es beendet; vorher lief nichts
+act-deployment-completed = hat es abgeschlossen: Alle haben es
+act-version-rolled-back = lässt in { $cells } wieder eine frühere Version laufen; was lief, wird bis { $lease-ends-at } nicht wieder ausgebracht{ $has-incident ->
+    [yes] , für { $incident }
+   *[other] { "" }
+ }
+act-lease-lifted = erlaubt, eine zurückgenommene Version wieder auszubringen
+act-fleet-frozen = lässt nichts Neues ausbringen
+act-fleet-unfrozen = lässt wieder Versionen ausbringen
 act-client-banned = hat { $prefix } gesperrt{ $has-ends-at ->
     [yes] { " " }bis { $ends-at }
    *[other] , bis das aufgehoben wird
@@ -264,3 +290,13 @@ word-under-maintenance = angekündigte Arbeiten
 word-minor = gering
 word-major = erheblich
 word-critical = schwer
+word-serving = bedienend
+word-canary = Kanarienvogel
+word-routes = Routen
+word-limits = Grenzen
+word-bans = Sperren
+word-certificates = Zertifikate
+word-files = Dateien
+word-station = die Arbeitsweise der Edges
+word-tenants = Mandanten
+word-upstreams = Upstreams

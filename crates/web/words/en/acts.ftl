@@ -125,6 +125,32 @@ act-team-registered = made the team known
 act-team-removed = forgot the team
 act-service-registered = made the service known, or changed what is known of it
 act-service-removed = forgot the service
+act-cell-defined = made it a cell of the ring { $ring }
+act-cell-removed = removed the cell
+act-cell-supplied = had it run what all run
+act-edge-invited = let it enroll in { $cell }, until { $expires-at }
+act-edge-enrolled = took it in, in { $cell }
+act-edge-retired = tells it nothing any more
+act-version-deployed = began to bring out a version of { $bytes } bytes that changes { $changes }{ $has-incident ->
+    [yes] , for { $incident }
+   *[other] { "" }
+ }
+act-deployment-advanced = began stage { $stage }, counted from 0{ $has-early ->
+    [yes] , before the one before had held
+   *[other] { "" }
+ }
+act-deployment-paused = held it where it is
+act-deployment-resumed = let it go on
+act-trigger-fired = sent it back: { $what }
+act-deployment-aborted = stopped it; nothing ran before
+act-deployment-completed = completed it: all run it
+act-version-rolled-back = had { $cells } run an earlier version again; what ran is not brought out before { $lease-ends-at }{ $has-incident ->
+    [yes] , for { $incident }
+   *[other] { "" }
+ }
+act-lease-lifted = let a version be brought out again that was gone back from
+act-fleet-frozen = let nothing new go out
+act-fleet-unfrozen = let versions go out again
 act-client-banned = banned { $prefix }{ $has-ends-at ->
     [yes] { " " }until { $ends-at }
    *[other] { " " }until that is lifted
@@ -264,3 +290,13 @@ word-under-maintenance = planned work
 word-minor = minor
 word-major = major
 word-critical = critical
+word-serving = serving
+word-canary = canary
+word-routes = routes
+word-limits = limits
+word-bans = bans
+word-certificates = certificates
+word-files = files
+word-station = how edges work
+word-tenants = tenants
+word-upstreams = upstreams

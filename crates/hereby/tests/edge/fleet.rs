@@ -1,0 +1,245 @@
+//! Versions that go out by stages, are sent back by themselves, and are gone back from by hand: control and
+//! edges as real processes, with real traffic.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::fleet_peers::{Fleet, Load};
+use crate::harness::{eventually, signal_to};
+
+const THREE: [(&str, &str, &str); 3] = [
+    ("o-1", "office", "internal"),
+    ("e-1", "eu-1", "serving"),
+    ("e-2", "eu-1", "serving"),
+];
+
+#[test]
+fn a_bad_version_hurts_one_edge_for_seconds_and_nothing_brings_it_out_again() {
+    let mut fleet = Fleet::new(&THREE);
+    let load = Load::on(&fleet);
+    fleet.deploy("one", 200);
+    eventually("the first edge runs it", || fleet.answer(0) == "one");
+    assert_eq!(fleet.answer(1), "", "the others wait");
+    fleet.until("all run it", |fleet| fleet.all_answer("one"));
+    fleet.until("it was watched", |fleet| fleet.standing() == "completed");
+    let before = load.counts();
+
+    // The bad one.
+    let begun = Instant::now();
+    fleet.deploy("bad", 500);
+    eventually("the first edge runs it", || fleet.answer(0) == "bad");
+    eventually("it is sent back", || fleet.standing() == "rolled_back");
+    let sent_back = begun.elapsed();
+    eventually("the first edge runs what was before", || {
+        fleet.answer(0) == "one"
+    });
+    assert!(sent_back < Duration::from_secs(15), "{sent_back:?}");
+    let after = load.counts();
+    assert!(after[0].1 > before[0].1, "it failed there");
+    for other in [1, 2] {
+        assert!(after[other].0 > before[other].0);
+        assert_eq!(after[other].1, before[other].1, "nobody else was hurt");
+    }
+    let (bad, template) = (fleet.version("bad", 500, ""), fleet.template());
+    let again = fleet.no(&["deploy", &bad, "--template", &template, "-m", "once more"]);
+    assert!(again.contains("went back from this version"), "{again}");
+    let twice = fleet.no(&["rollback", "-m", "it fails"]);
+    assert!(twice.contains("that is what runs"), "{twice}");
+
+    // Control dies in the middle of the next one, and goes on with it when it is back.
+    fleet.deploy("two", 200);
+    eventually("the first edge runs it", || fleet.answer(0) == "two");
+    fleet.kill_control();
+    assert_eq!(
+        [0, 1, 2].map(|edge| fleet.answer(edge)),
+        ["two", "one", "one"]
+    );
+    fleet.begin_control();
+    fleet.until("all run it", |fleet| fleet.all_answer("two"));
+
+    // And by hand, under a freeze.
+    fleet.must(&["freeze", "-m", "the holidays"]);
+    let said = fleet.must(&["rollback", "-m", "checkout fails"]);
+    assert!(said.contains("3 of 3 edges run it"), "{said}");
+    assert!(fleet.all_answer("one"));
+    let after = load.counts();
+    for other in [1, 2] {
+        assert_eq!(after[other].1, before[other].1, "a swap fails no request");
+    }
+    drop(load);
+    story(&fleet);
+}
+
+/// What happened can be read from the record, and verified.
+fn story(fleet: &Fleet) {
+    fleet.must(&["verify"]);
+    let history: Value = serde_json::from_str(&fleet.must_json(&["history", "--json"])).unwrap();
+    let standings: Vec<&str> = history["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["standing"].as_str().unwrap())
+        .collect();
+    assert_eq!(standings, ["rolled_back", "rolled_back", "completed"]);
+    let fired = &history["items"][1]["fired"];
+    assert_eq!(fired["trigger"], "errors");
+    assert!(fired["bad"].as_u64().unwrap() > 0, "{fired}");
+    let diff = fleet.must(&["versions"]);
+    let digits: Vec<&str> = diff
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let newest = digits
+        .iter()
+        .filter(|word| word.len() == 12)
+        .copied()
+        .collect::<Vec<_>>();
+    let shown = fleet.must(&["diff", newest[2], newest[0]]);
+    assert!(
+        shown.contains("- respond") && shown.contains("+ respond"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn an_edge_goes_on_without_control_and_starts_without_it() {
+    let mut fleet = Fleet::new(&THREE[..1]);
+    fleet.deploy("one", 200);
+    eventually("it runs it", || fleet.answer(0) == "one");
+    let control = fleet.known("o-1");
+    assert_eq!(
+        (&control["standing"], &control["told"]),
+        (&"follows".into(), &control["runs"])
+    );
+    fleet.kill_control();
+    assert_eq!(fleet.answer(0), "one");
+    fleet.edges[0].process.as_mut().unwrap().kill();
+    assert_eq!(fleet.answer(0), "");
+    fleet.begin(0);
+    eventually("it starts from its own disk", || fleet.answer(0) == "one");
+    fleet.begin_control();
+    eventually("it is heard of", || {
+        fleet.known("o-1")["standing"] == "follows"
+    });
+    // What lies on its disk is what the version says, whoever changed it.
+    let digest = fleet.known("o-1")["runs"].as_str().unwrap().to_owned();
+    let laid = format!("o-1/versions/{digest}/edge.toml");
+    let text = std::fs::read_to_string(fleet.place.path(&laid)).unwrap();
+    fleet
+        .place
+        .write(&laid, &text.replace("\"one\"", "\"changed\""));
+    fleet.edges[0].process.as_mut().unwrap().kill();
+    fleet.begin(0);
+    eventually("it runs what it was told", || fleet.answer(0) == "one");
+    // A version that was kept and is damaged is fetched again.
+    fleet.edges[0].process.as_mut().unwrap().kill();
+    fleet
+        .place
+        .write(&format!("o-1/versions/{digest}.json"), "{}");
+    fleet.begin(0);
+    eventually("it runs what it was told", || fleet.answer(0) == "one");
+    // It runs no file.
+    let state = fleet.place.path("o-1");
+    let file = fleet.place.path("one/edge.toml");
+    let output = std::process::Command::new(crate::harness::HEREBY)
+        .args(["edge", "--config"])
+        .args([&file])
+        .arg("--state-dir")
+        .arg(&state)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("it runs what the record says, no file"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_an_edge_cannot_run_it_does_not_take_and_says_so() {
+    let fleet = Fleet::new(&THREE[..1]);
+    fleet.deploy("one", 200);
+    eventually("it runs it", || fleet.answer(0) == "one");
+    // The first version of all can only be stopped; whoever runs it goes on.
+    fleet.must(&["rollback", "--no-wait", "-m", "to try another"]);
+    let missing = "[[certificate]]\nchain_file = \"/nowhere.crt\"\nkey_file = \"/nowhere.key\"\n";
+    let path = fleet.version("two", 200, missing);
+    let text = std::fs::read_to_string(format!("{path}/edge.toml")).unwrap();
+    std::fs::write(
+        format!("{path}/edge.toml"),
+        text.replace(":8080\"\n", ":8080\"\ntls = true\n"),
+    )
+    .unwrap();
+    fleet.must(&[
+        "deploy",
+        &path,
+        "--template",
+        &fleet.template(),
+        "-m",
+        "two",
+    ]);
+    eventually("it refuses", || fleet.known("o-1")["standing"] == "refuses");
+    let why = fleet.known("o-1")["refused"].as_str().unwrap().to_owned();
+    assert!(why.contains("/nowhere.crt"), "{why}");
+    assert_eq!(fleet.answer(0), "one");
+    let shown = fleet.must(&["fleet"]);
+    assert!(
+        shown.contains("refuses") && shown.contains("/nowhere.crt"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn what_holds_at_once_reaches_enrolled_edges_and_a_successor_goes_on_asking() {
+    let fleet = Fleet::new(&THREE[..1]);
+    let path = fleet.version("one", 200, "");
+    let text = std::fs::read_to_string(format!("{path}/edge.toml")).unwrap();
+    std::fs::write(
+        format!("{path}/edge.toml"),
+        format!("trusted = [\"127.0.0.1\"]\n{text}"),
+    )
+    .unwrap();
+    fleet.must(&[
+        "deploy",
+        &path,
+        "--template",
+        &fleet.template(),
+        "-m",
+        "one",
+    ]);
+    eventually("it runs it", || fleet.answer(0) == "one");
+    let url = format!("http://127.0.0.1:{}/", fleet.edges[0].port);
+    let status = || crate::harness::curl_status(&["-H", "X-Forwarded-For: 192.0.2.7", &url]);
+    assert_eq!(status(), 200);
+    fleet.must(&[
+        "ban",
+        "192.0.2.0/24",
+        "--for",
+        "1h",
+        "-m",
+        "it tries passwords",
+    ]);
+    let begun = Instant::now();
+    eventually("it is banned", || status() == 403);
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+    // After an upgrade the new process is told, and the old one asks no more.
+    let state = fleet.place.path("o-1");
+    let state = state.to_str().unwrap();
+    fleet.must(&["edge", "upgrade", "--state-dir", state]);
+    assert_eq!(status(), 403);
+    fleet.must(&["rollback", "--no-wait", "-m", "to try another"]);
+    fleet.deploy("two", 200);
+    eventually("the new process follows", || fleet.answer(0) == "two");
+    let pid = fleet.must_json(&["edge", "top", "--once", "--json", "--state-dir", state]);
+    let pid: Value = serde_json::from_str(&pid).unwrap();
+    assert_eq!(pid["recorded"], true);
+    signal_to(
+        u32::try_from(pid["pid"].as_u64().unwrap()).unwrap(),
+        "-TERM",
+    );
+}

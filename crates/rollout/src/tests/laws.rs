@@ -1,0 +1,319 @@
+//! Whatever is asked, by whomever, in any order, late, twice: the invariants hold. They are looked up in the
+//! acts alone, not in the state that decided them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{Name, Timestamp};
+use proptest::prelude::*;
+use record::command::{
+    AdvanceDeployment, CompleteDeployment, DefineCell, FireTrigger, FreezeFleet, LiftLease,
+    PauseDeployment, ResumeDeployment, RetireEdge, RollBack, UnfreezeFleet,
+};
+use record::hash::Hash;
+use record::kinds::Body;
+use record::kinds::rollout::{PlanDrawn, Ring};
+
+use super::{Who, World, deploying, name, version};
+use crate::state::{State, name_of};
+
+/// Something that is asked, or happens.
+#[derive(Clone, Debug)]
+enum Step {
+    Deploy(u8),
+    /// Out to all, if nothing stands in its way.
+    Whole(u8),
+    /// Of the deployment that is so many back.
+    Advance(u32, u32, u64),
+    Pause(bool),
+    Fire(u32),
+    Complete(u32),
+    Back(Option<u8>),
+    Lift(u8),
+    Freeze(bool),
+    Cell(u8),
+    Enroll(u8),
+    Retire(u8),
+    Pass(i64),
+}
+
+fn who() -> impl Strategy<Value = Who> {
+    prop_oneof![
+        4 => Just(Who::Own),
+        2 => Just(Who::Signed),
+        2 => Just(Who::Person),
+        1 => Just(Who::Hasty),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1_u8..6).prop_map(Step::Deploy),
+        4 => (1_u8..6).prop_map(Step::Whole),
+        8 => (0_u32..2, 0_u32..4, prop_oneof![Just(0_u64), Just(10)])
+            .prop_map(|(back, stage, requests)| Step::Advance(back, stage, requests)),
+        1 => any::<bool>().prop_map(Step::Pause),
+        2 => (0_u32..2).prop_map(Step::Fire),
+        4 => (0_u32..2).prop_map(Step::Complete),
+        3 => proptest::option::of(1_u8..6).prop_map(Step::Back),
+        1 => (1_u8..6).prop_map(Step::Lift),
+        1 => any::<bool>().prop_map(Step::Freeze),
+        1 => (0_u8..3).prop_map(Step::Cell),
+        1 => (0_u8..3).prop_map(Step::Enroll),
+        1 => (0_u8..8).prop_map(Step::Retire),
+        6 => prop_oneof![Just(1_000_i64), Just(60_000), Just(86_400_000)].prop_map(Step::Pass),
+    ]
+}
+
+/// Whether it happened.
+fn take(world: &mut World, who: Who, step: &Step) -> bool {
+    let number = world.state.deployed;
+    let back = |back: u32| name_of(number.saturating_sub(back).max(1));
+    let edges = ["c-1", "e-1", "e-2", "f-1", "f-2", "x-0", "x-1", "x-2"];
+    let outcome = match step {
+        Step::Deploy(number) => world.ask(who, deploying(*number)),
+        Step::Whole(number) => {
+            if world.ask(Who::Person, deploying(*number)).is_ok() {
+                for stage in 1..4 {
+                    world.pass(60_000);
+                    take(world, Who::Own, &Step::Advance(0, stage, 10));
+                }
+                world.pass(60_000);
+                take(world, Who::Own, &Step::Complete(0));
+            }
+            return true;
+        }
+        Step::Advance(which, stage, requests) => {
+            let verb = AdvanceDeployment {
+                deployment: back(*which),
+                requests: Some(*requests),
+                stage: *stage,
+            };
+            world.ask(who, verb)
+        }
+        Step::Pause(true) => world.ask(
+            who,
+            PauseDeployment {
+                deployment: back(0),
+            },
+        ),
+        Step::Pause(false) => world.ask(
+            who,
+            ResumeDeployment {
+                deployment: back(0),
+            },
+        ),
+        Step::Fire(which) => {
+            let verb = FireTrigger {
+                bad: 1,
+                deployment: back(*which),
+                requests: 1,
+                trigger: name("errors"),
+                unchanged_bad: 0,
+                unchanged_requests: 0,
+                what: "errors".parse().unwrap(),
+            };
+            world.ask(who, verb)
+        }
+        Step::Complete(which) => world.ask(
+            who,
+            CompleteDeployment {
+                deployment: back(*which),
+            },
+        ),
+        Step::Back(number) => {
+            let verb = RollBack {
+                digest: number.map(version),
+                incident: None,
+                lease_ms: Some(3_600_000),
+            };
+            world.ask(who, verb)
+        }
+        Step::Lift(number) => world.ask(
+            who,
+            LiftLease {
+                digest: version(*number),
+            },
+        ),
+        Step::Freeze(true) => world.ask(who, FreezeFleet {}),
+        Step::Freeze(false) => world.ask(who, UnfreezeFleet {}),
+        Step::Cell(number) => {
+            let cell = name(&format!("x{number}"));
+            let ring = Ring::Serving;
+            world.ask(who, DefineCell { cell, ring })
+        }
+        Step::Enroll(number) => {
+            if world.state.cells.contains_key(&name(&format!("x{number}"))) {
+                world.enroll(&format!("x-{number}"), &format!("x{number}"));
+            }
+            return true;
+        }
+        Step::Retire(number) => {
+            let edge = name(edges[usize::from(*number)]);
+            world.ask(who, RetireEdge { edge })
+        }
+        Step::Pass(ms) => {
+            world.pass(*ms);
+            return true;
+        }
+    };
+    outcome.is_ok()
+}
+
+/// What the acts alone say, looked at one after the other.
+#[derive(Default)]
+struct Judge {
+    deployed: BTreeSet<Hash>,
+    full: BTreeSet<Hash>,
+    leases: BTreeMap<Hash, Timestamp>,
+    plans: BTreeMap<Name, (PlanDrawn, Hash)>,
+    /// The last stage of each deployment, and when it began.
+    stages: BTreeMap<Name, (u32, Timestamp)>,
+    ended: BTreeSet<Name>,
+    current: Option<Hash>,
+}
+
+impl Judge {
+    fn see(&mut self, act: &record::act::Act, who: Who) {
+        let subject: Name = act.subject.id().parse().unwrap();
+        let own = who == Who::Own;
+        let leased = |leases: &BTreeMap<Hash, Timestamp>, digest: &Hash| {
+            leases.get(digest).is_some_and(|end| act.at < *end)
+        };
+        match &act.body {
+            Body::VersionDeployed(body) => {
+                assert!(
+                    !leased(&self.leases, &body.digest),
+                    "brought out again under a lease"
+                );
+                let open = self.plans.keys().filter(|name| !self.ended.contains(*name));
+                assert_eq!(open.count(), 0, "two at a time");
+                self.deployed.insert(body.digest);
+                self.plans.insert(subject, (body.plan.clone(), body.digest));
+            }
+            Body::DeploymentAdvanced(body) => {
+                // Invariant 4: what is told was deployed.
+                assert!(self.deployed.contains(&body.digest));
+                assert!(!leased(&self.leases, &body.digest), "invariant 6");
+                let (plan, digest) = &self.plans[&subject];
+                assert_eq!(*digest, body.digest);
+                assert!(!self.ended.contains(&subject), "it had ended");
+                // Invariant 5: the stages before have held, or somebody signed that they need not.
+                match self.stages.get(&subject) {
+                    None => assert_eq!(body.stage, 0),
+                    Some((stage, since)) => {
+                        assert_eq!(body.stage, stage + 1);
+                        let held = &plan.stages[*stage as usize];
+                        let long = act.at.ms_since(*since) >= held.time_ms_min as i64;
+                        let much = body.requests.unwrap_or(0) >= held.requests_min;
+                        assert_eq!(body.early, !(long && much));
+                        assert!(!body.early || who == Who::Signed, "{who:?} went on early");
+                    }
+                }
+                if body.stage == 0 {
+                    let edges = body.reaches.values().filter(|one| one.is_none()).count();
+                    assert!(edges <= 1, "more than one is the first");
+                }
+                self.stages.insert(subject, (body.stage, act.at));
+            }
+            Body::DeploymentCompleted(body) => {
+                assert!(own);
+                let (plan, _) = &self.plans[&subject];
+                let (stage, since) = self.stages[&subject];
+                assert_eq!(stage as usize + 1, plan.stages.len());
+                assert!(act.at.ms_since(since) >= plan.watch_ms as i64);
+                self.full.insert(body.digest);
+                self.current = Some(body.digest);
+                self.ended.insert(subject);
+            }
+            Body::DeploymentAborted(_) => {
+                assert_eq!(self.current, None, "there was something to go back to");
+                self.ended.insert(subject);
+            }
+            Body::TriggerFired(_) => assert!(own),
+            Body::VersionRolledBack(body) => {
+                assert!(self.full.contains(&body.digest), "it never ran everywhere");
+                assert!(
+                    !leased(&self.leases, &body.digest),
+                    "the revert of the revert"
+                );
+                assert_ne!(body.digest, body.from);
+                self.leases.insert(body.from, body.lease_ends_at);
+                self.current = Some(body.digest);
+                self.ended.extend(body.deployment.clone());
+            }
+            Body::LeaseLifted(body) => {
+                assert!(!matches!(who, Who::Hasty), "nobody said why");
+                self.leases.remove(&body.digest);
+            }
+            Body::CellSupplied(body) => assert_eq!(Some(body.digest), self.current),
+            _ => {}
+        }
+    }
+}
+
+/// What every edge is told, by the acts alone.
+fn told(world: &World, cell: &Name, edge: &Name) -> Option<(Hash, usize)> {
+    let acts = world.acts.iter().enumerate().rev();
+    let mut told = acts.filter_map(|(index, (act, _))| {
+        record::fleet::tells(act, cell, edge).map(|digest| (digest, index))
+    });
+    told.next()
+}
+
+fn holds(world: &mut World, judge: &mut Judge, seen: &mut usize) {
+    for (act, who) in world.acts.get(*seen..).unwrap_or_default() {
+        judge.see(act, *who);
+    }
+    *seen = world.acts.len();
+    assert_eq!(world.state.current, judge.current);
+    for (edge, known) in &world.state.edges {
+        let order = world.state.order_of(edge);
+        let order = order.map(|order| (order.digest, order.index as usize));
+        // An edge that believes the newest act that names it does what the state says.
+        assert_eq!(order, told(world, &known.cell, edge), "{edge}");
+    }
+    // Invariant 6: going back is possible whenever something was fully deployed before.
+    let under_way = world.state.in_progress().is_some();
+    if under_way {
+        let (acts, now) = (world.acts.clone(), world.now);
+        let mut other = World {
+            state: world.state.clone(),
+            acts,
+            now,
+        };
+        let back = RollBack {
+            digest: None,
+            incident: None,
+            lease_ms: None,
+        };
+        assert!(other.ask(Who::Hasty, back).is_ok(), "no way back");
+        assert!(other.state.in_progress().is_none());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_holds_the_invariants(steps in proptest::collection::vec((who(), step()), 1..80)) {
+        let mut world = World::new();
+        let (mut judge, mut seen) = (Judge::default(), 0);
+        for (who, step) in &steps {
+            let enrolls = matches!(step, Step::Enroll(_) | Step::Pass(_) | Step::Whole(_));
+            let happened = take(&mut world, *who, step);
+            holds(&mut world, &mut judge, &mut seen);
+            // The same once more: happens only where it is another thing by now.
+            let again = *who == Who::Own && happened && !enrolls;
+            if again && !matches!(step, Step::Back(_) | Step::Deploy(_)) {
+                prop_assert!(!take(&mut world, *who, step), "{step:?} twice");
+            }
+            holds(&mut world, &mut judge, &mut seen);
+        }
+        // Invariant 2: the fold alone gives the same.
+        let mut again = State::default();
+        for (index, (act, _)) in world.acts.iter().enumerate() {
+            again.apply(act, index as u64);
+        }
+        prop_assert_eq!(&again, &world.state);
+    }
+}

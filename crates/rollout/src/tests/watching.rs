@@ -1,0 +1,191 @@
+//! The controller: what it proposes from what edges report, and what it does not.
+
+use record::command::Verb;
+use record::hash::Hash;
+
+use super::{Who, World, deploying, name, report, version};
+use crate::watch::{Proposal, Watch};
+
+/// Edges that do as they are told, answer ten requests a second each, and fail some of them.
+struct Fleet {
+    world: World,
+    watch: Watch,
+    counts: std::collections::BTreeMap<&'static str, (u64, u64)>,
+    /// Of a hundred requests to a version so many fail.
+    bad: fn(Hash) -> u64,
+    silent: &'static [&'static str],
+}
+
+const EDGES: [&str; 5] = ["c-1", "e-1", "e-2", "f-1", "f-2"];
+
+impl Fleet {
+    fn new(bad: fn(Hash) -> u64) -> Fleet {
+        Fleet {
+            world: World::new(),
+            watch: Watch::default(),
+            counts: EDGES.map(|edge| (edge, (0, 0))).into(),
+            bad,
+            silent: &[],
+        }
+    }
+
+    /// A second passes: every edge reports, and the controller looks. What it proposes is done.
+    fn second(&mut self) -> Vec<Proposal> {
+        self.world.pass(1_000);
+        for edge in EDGES {
+            let runs = self.world.told(edge);
+            let counts = self.counts.get_mut(edge).unwrap();
+            if let Some(runs) = runs {
+                counts.0 += 10;
+                // Spread over the seconds.
+                let share = (self.bad)(runs);
+                counts.1 += (counts.0 * share / 100) - ((counts.0 - 10) * share / 100);
+            }
+            if !self.silent.contains(&edge) {
+                self.watch
+                    .hear(report(edge, self.world.now, runs, *counts), self.world.now);
+            }
+        }
+        let proposals = self.watch.look(&self.world.state, self.world.now);
+        for proposal in &proposals {
+            self.world.must(Who::Own, proposal.verb.clone());
+        }
+        proposals
+    }
+
+    /// So many seconds: what was proposed, by its id, and after how many.
+    fn seconds(&mut self, count: u64) -> Vec<(u64, String)> {
+        let mut all = Vec::new();
+        for second in 1..=count {
+            all.extend(self.second().into_iter().map(|it| (second, it.id)));
+        }
+        all
+    }
+
+    fn brought_out(mut self, number: u8) -> Fleet {
+        self.world.must(Who::Person, deploying(number));
+        self.seconds(400);
+        assert_eq!(self.world.state.current, Some(version(number)));
+        self
+    }
+}
+
+#[test]
+fn a_healthy_version_goes_on_as_soon_as_each_stage_has_held() {
+    let mut fleet = Fleet::new(|_| 0);
+    fleet.world.must(Who::Person, deploying(1));
+    let proposed = fleet.seconds(200);
+    let ids: Vec<&str> = proposed.iter().map(|(_, id)| id.as_str()).collect();
+    assert_eq!(
+        ids,
+        ["advance:dep-1:1", "advance:dep-1:2", "complete:dep-1"]
+    );
+    let times: Vec<u64> = proposed.iter().map(|(second, _)| *second).collect();
+    assert_eq!(times, [60, 120, 180]);
+}
+
+#[test]
+fn a_version_that_fails_is_sent_back_on_the_numbers_that_are_said() {
+    let mut fleet = Fleet::new(|runs| if runs == version(2) { 50 } else { 0 }).brought_out(1);
+    fleet.world.must(Who::Person, deploying(2));
+    let mut seconds = 0;
+    let proposal = loop {
+        seconds += 1;
+        if let Some(proposal) = fleet.second().pop() {
+            break proposal;
+        }
+        assert!(seconds < 60, "never");
+    };
+    assert!(seconds <= 4, "after {seconds} s");
+    assert_eq!(proposal.id, "fire:dep-2");
+    let Verb::FireTrigger(fired) = &proposal.verb else {
+        panic!("{proposal:?}");
+    };
+    assert_eq!(
+        (fired.bad * 2, fired.trigger.as_str()),
+        (fired.requests, "errors")
+    );
+    assert!(proposal.why.unwrap().contains("in a million are too many"));
+    assert_eq!(fleet.world.told("c-1"), Some(version(1)));
+    assert!(fleet.seconds(120).is_empty());
+}
+
+#[test]
+fn a_small_harm_is_found_by_comparing() {
+    let mut fleet = Fleet::new(|runs| if runs == version(2) { 5 } else { 0 }).brought_out(1);
+    fleet.world.must(Who::Person, deploying(2));
+    let proposed = fleet.seconds(60);
+    assert_eq!(
+        proposed.first().map(|(_, id)| id.as_str()),
+        Some("fire:dep-2"),
+        "{proposed:?}"
+    );
+    let fired = fleet.world.state.deployments[&2].fired.clone().unwrap();
+    assert!(fired.unchanged_requests > fired.requests, "{fired:?}");
+    assert_eq!(fired.unchanged_bad, 0);
+}
+
+#[test]
+fn no_data_means_that_it_holds() {
+    let mut fleet = Fleet::new(|_| 0).brought_out(1);
+    fleet.world.must(Who::Person, deploying(2));
+    fleet.silent = &["c-1"];
+    assert!(
+        fleet.seconds(600).is_empty(),
+        "nobody heard of the one that runs it"
+    );
+    fleet.silent = &[];
+    let proposed = fleet.seconds(5);
+    assert_eq!(
+        proposed.first().map(|(_, id)| id.as_str()),
+        Some("advance:dep-2:1")
+    );
+    // One of those that were told later is not heard of: it is not said to be completed.
+    fleet.silent = &["f-2"];
+    let proposed = fleet.seconds(600);
+    assert!(
+        proposed.iter().all(|(_, id)| !id.starts_with("complete")),
+        "{proposed:?}"
+    );
+}
+
+#[test]
+fn what_is_held_or_frozen_is_watched_all_the_same() {
+    let mut fleet = Fleet::new(|runs| if runs == version(2) { 50 } else { 0 }).brought_out(1);
+    fleet.world.must(Who::Person, deploying(2));
+    let deployment = name("dep-2");
+    fleet
+        .world
+        .must(Who::Person, record::command::PauseDeployment { deployment });
+    fleet
+        .world
+        .must(Who::Person, record::command::FreezeFleet {});
+    let proposed = fleet.seconds(10);
+    assert_eq!(
+        proposed.first().map(|(_, id)| id.as_str()),
+        Some("fire:dep-2"),
+        "{proposed:?}"
+    );
+}
+
+#[test]
+fn late_and_repeated_reports_and_restarts_count_nothing_twice() {
+    let mut watch = Watch::default();
+    let world = World::new();
+    let at = |ms: i64| world.now.plus_ms(ms);
+    assert!(watch.hear(report("c-1", at(0), None, (100, 0)), at(0)));
+    assert!(watch.hear(report("c-1", at(2_000), None, (120, 1)), at(2_000)));
+    assert!(!watch.hear(report("c-1", at(2_000), None, (120, 1)), at(2_500)));
+    assert!(!watch.hear(report("c-1", at(1_000), None, (110, 0)), at(2_600)));
+    let seen = watch.seen(&name("c-1")).unwrap();
+    assert_eq!((seen.at, seen.report.counts.requests), (at(2_000), 120));
+    assert_eq!(watch.runs(&name("c-1"), at(2_000)), None);
+    let runs = Some(version(1));
+    assert!(watch.hear(report("c-1", at(3_000), runs, (5, 0)), at(3_000)));
+    assert_eq!(watch.runs(&name("c-1"), at(7_999)), runs);
+    assert_eq!(
+        watch.runs(&name("c-1"), at(8_000)),
+        None,
+        "it is not heard of any more"
+    );
+}
