@@ -42,6 +42,7 @@ mod scratch;
 mod serve;
 mod source;
 mod status;
+mod stop;
 mod tls;
 mod tunnel;
 mod upstream;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use policy::config::{Config, Listen};
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
@@ -33,6 +33,7 @@ use crate::reload::{BadBans, Banned};
 use crate::running::Running;
 use crate::scrape;
 use crate::source::{self, Offer, Source, Traffic};
+use crate::stop::Stop;
 use crate::tls::BadTls;
 use crate::upstream::lock;
 use crate::worker::Worker;
@@ -323,13 +324,7 @@ impl Station {
             overlay,
             self.options.give_back,
         ));
-        if let Some((_, socket)) = &self.figures {
-            let unusable = "the figures can't be listened for";
-            let socket = socket.try_clone().map_err(io(unusable))?;
-            let socket = tokio::net::TcpListener::from_std(socket).map_err(io(unusable))?;
-            let accepting = self.accepting.subscribe();
-            tokio::task::spawn_local(scrape::serve(self.edge.clone(), socket, accepting));
-        }
+        self.show_figures()?;
         // Before anybody knows that we are here: until then a signal just ends us.
         let mut stop = Stop::new().map_err(io("signals can't be heard"))?;
         let mut hangup = signal(SignalKind::hangup()).map_err(io("signals can't be heard"))?;
@@ -386,6 +381,17 @@ impl Station {
         self.sockets.clear();
         self.figures = None;
         self.drain(&mut stop, true).await;
+        Ok(())
+    }
+
+    fn show_figures(&self) -> Result<(), CannotRun> {
+        if let Some((_, socket)) = &self.figures {
+            let unusable = "the figures can't be listened for";
+            let socket = socket.try_clone().map_err(io(unusable))?;
+            let socket = tokio::net::TcpListener::from_std(socket).map_err(io(unusable))?;
+            let accepting = self.accepting.subscribe();
+            tokio::task::spawn_local(scrape::serve(self.edge.clone(), socket, accepting));
+        }
         Ok(())
     }
 
@@ -566,35 +572,5 @@ impl Station {
         let connections = self.edge.connections.taken();
         let websockets = self.edge.tunnels.now();
         tracing::warn!(connections, websockets, "{why}");
-    }
-}
-
-/// The signals that say: enough.
-struct Stop {
-    term: Signal,
-    interrupt: Signal,
-}
-
-impl Stop {
-    fn new() -> io::Result<Stop> {
-        Ok(Stop {
-            term: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn said(&mut self) {
-        tokio::select! {
-            _ = self.term.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    /// A service manager tells all processes at once: one that drains already goes on with that.
-    async fn again(&mut self, told: bool) {
-        if !told {
-            self.said().await;
-        }
-        self.said().await;
     }
 }

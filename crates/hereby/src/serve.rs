@@ -286,9 +286,7 @@ fn with_edges(station: &Station, data_dir: &Path) -> (Arc<Overlay>, rollout::Sha
     tokio::spawn(overlay.clone().keep());
     let edge_dir = data_dir.join("edge");
     tokio::spawn(certificates::keep(station.engine.clone(), edge_dir));
-    let watch = rollout::Shared::default();
-    tokio::spawn(rollout::keep(station.engine.clone(), watch.clone()));
-    (overlay, watch)
+    (overlay, rollout::begin(station.engine.clone()))
 }
 
 /// The threads that keep the anchor, and that audit.

@@ -83,15 +83,15 @@ pub(crate) fn inclusion(
     ))
 }
 
+/// A checkpoint, and the proof that a smaller tree grew into it.
+pub(crate) type Grown = (Arc<Published>, Vec<Hash>);
+
 /// The published checkpoint, and the proof that the tree of `size` entries grew into it; an empty proof
 /// where it is not larger. `None`: nothing is published. Blocks.
 ///
 /// # Errors
 /// When the tiles can't be read, or are wrong.
-pub(crate) fn grown(
-    backstage: &dyn Backstage,
-    size: u64,
-) -> Result<Option<(Arc<Published>, Vec<Hash>)>, Problem> {
+pub(crate) fn grown(backstage: &dyn Backstage, size: u64) -> Result<Option<Grown>, Problem> {
     let mut tried = None;
     for _ in 0..TRIES {
         let Some(checkpoint) = backstage.published() else {

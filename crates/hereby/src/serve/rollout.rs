@@ -16,8 +16,15 @@ const SOURCE: &str = "rollout";
 /// What edges report, shared with who hears them.
 pub(crate) type Shared = Arc<Mutex<Watch>>;
 
+/// Begins to look.
+pub(crate) fn begin(engine: Arc<Engine>) -> Shared {
+    let watch = Shared::default();
+    tokio::spawn(keep(engine, watch.clone()));
+    watch
+}
+
 /// Looks for as long as hereby runs.
-pub(crate) async fn keep(engine: Arc<Engine>, watch: Shared) {
+async fn keep(engine: Arc<Engine>, watch: Shared) {
     let mut every = tokio::time::interval(EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -65,6 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Whether it happened.
+#[expect(clippy::too_many_lines, reason = "a table of what each step asks for")]
 fn take(world: &mut World, who: Who, step: &Step) -> bool {
     let number = world.state.deployed;
     let back = |back: u32| name_of(number.saturating_sub(back).max(1));
@@ -173,6 +174,7 @@ struct Judge {
 }
 
 impl Judge {
+    #[expect(clippy::too_many_lines, reason = "a table of what each kind must hold")]
     fn see(&mut self, act: &record::act::Act, who: Who) {
         let subject: Name = act.subject.id().parse().unwrap();
         let own = who == Who::Own;

@@ -10,7 +10,6 @@ use crate::route::reference;
 /// The form of a command about what edges run.
 pub(super) fn form(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
     let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-    let dep = || must("deployment", "Name");
     Some(match name {
         "cell.define" => (
             "Makes a cell, or gives it another ring",
@@ -40,6 +39,15 @@ pub(super) fn form(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             vec![must("edge", "Name")],
             json!({"edge": "edge-1"}),
         ),
+        _ => return moved(name),
+    })
+}
+
+/// The form of a command about a version on its way, or back.
+fn moved(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let dep = || must("deployment", "Name");
+    Some(match name {
         "version.deploy" => (
             "Brings out a version that was uploaded as a blob before",
             vec![

@@ -206,6 +206,23 @@ fn later_arguments(world: &World, name: &str) -> Value {
         "certificate.revoke" => json!({"fingerprint": "ab".repeat(32)}),
         "certificate.report" => certificate_arguments(world),
         "failover.override" => json!({"route": "site", "tier": 1, "ends_at": in_days(3)}),
+        // The incident's redaction was asked for first, then the person's.
+        "request.approve" | "request.reject" => json!({"request": "req-1"}),
+        "request.withdraw" => json!({"request": "req-2"}),
+        "request.override" => {
+            let kim = json!({"person": "kim"});
+            let ask = Ask::command("person.redact", "walk/kim", &kim);
+            world.local(&ask.header("Hereby-Why", "walked"));
+            json!({"request": "req-3"})
+        }
+        _ => fleet_arguments(world, name),
+    }
+}
+
+/// Cells, edges, versions.
+fn fleet_arguments(world: &World, name: &str) -> Value {
+    let in_days = |days: i64| world.in_ms(days * 86_400_000);
+    match name {
         "cell.define" => json!({"cell": "eu-1", "ring": "serving"}),
         "cell.remove" => {
             world.done(
@@ -246,15 +263,6 @@ fn later_arguments(world: &World, name: &str) -> Value {
             json!({"digest": two})
         }
         "fleet.freeze" | "fleet.unfreeze" => json!({}),
-        // The incident's redaction was asked for first, then the person's.
-        "request.approve" | "request.reject" => json!({"request": "req-1"}),
-        "request.withdraw" => json!({"request": "req-2"}),
-        "request.override" => {
-            let kim = json!({"person": "kim"});
-            let ask = Ask::command("person.redact", "walk/kim", &kim);
-            world.local(&ask.header("Hereby-Why", "walked"));
-            json!({"request": "req-3"})
-        }
         _ => json!({"incident": "INC-1"}),
     }
 }
