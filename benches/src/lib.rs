@@ -9,6 +9,7 @@ use std::time::Duration;
 
 pub mod attacks;
 pub mod browser;
+pub mod flock;
 pub mod generated;
 pub mod load;
 pub mod open;

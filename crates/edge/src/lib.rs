@@ -54,4 +54,4 @@ pub use judge::{Head, Rules};
 pub use ledger::Entry as CertificateUse;
 pub use policy::config::file::schema;
 pub use run::{CannotRun, Options, Ready, run};
-pub use source::{Adjust, Offer, Source, Totals, Traffic, check, check_adjusted};
+pub use source::{Adjust, NotTaken, Offer, Source, Totals, Traffic, check, check_adjusted};

@@ -32,7 +32,7 @@ use crate::pool::Pool;
 use crate::reload::{BadBans, Banned};
 use crate::running::Running;
 use crate::scrape;
-use crate::source::{self, Offer, Source, Traffic};
+use crate::source::{self, NotTaken, Offer, Source, Traffic};
 use crate::stop::Stop;
 use crate::tls::BadTls;
 use crate::upstream::lock;
@@ -426,11 +426,11 @@ impl Station {
         notify::tell("RELOADING=1\n");
         let outcome = self.exchange();
         notify::tell("READY=1\n");
-        outcome
+        outcome.map_err(|error| error.to_string())
     }
 
     /// Serves another version from now on; if it can't be, the one before goes on.
-    fn take(&mut self, offer: &Offer) -> Result<(), String> {
+    fn take(&mut self, offer: &Offer) -> Result<(), NotTaken> {
         let before = std::mem::replace(
             &mut self.options.source.config_file,
             offer.config_file.clone(),
@@ -447,16 +447,16 @@ impl Station {
         }
     }
 
-    fn exchange(&self) -> Result<String, String> {
-        let text = |error: &dyn std::fmt::Display| error.to_string();
+    fn exchange(&self) -> Result<String, NotTaken> {
+        let text = |error: &dyn std::fmt::Display| NotTaken::Wrong(error.to_string());
         let (config, directory) = self.options.source.read().map_err(|error| text(&error))?;
         let before = self.edge.running.load_full();
         let own = |config: &Config| (config.listen.clone(), config.workers, config.metrics);
         if own(&config) != own(&before.config) {
-            return Err("listeners and workers change with an upgrade: hereby edge upgrade".into());
+            return Err(NotTaken::NeedsUpgrade("listeners and workers"));
         }
         if config.access_log != before.config.access_log {
-            return Err("the access log changes with an upgrade: hereby edge upgrade".into());
+            return Err(NotTaken::NeedsUpgrade("the access log"));
         }
         let running = Running::new(
             config,

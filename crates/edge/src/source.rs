@@ -37,7 +37,18 @@ pub struct Offer {
     /// Its digest.
     pub label: String,
     /// Told whether it is served now; if not, what was served before goes on.
-    pub done: oneshot::Sender<Result<(), String>>,
+    pub done: oneshot::Sender<Result<(), NotTaken>>,
+}
+
+/// Why what was read is not served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// This process can't change that; its successor can.
+    #[error("{0} change with an upgrade: hereby edge upgrade")]
+    NeedsUpgrade(&'static str),
+    /// It can't be served here.
+    #[error("{0}")]
+    Wrong(String),
 }
 
 impl Source {

@@ -355,9 +355,14 @@ impl Writer {
 /// Whether a command may use the room that is kept for a full disk: what an incident needs while it is
 /// run, and what contains it.
 fn is_urgent(command: &str) -> bool {
-    ["incident.", "client.", "certificate.", "failover."]
-        .iter()
-        .any(|family| command.starts_with(family))
+    const FAMILIES: [&str; 4] = ["incident.", "client.", "certificate.", "failover."];
+    const STOPS: [&str; 4] = [
+        "version.roll_back",
+        "deployment.fire",
+        "deployment.pause",
+        "fleet.freeze",
+    ];
+    STOPS.contains(&command) || FAMILIES.iter().any(|family| command.starts_with(family))
 }
 
 /// Looks for a job for a moment without going to sleep.

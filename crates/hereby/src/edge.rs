@@ -36,8 +36,13 @@ pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Fa
         EdgeVerb::Invite { .. } | EdgeVerb::Retire { .. } => {
             crate::commands::run(Task::Edge(EdgeArgs::of(verb)), globals, out)
         }
-        EdgeVerb::Enroll { place, edge } => {
-            enroll::run(&edge, &state_dir(&place, globals)?, globals, out)
+        EdgeVerb::Enroll {
+            place,
+            edge,
+            new_key,
+        } => {
+            let state_dir = state_dir(&place, globals)?;
+            enroll::run(&edge, (&state_dir, new_key), globals, out)
         }
         EdgeVerb::Check { file } => check(&file, out),
         EdgeVerb::Schema => out.bytes(::edge::schema().as_bytes()),

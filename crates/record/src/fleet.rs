@@ -24,7 +24,7 @@ use crate::tree::{self, ProofError};
 /// The first line of everything an edge sends.
 const HEADER: &str = "hereby/edge/1";
 /// The longest request of an edge, in bytes.
-pub const REQUEST_BYTES_MAX: usize = 64 << 10;
+pub const REQUEST_BYTES_MAX: usize = 8 << 10;
 /// The longest proof of consistency: one hash for each bit of a size, twice.
 const HASHES_MAX: usize = 128;
 /// Upper bounds of [`Counts::took`], in milliseconds.
@@ -174,6 +174,8 @@ pub enum Wanted {
 /// What an edge is told each time. Always of about the same size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Directions {
+    /// The edge's time of the newest report that was heard: an edge whose clock went back goes on from there.
+    pub at_ms: u64,
     /// How the tree stands.
     pub grown: Grown,
     /// The sequence of the overlay that is to hold.
@@ -210,7 +212,7 @@ pub struct Bundle {
 #[derive(Debug, thiserror::Error)]
 pub enum BadRequest {
     /// It is longer than [`REQUEST_BYTES_MAX`].
-    #[error("it has {0} bytes, at most 65536 are read")]
+    #[error("it has {0} bytes, at most 8192 are read")]
     TooLong(usize),
     /// It is no note.
     #[error(transparent)]

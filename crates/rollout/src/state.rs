@@ -90,6 +90,10 @@ pub struct Version {
     pub deployment: u32,
     /// Since when it is known that all can run it.
     pub full_at: Option<Timestamp>,
+    /// When it was the one that all ran last: when it was completed, or gone back to.
+    pub ran_at: Option<Timestamp>,
+    /// When it was gone back from, unless it was completed since.
+    pub sent_back_at: Option<Timestamp>,
 }
 
 /// A version on its way.
@@ -205,6 +209,7 @@ impl State {
             (Subject::Cell(name), Body::CellRemoved(_)) => {
                 self.cells.remove(name);
                 self.orders.remove(name);
+                self.invitations.retain(|_, it| it.cell != *name);
             }
             (Subject::Cell(name), Body::CellSupplied(supplied)) => {
                 self.order(name, None, Order::of(act, index, supplied.digest));
@@ -278,7 +283,8 @@ impl State {
                 self.current = Some(completed.digest);
                 self.back = None;
                 if let Some(version) = self.versions.get_mut(&completed.digest) {
-                    version.full_at = Some(act.at);
+                    (version.full_at, version.ran_at) = (Some(act.at), Some(act.at));
+                    version.sent_back_at = None;
                 }
             }
             _ => {}
@@ -293,6 +299,8 @@ impl State {
             said: said.clone(),
             deployment: number,
             full_at: before.and_then(|before| before.full_at),
+            ran_at: before.and_then(|before| before.ran_at),
+            sent_back_at: before.and_then(|before| before.sent_back_at),
         };
         self.versions.insert(deployed.digest, version);
         let deployment = Deployment {
@@ -339,6 +347,12 @@ impl State {
             said: said.clone(),
         };
         self.leases.insert(back.from, lease);
+        if let Some(version) = self.versions.get_mut(&back.from) {
+            version.sent_back_at = Some(act.at);
+        }
+        if let Some(version) = self.versions.get_mut(&back.digest) {
+            version.ran_at = Some(act.at);
+        }
         self.current = Some(back.digest);
         self.back = Some(Back {
             from: back.from,
@@ -375,7 +389,11 @@ impl State {
                     let one = orders.one.iter().map(|(_, order)| order);
                     orders.all.iter().chain(one)
                 });
-                self.current == Some(*digest) || told.any(|order| order.digest == *digest)
+                let mut bases = self.deployments.values().filter(|it| it.ended.is_none());
+                self.current == Some(*digest)
+                    || self.leases.contains_key(digest)
+                    || bases.any(|it| it.base == Some(*digest) || it.digest == *digest)
+                    || told.any(|order| order.digest == *digest)
             };
             let rest = self.versions.iter().filter(|(digest, _)| !kept(digest));
             let oldest = rest.min_by_key(|(_, version)| version.deployment);

@@ -64,6 +64,10 @@ struct Trial {
     stage: u32,
     /// Requests of changed edges in this stage.
     requests: u64,
+    /// How long all that were told were heard of and ran it, in milliseconds.
+    followed_ms: u64,
+    /// Since when they do, but for what is in `followed_ms`.
+    follows_at: Option<Timestamp>,
     comparisons: Vec<(Trigger, Comparison)>,
     changed: Delta,
     unchanged: Delta,
@@ -93,7 +97,13 @@ impl Delta {
         Delta {
             requests: now.requests.saturating_sub(before.requests),
             failed: now.failed.saturating_sub(before.failed),
+            // Of names that nobody knows there could be any number.
             refused: reasons
+                .filter(|(reason, _)| {
+                    Reason::ALL
+                        .iter()
+                        .any(|known| known.as_str() == reason.as_str())
+                })
                 .map(|(reason, total)| {
                     let had = before.refused.get(reason).copied().unwrap_or(0);
                     (reason.clone(), total.saturating_sub(had))
@@ -149,9 +159,10 @@ impl Delta {
 }
 
 impl Watch {
-    /// Takes in what an edge says. Whether it is newer than what it said before: a report that came late is
-    /// passed over.
-    pub fn hear(&mut self, report: Report, now: Timestamp) -> bool {
+    /// Takes in what an edge says. A report that is not newer than the one before is passed over. The edge's
+    /// time of the newest that was heard.
+    pub fn hear(&mut self, report: Report, now: Timestamp) -> u64 {
+        let at_ms = report.at_ms;
         let Some(before) = self.seen.get_mut(&report.edge) else {
             let seen = Seen {
                 at: now,
@@ -159,10 +170,10 @@ impl Watch {
                 report,
             };
             self.seen.insert(seen.report.edge.clone(), seen);
-            return true;
+            return at_ms;
         };
-        if report.at_ms <= before.report.at_ms {
-            return false;
+        if at_ms <= before.report.at_ms {
+            return before.report.at_ms;
         }
         let version = |report: &Report| report.runs.as_ref().map(|runs| runs.digest);
         // What happened around a swap or a restart is nobody's.
@@ -172,7 +183,7 @@ impl Watch {
         }
         before.at = now;
         before.report = report;
-        true
+        at_ms
     }
 
     /// What was heard of an edge last.
@@ -204,13 +215,28 @@ impl Watch {
         trial.changed.add(&changed);
         trial.unchanged.add(&unchanged);
         trial.recent.push_back((now, changed));
-        trial.recent.retain(|(at, _)| now.ms_since(*at) < RECENT_MS);
+        trial
+            .recent
+            .retain(|(at, _)| (0..RECENT_MS).contains(&now.ms_since(*at)));
         if let Some(fired) = trial.fired(now) {
             return vec![fired.proposed(name_of(number))];
         }
+        self.follow(state, deployment, now);
         self.on(state, number, deployment, now)
             .into_iter()
             .collect()
+    }
+
+    /// Counts how long it was seen that all who were told run it.
+    fn follow(&mut self, state: &State, deployment: &Deployment, now: Timestamp) {
+        let follow = deployment.paused.is_none() && self.all_follow(state, deployment, now);
+        if let Some(trial) = &mut self.trial {
+            if let Some(since) = trial.follows_at.take().filter(|_| follow) {
+                let more = u64::try_from(now.ms_since(since)).unwrap_or(0);
+                trial.followed_ms = trial.followed_ms.saturating_add(more);
+            }
+            trial.follows_at = follow.then_some(now);
+        }
     }
 
     /// Nothing goes out: what all edges do is what is usual.
@@ -219,7 +245,7 @@ impl Watch {
             self.interval.add(&std::mem::take(&mut seen.fresh));
         }
         let begun = *self.interval_at.get_or_insert(now);
-        if now.ms_since(begun) >= INTERVAL_MS as i64 {
+        if is_over(begun, now) {
             self.interval_at = Some(now);
             self.history.push_back(std::mem::take(&mut self.interval));
             while self.history.len() > HISTORY {
@@ -234,6 +260,7 @@ impl Watch {
             Some(trial) if trial.number == number => {
                 if trial.stage != deployment.stage {
                     (trial.stage, trial.requests) = (deployment.stage, 0);
+                    (trial.followed_ms, trial.follows_at) = (0, None);
                 }
             }
             _ => {
@@ -251,6 +278,8 @@ impl Watch {
                     number,
                     stage: deployment.stage,
                     requests: 0,
+                    followed_ms: 0,
+                    follows_at: None,
                     comparisons: comparisons.collect(),
                     changed: Delta::default(),
                     unchanged: Delta::default(),
@@ -292,19 +321,20 @@ impl Watch {
         now: Timestamp,
     ) -> Option<Proposal> {
         let trial = self.trial.as_ref()?;
-        if deployment.paused.is_some() || !self.all_follow(state, deployment, now) {
-            return None;
-        }
+        trial.follows_at?;
         let name = name_of(number);
         if deployment.is_out() {
-            let watched_ms = u64::try_from(now.ms_since(deployment.stage_at)).unwrap_or(0);
-            return (watched_ms >= deployment.plan.watch_ms).then(|| Proposal {
+            return (trial.followed_ms >= deployment.plan.watch_ms).then(|| Proposal {
                 id: format!("complete:{name}"),
                 verb: CompleteDeployment { deployment: name }.into(),
                 why: None,
             });
         }
-        let goes = state.frozen.is_none() && has_held(deployment, trial.requests, now);
+        let stage = usize::try_from(deployment.stage).ok();
+        let stage = stage.and_then(|stage| deployment.plan.stages.get(stage))?;
+        let goes = state.frozen.is_none()
+            && trial.followed_ms >= stage.time_ms_min
+            && has_held(deployment, trial.requests, now);
         goes.then(|| Proposal {
             id: format!("advance:{name}:{}", deployment.stage + 1),
             verb: AdvanceDeployment {
@@ -320,16 +350,24 @@ impl Watch {
     /// Whether every edge that was told is heard of, and runs it.
     fn all_follow(&self, state: &State, deployment: &Deployment, now: Timestamp) -> bool {
         let told = state.edges.iter();
-        let mut told = told.filter(|(name, edge)| deployment.reaches(&edge.cell, name));
-        told.all(|(name, _)| self.runs(name, now) == Some(deployment.digest))
+        let told = told.filter(|(name, edge)| deployment.reaches(&edge.cell, name));
+        let mut runs = told.map(|(name, _)| self.runs(name, now) == Some(deployment.digest));
+        // Of nobody nothing is known.
+        let first = runs.next().unwrap_or(false);
+        first && runs.all(|runs| runs)
     }
 
     /// What an edge runs now; none: it is not known.
     pub fn runs(&self, edge: &Name, now: Timestamp) -> Option<Hash> {
-        let seen = self.seen.get(edge)?;
-        let fresh = now.ms_since(seen.at) < FRESH_MS;
-        let runs = seen.report.runs.as_ref().map(|runs| runs.digest);
-        runs.filter(|_| fresh)
+        let seen = self.seen.get(edge).filter(|seen| seen.is_fresh(now))?;
+        seen.report.runs.as_ref().map(|runs| runs.digest)
+    }
+}
+
+impl Seen {
+    /// Whether it was heard of lately. Where our own clock went back nobody knows.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        (0..FRESH_MS).contains(&now.ms_since(self.at))
     }
 }
 
@@ -356,7 +394,7 @@ impl Trial {
                 return Some(Fired::new(trigger, (counts, Counts::default()), &what));
             }
         }
-        if now.ms_since(self.interval_at) < INTERVAL_MS as i64 {
+        if !is_over(self.interval_at, now) {
             return None;
         }
         self.interval_at = now;
@@ -390,6 +428,11 @@ impl Trial {
         );
         Some(Fired::new(trigger, (worse.changed, worse.unchanged), &what))
     }
+}
+
+/// Whether an interval is over that began then; where our clock went back it is.
+fn is_over(begun: Timestamp, now: Timestamp) -> bool {
+    !(0..INTERVAL_MS as i64).contains(&now.ms_since(begun))
 }
 
 /// A trigger that fired, and on which numbers.

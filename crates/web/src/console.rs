@@ -11,6 +11,7 @@ mod assets;
 mod cookie;
 mod edge;
 mod fields;
+mod fleet;
 mod frame;
 mod incidents;
 mod live;
@@ -121,6 +122,7 @@ pub(crate) fn pages() -> Vec<Page> {
         tables::pages(),
         numbers::pages(),
         edge::pages(),
+        fleet::pages(),
         review::pages(),
         settings::pages(),
         send::pages(),

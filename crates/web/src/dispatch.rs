@@ -168,7 +168,8 @@ async fn finish(
         held.place = None;
     }
     // Answers to commands are short, and what happened must never be answered with "too much".
-    if matches!(*method, Method::GET | Method::HEAD) {
+    let is_read = answer.extensions().get::<crate::edges::Fetched>().is_some();
+    if is_read || matches!(*method, Method::GET | Method::HEAD) {
         let bytes = answer.body().size_hint().exact();
         let bytes = bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or(0);
         match site.memory_to_send(bytes).await {

@@ -12,6 +12,8 @@ use record::fleet::{
 use record::hash::sha256;
 use record::note::{Note, VerifierKey};
 use record::proof::ActProof;
+use rollout::state::Order;
+use rollout::watch::Seen;
 use serde_json::{Value, json};
 
 use crate::auth::secret;
@@ -90,6 +92,10 @@ fn bad(error: &BadRequest) -> Problem {
     }
 }
 
+/// Marks an answer that may be large and changes nothing: it waits for memory, as what is read does.
+#[derive(Clone, Copy)]
+pub(crate) struct Fetched;
+
 /// The request, if the edge that it names is enrolled and signed it.
 fn proven<R: record::fleet::Request>(call: &Call) -> Result<R, Problem> {
     let claimed = Claimed::<R>::parse(&call.body).map_err(|error| bad(&error))?;
@@ -131,19 +137,29 @@ async fn enroll(call: Call) -> Answer {
         let invitation = invitation.filter(|it| it.hash == hash && now < it.expires_at);
         invitation.map(|it| it.cell.clone())
     });
-    let cell = cell.ok_or_else(no)?;
+    // Whose answer was lost asks again: it is told the same.
+    let known = view.read(|state| {
+        let edge = state.fleet.edges.get(&asked.edge);
+        edge.filter(|edge| edge.vkey == asked.vkey)
+            .map(|edge| edge.cell.clone())
+    });
+    let (cell, invited) = match (cell, known) {
+        (Some(cell), _) => (cell, true),
+        (None, Some(cell)) => (cell, false),
+        (None, None) => return Err(no()),
+    };
     let verb = EnrollEdge {
         edge: asked.edge.clone(),
         hash,
         vkey: asked.vkey.clone(),
     };
-    let id = format!("edge:enroll:{}", hex(&hash));
-    let index = take(&call.site, &id, verb).await?;
-    if !prove::published(&call.site, index).await {
-        return Err(Problem::overloaded(
-            "no published checkpoint covers it yet",
-            1,
-        ));
+    if invited {
+        let id = format!("edge:enroll:{}", hex(&hash));
+        let index = take(&call.site, &id, verb).await?;
+        if !prove::published(&call.site, index).await {
+            let later = "no published checkpoint covers it yet: ask again";
+            return Err(Problem::overloaded(later, 1));
+        }
     }
     let published = call.site.backstage().published();
     let published = published.ok_or_else(|| Problem::overloaded("nothing is published yet", 1))?;
@@ -176,7 +192,8 @@ async fn report(call: Call) -> Answer {
     let report: Report = proven(&call)?;
     let (edge, size) = (report.edge.clone(), report.size);
     let now = call.site.engine().now();
-    call.site.watch().hear(report, now);
+    // Of a report that is older than the last the edge is told so: its clock went back.
+    let at_ms = call.site.watch().hear(report, now);
     let view = call.site.engine().view();
     let (sequence, overlay) = view.read(|state| {
         let order = state.fleet.order_of(&edge);
@@ -184,6 +201,7 @@ async fn report(call: Call) -> Answer {
     });
     let grown = call.site.blocking(move |site| grown(site, size)).await?;
     reply::json(&Directions {
+        at_ms,
         grown,
         overlay,
         // What no published checkpoint covers yet can't be proven yet.
@@ -202,6 +220,12 @@ fn grown(site: &Site, size: u64) -> Result<Grown, Problem> {
 }
 
 async fn fetch(call: Call) -> Answer {
+    let mut answer = fetched(call).await?;
+    answer.extensions_mut().insert(Fetched);
+    Ok(answer)
+}
+
+async fn fetched(call: Call) -> Answer {
     let asked: Fetch = proven(&call)?;
     match asked.what {
         Wanted::Bundle => {
@@ -278,56 +302,73 @@ fn bundle(site: &Site, index: u64, size: u64) -> Result<Bundle, Problem> {
     Err(later())
 }
 
-/// How edges are, as far as is known: so many, behind that one.
+/// What the record says of an edge.
+struct Told {
+    name: Name,
+    cell: Name,
+    ring: Option<&'static str>,
+    at: Timestamp,
+    order: Option<Order>,
+}
+
+/// How edges are, as far as is known: so many, behind that one. What the record says is read first, and what
+/// they report after that: nobody holds both.
 pub(crate) fn edges(
     site: &Site,
     now: Timestamp,
     after: Option<&Name>,
     limit: usize,
 ) -> Vec<(Name, Value)> {
-    let watch = site.watch();
-    site.engine().view().read(|state| {
+    let (all, overlay): (Vec<Told>, u64) = site.engine().view().read(|state| {
         let fleet = &state.fleet;
-        let all = fleet.edges.iter();
-        let behind = all.filter(|(name, _)| after.is_none_or(|after| *name > after));
-        let shown = behind.take(limit).map(|(name, edge)| {
-            let order = fleet.order_of(name);
-            let seen = watch.seen(name);
-            let runs = seen.and_then(|seen| seen.report.runs.as_ref());
-            let heard_ms = seen.map(|seen| now.ms_since(seen.at).max(0));
-            let fresh = heard_ms.is_some_and(|ms| ms < rollout::watch::FRESH_MS);
-            let standing = match (order, runs) {
-                _ if !fresh => "unknown",
-                (None, _) => "idle",
-                (Some(order), Some(runs)) if runs.digest == order.digest => "follows",
-                (Some(order), _) => {
-                    let refused = seen.and_then(|seen| seen.report.refused.as_ref());
-                    match refused {
-                        Some(refused) if refused.sequence == order.index => "refuses",
-                        _ => "behind",
-                    }
-                }
-            };
-            let shown = json!({
-                "edge": name,
-                "cell": edge.cell,
-                "ring": fleet.cells.get(&edge.cell).map(|ring| ring.as_str()),
-                "enrolled_at": edge.at,
-                "standing": standing,
-                "told": order.map(|order| hex(&order.digest)),
-                "told_at": order.map(|order| order.at),
-                "runs": runs.map(|runs| hex(&runs.digest)),
-                "heard_ms": heard_ms,
-                "program": seen.map(|seen| seen.report.program.clone()),
-                "overlay_behind": seen.map(|seen| {
-                    state.overlay_sequence.saturating_sub(seen.report.overlay) > 0
-                }),
-                "refused": seen.and_then(|seen| seen.report.refused.as_ref()).map(|it| it.why.clone()),
-                "requests": seen.map(|seen| seen.report.counts.requests),
-                "failed": seen.map(|seen| seen.report.counts.failed),
-            });
-            (name.clone(), shown)
+        let behind = fleet.edges.iter();
+        let behind = behind.filter(|(name, _)| after.is_none_or(|after| *name > after));
+        let all = behind.take(limit).map(|(name, edge)| Told {
+            name: name.clone(),
+            cell: edge.cell.clone(),
+            ring: fleet.cells.get(&edge.cell).map(|ring| ring.as_str()),
+            at: edge.at,
+            order: fleet.order_of(name).copied(),
         });
-        shown.collect()
+        (all.collect(), state.overlay_sequence)
+    });
+    let seen: Vec<Option<Seen>> = {
+        let watch = site.watch();
+        all.iter()
+            .map(|told| watch.seen(&told.name).cloned())
+            .collect()
+    };
+    let all = all.into_iter().zip(seen);
+    all.map(|(told, seen)| (told.name.clone(), one(&told, seen.as_ref(), overlay, now)))
+        .collect()
+}
+
+fn one(told: &Told, seen: Option<&Seen>, overlay: u64, now: Timestamp) -> Value {
+    let runs = seen.and_then(|seen| seen.report.runs.as_ref());
+    let refused = seen.and_then(|seen| seen.report.refused.as_ref());
+    let standing = match (&told.order, runs) {
+        _ if !seen.is_some_and(|seen| seen.is_fresh(now)) => "unknown",
+        (None, _) => "idle",
+        (Some(order), Some(runs)) if runs.digest == order.digest => "follows",
+        (Some(order), _) => match refused {
+            Some(refused) if refused.sequence == order.index => "refuses",
+            _ => "behind",
+        },
+    };
+    json!({
+        "edge": told.name,
+        "cell": told.cell,
+        "ring": told.ring,
+        "enrolled_at": told.at,
+        "standing": standing,
+        "told": told.order.as_ref().map(|order| hex(&order.digest)),
+        "told_at": told.order.as_ref().map(|order| order.at),
+        "runs": runs.map(|runs| hex(&runs.digest)),
+        "heard_ms": seen.map(|seen| now.ms_since(seen.at).max(0)),
+        "program": seen.map(|seen| seen.report.program.clone()),
+        "overlay_behind": seen.map(|seen| overlay > seen.report.overlay),
+        "refused": refused.map(|it| it.why.clone()),
+        "requests": seen.map(|seen| seen.report.counts.requests),
+        "failed": seen.map(|seen| seen.report.counts.failed),
     })
 }

@@ -52,7 +52,7 @@ pub(crate) enum EdgeVerb {
     #[command(after_help = "Examples:
   hereby cell define eu-1 --ring serving
   hereby edge invite edge-1 --cell eu-1 --output edge-1.token
-  hereby edge enroll edge-1 --url https://control:7743 --pin sha256:... --token-file edge-1.token")]
+  hereby edge enroll edge-1 --url https://control:7743 --ca-file ours.pem --token-file edge-1.token")]
     Invite {
         /// What it is called
         #[arg(value_name = "EDGE")]
@@ -69,7 +69,7 @@ pub(crate) enum EdgeVerb {
     },
     /// Enroll the edge of this machine, with the token it was invited with
     #[command(after_help = "Example:
-  hereby edge enroll edge-1 --url https://control:7743 --pin sha256:... --token-file edge-1.token
+  hereby edge enroll edge-1 --url https://control:7743 --ca-file ours.pem --token-file edge-1.token
 
 From then on it runs what the record says, and nothing else: start it with
 `hereby edge --state-dir DIR`.")]
@@ -79,6 +79,9 @@ From then on it runs what the record says, and nothing else: start it with
         /// What it was invited as
         #[arg(value_name = "EDGE")]
         edge: Name,
+        /// Sign with a new key from now on
+        #[arg(long)]
+        new_key: bool,
     },
     /// Tell an edge nothing any more
     Retire {

@@ -107,7 +107,7 @@ pub(crate) enum LeaseVerb {
     },
 }
 
-/// Show cells and edges: what each is told to run, what it does, how old that is
+/// Show cells and edges: what each is told to run, and what it does
 #[derive(Args, Debug)]
 pub(crate) struct FleetArgs {
     /// Show it again and again

@@ -242,7 +242,12 @@ impl Session<'_> {
         };
         let fleet = self.read_fleet().await?;
         let before = match &fleet.current {
-            Some(current) => Some(self.read_version(current).await?),
+            // One that this build can't read any more is replaced as if there was none.
+            Some(current) => self
+                .read_version(current)
+                .await
+                .map_err(|failure| self.out.warn(&failure.what))
+                .ok(),
             None => None,
         };
         let bytes = after.to_bytes();
@@ -296,7 +301,7 @@ impl Session<'_> {
         let stage = under_way.stage + 1;
         let verb = AdvanceDeployment {
             deployment: under_way.deployment.clone(),
-            requests: under_way.requests_in_stage,
+            requests: None,
             stage,
         };
         let said = format!(
@@ -323,6 +328,14 @@ impl Session<'_> {
         if self.out.is_json() {
             return self.document(id, &done, None);
         }
+        let first = done.receipts.first();
+        if first.is_some_and(|receipt| receipt.kind.starts_with("deployment.aborted")) {
+            self.did(
+                &done,
+                "It goes no further. Nothing ran before: whoever runs it goes on with it.",
+            );
+            return Ok(());
+        }
         let fleet = self.read_fleet().await?;
         let to = fleet.current.as_deref().map_or("nothing", short);
         self.did(&done, format!("All edges are told to run {to}."));
@@ -334,14 +347,15 @@ impl Session<'_> {
                 short(&lease.version),
             ));
         }
-        if !args.no_wait {
-            self.follow(begun).await?;
-        }
+        let followed = match args.no_wait {
+            true => Ok(()),
+            false => self.follow(begun).await,
+        };
         self.out.talk(
             "Not taken back: what was written to data meanwhile, keys and certificates that were \
              changed, and what holds at once (hereby bans, revocations, failover).",
         );
-        Ok(())
+        followed
     }
 
     /// Waits until every edge that is heard of runs what it was told.
@@ -358,11 +372,9 @@ impl Session<'_> {
                     Line::new().styled(Style::Good, format!("{} of {}", follow.len(), edges.len()));
                 self.out
                     .talk(line.text(format!(" edges run it, after {took} ms")));
-                for edge in rest {
-                    let why = edge
-                        .refused
-                        .as_deref()
-                        .unwrap_or("it has not said that it does");
+                for edge in &rest {
+                    let why = edge.refused.as_deref();
+                    let why = why.unwrap_or("it has not said that it does");
                     self.out.warn(&format!("{} does not: {why}", edge.edge));
                 }
                 if silent > 0 {
@@ -371,7 +383,15 @@ impl Session<'_> {
                         counted(silent, "edge")
                     ));
                 }
-                return Ok(());
+                return match rest.is_empty() {
+                    true => Ok(()),
+                    false => Err(Failure::new(
+                        Exit::Unknown,
+                        format!("{} run something else", counted(rest.len(), "edge")),
+                    )
+                    .because("the rollback is on the record; they were told")
+                    .hint("hereby fleet --watch shows when they follow")),
+                };
             }
             tokio::time::sleep(FOLLOW_LOOK).await;
         }

@@ -3,9 +3,9 @@
 //! with what it has when anything of that fails.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ::edge::{Adjust, Offer, Traffic};
+use ::edge::{Adjust, NotTaken, Offer, Traffic};
 use base::{Line, Name};
 use hyper::{Method, StatusCode};
 use policy::config::Config;
@@ -13,11 +13,11 @@ use record::fleet::{
     Bundle, Counts, Directions, Disbelieved, Fetch, Grown, Known, RefusedOrder, Report, Request,
     Runs, TOOK_MS, Wanted, sign,
 };
-use record::hash::Hash;
 use record::note::SignerKey;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
+use super::ask::post;
 use super::enrolled::{Home, hex};
 use crate::client::{Ask, Client, Kept, Trouble};
 use crate::exit::Failure;
@@ -27,7 +27,7 @@ use crate::log::Repeated;
 const EVERY_MS: u64 = 1_000;
 const JITTER_MS: u64 = 100;
 /// A version that could not be run here is tried again after so long.
-const TRIED_AGAIN_MS: u64 = 30_000;
+const TRIED_AGAIN: Duration = Duration::from_secs(30);
 
 /// What is different on this machine than in the version.
 #[derive(Clone, Debug, Default)]
@@ -73,13 +73,14 @@ impl Here {
 pub(super) struct Agent {
     home: Home,
     key: SignerKey,
-    known: Known,
+    /// None: it can't be read, and nothing new is believed.
+    known: Option<Known>,
     client: Client,
     here: Here,
     /// What runs, or would run if the edge started now.
     runs: Option<Runs>,
     refused: Option<RefusedOrder>,
-    refused_ms: u64,
+    refused_at: Option<Instant>,
     overlay: u64,
     at_ms: u64,
     trouble: Repeated,
@@ -100,7 +101,7 @@ enum Stays {
     /// What it says is not believed.
     Disbelieved(Disbelieved),
     /// It can't be run here.
-    Refused(RefusedOrder),
+    Refused(String),
 }
 
 impl From<Disbelieved> for Stays {
@@ -116,14 +117,26 @@ impl Agent {
     /// When what it keeps can't be read.
     pub(super) fn new(home: Home, here: Here) -> Result<Agent, Failure> {
         let client = Client::without_token(&home.globals()?)?;
+        let known = home.known();
+        if let Err(failure) = &known {
+            // What runs is served all the same.
+            let why = failure.why.as_deref().unwrap_or_default();
+            tracing::error!(
+                "{}: {why}; nothing new is believed until it is enrolled again",
+                failure.what
+            );
+        }
         Ok(Agent {
             key: home.key()?,
-            known: home.known()?,
+            known: known.ok(),
             client,
+            runs: home
+                .take_next()
+                .filter(|next| fits(&home, &here, next))
+                .or_else(|| home.runs()),
             here,
-            runs: home.runs(),
             refused: None,
-            refused_ms: 0,
+            refused_at: None,
             overlay: 0,
             at_ms: 0,
             trouble: Repeated::default(),
@@ -201,7 +214,16 @@ impl Agent {
     }
 
     async fn round(&mut self, line: &mut Kept, serving: Option<&Serving>) {
-        match self.ask(line, serving).await {
+        let report = self.report(serving);
+        let directions: Result<Directions, Stays> = self.send(line, "report", &report).await;
+        let (outcome, sequence) = match directions {
+            Ok(directions) => {
+                let sequence = directions.sequence;
+                (self.obey(line, directions, serving).await, sequence)
+            }
+            Err(stays) => (Err(stays), None),
+        };
+        match outcome {
             Ok(()) => {
                 self.trouble.ended();
                 if self.disbelieved.take().is_some() {
@@ -218,96 +240,111 @@ impl Agent {
                     tracing::error!("what control says is not believed, what runs goes on: {why}");
                     self.disbelieved = Some(why.clone());
                 }
-                let sequence = self.runs.as_ref().map_or(0, |runs| runs.sequence);
-                self.refused = Some(RefusedOrder {
-                    sequence,
-                    why: line_of(&why),
-                });
+                self.refuse(sequence, &why);
             }
-            Err(Stays::Refused(refused)) => {
-                tracing::error!(sequence = refused.sequence, why = %refused.why,
-                    "a version is not taken, what runs goes on");
-                self.refused = Some(refused);
-                self.refused_ms = self.at_ms;
+            Err(Stays::Refused(why)) => {
+                self.trouble
+                    .say(&format!("a version is not taken, what runs goes on: {why}"));
+                self.refuse(sequence, &why);
             }
         }
     }
 
-    async fn ask(&mut self, line: &mut Kept, serving: Option<&Serving>) -> Result<(), Stays> {
-        let report = self.report(serving);
-        let directions: Directions = self.send(line, "report", &report).await?;
+    fn refuse(&mut self, sequence: Option<u64>, why: &str) {
+        self.refused = Some(RefusedOrder {
+            sequence: sequence.unwrap_or(0),
+            why: line_of(why),
+        });
+        self.refused_at = Some(Instant::now());
+    }
+
+    /// Does what follows from how things stand: the version first, as that may be one to go back to.
+    async fn obey(
+        &mut self,
+        line: &mut Kept,
+        directions: Directions,
+        serving: Option<&Serving>,
+    ) -> Result<(), Stays> {
+        // Control heard of a later time than ours: our clock went back.
+        self.at_ms = self.at_ms.max(directions.at_ms);
         self.grow(&directions.grown)?;
-        if directions.overlay > self.overlay {
+        let followed = match directions.sequence {
+            Some(sequence) if self.is_news(sequence) => self.follow(line, sequence, serving).await,
+            _ => Ok(()),
+        };
+        let overlaid = self.overlay(line, directions.overlay).await;
+        followed.and(overlaid)
+    }
+
+    async fn overlay(&mut self, line: &mut Kept, sequence: u64) -> Result<(), Stays> {
+        if sequence > self.overlay {
             let bytes = self.fetch(line, Wanted::Overlay).await?;
             self.home
                 .keep_overlay(&bytes)
                 .map_err(|error| Stays::Unheard(format!("the overlay can't be kept: {error}")))?;
-            self.overlay = directions.overlay;
+            self.overlay = sequence;
         }
-        let Some(sequence) = directions.sequence else {
-            return Ok(());
-        };
+        Ok(())
+    }
+
+    /// Whether that act is neither followed nor was refused just now. What is missing on this machine may be
+    /// there later.
+    fn is_news(&self, sequence: u64) -> bool {
         let follows = self
             .runs
             .as_ref()
             .is_some_and(|runs| runs.sequence >= sequence);
-        // What is missing on this machine may be there later.
-        let lately = self.at_ms - self.refused_ms < TRIED_AGAIN_MS;
+        let lately = self.refused_at.is_some_and(|at| at.elapsed() < TRIED_AGAIN);
         let tried = self
             .refused
             .as_ref()
-            .is_some_and(|it| it.sequence == sequence && lately);
-        if follows || tried {
-            return Ok(());
-        }
-        self.follow(line, serving).await
+            .is_some_and(|it| it.sequence == sequence);
+        !follows && !(tried && lately)
     }
 
     /// Fetches what it is told to run, and runs it.
-    async fn follow(&mut self, line: &mut Kept, serving: Option<&Serving>) -> Result<(), Stays> {
+    async fn follow(
+        &mut self,
+        line: &mut Kept,
+        directed: u64,
+        serving: Option<&Serving>,
+    ) -> Result<(), Stays> {
         let bytes = self.fetch(line, Wanted::Bundle).await?;
-        let bundle: Bundle = serde_json::from_slice(&bytes).map_err(|error| {
-            // What this edge does not know of a bundle may change what it means.
-            Stays::Refused(RefusedOrder {
-                sequence: 0,
-                why: line_of(&format!("the bundle can't be read: {error}")),
-            })
-        })?;
+        // What this edge does not know of a bundle may change what it means.
+        let bundle: Bundle = serde_json::from_slice(&bytes)
+            .map_err(|error| Stays::Refused(format!("the bundle can't be read: {error}")))?;
         let enrolled = &self.home.enrolled;
         let floor = self.runs.as_ref().map(|runs| runs.sequence);
         let us: (&Name, &Name) = (&enrolled.cell, &enrolled.edge);
-        let (digest, sequence, _) = self.known.told(&bundle, us, floor)?;
+        let known = self.known.as_mut().ok_or_else(unknown_record)?;
+        let (digest, sequence, _) = known.told(&bundle, us, floor)?;
         self.keep_checkpoint(&bundle.grown);
-        let refused = |why: String| {
-            Stays::Refused(RefusedOrder {
-                sequence,
-                why: line_of(&why),
-            })
-        };
         let same = self.runs.as_ref().filter(|runs| runs.digest == digest);
-        let since_ms = match same {
-            Some(runs) => runs.since_ms,
-            None => {
-                if !self.home.has(&digest) {
-                    let bytes = self.fetch(line, Wanted::Version(digest)).await?;
-                    self.home.keep_version(&digest, &bytes).map_err(refused)?;
-                }
-                let file = self.home.lay_out(&digest).map_err(refused)?;
-                self.swap(file, &digest, serving).await.map_err(refused)?;
-                self.now_ms()
-            }
-        };
+        let since_ms = same.map(|runs| runs.since_ms);
         let runs = Runs {
             digest,
             sequence,
-            since_ms,
+            since_ms: since_ms.unwrap_or_else(|| self.now_ms()),
         };
+        if since_ms.is_none() {
+            if !self.home.has(&digest) {
+                let bytes = self.fetch(line, Wanted::Version(digest)).await?;
+                self.home
+                    .keep_version(&digest, &bytes)
+                    .map_err(Stays::Refused)?;
+            }
+            let file = self.home.lay_out(&digest).map_err(Stays::Refused)?;
+            self.swap(file, &runs, serving)
+                .await
+                .map_err(Stays::Refused)?;
+        }
         if let Err(error) = self.home.keep_runs(&runs) {
             // A start without control would go back to what was kept before.
             tracing::error!(%error, "what runs can't be kept");
         }
         tracing::info!(
             sequence,
+            directed,
             version = hex(&digest),
             "runs what the record says"
         );
@@ -316,11 +353,11 @@ impl Agent {
         Ok(())
     }
 
-    /// Tries a version, and has the edge serve it.
+    /// Tries a version, and has the edge serve it; has a successor serve it where this process can't.
     async fn swap(
         &self,
         file: PathBuf,
-        digest: &Hash,
+        runs: &Runs,
         serving: Option<&Serving>,
     ) -> Result<(), String> {
         let (here, tried) = (self.here.clone(), file.clone());
@@ -332,16 +369,46 @@ impl Agent {
         let (done, said) = oneshot::channel();
         let offer = Offer {
             config_file: file,
-            label: hex(digest),
+            label: hex(&runs.digest),
             done,
         };
         let stopping = || "the edge is stopping".to_owned();
         serving.offers.send(offer).await.map_err(|_| stopping())?;
-        said.await.map_err(|_| stopping())?
+        match said.await.map_err(|_| stopping())? {
+            Ok(()) => Ok(()),
+            Err(NotTaken::Wrong(why)) => Err(why),
+            Err(needs @ NotTaken::NeedsUpgrade(_)) => {
+                tracing::info!("{needs}: a successor is started for it");
+                let kept = self.home.keep_next(runs);
+                kept.map_err(|error| format!("what a successor is to run can't be kept: {error}"))?;
+                let state_dir = self.home.state_dir().to_owned();
+                let asked = tokio::task::spawn_blocking(move || {
+                    post(
+                        &state_dir,
+                        "/upgrade",
+                        &serde_json::json!({ "program": null }),
+                    )
+                });
+                match asked.await {
+                    // It runs it by now, and this process ends.
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err(failure)) => {
+                        let _ = self.home.take_next();
+                        let why = failure.why.unwrap_or_default();
+                        Err(format!(
+                            "no successor would serve it: {}; {why}",
+                            failure.what
+                        ))
+                    }
+                    Err(_) => Err(stopping()),
+                }
+            }
+        }
     }
 
     fn grow(&mut self, grown: &Grown) -> Result<(), Stays> {
-        if self.known.grow(grown)? {
+        let known = self.known.as_mut().ok_or_else(unknown_record)?;
+        if known.grow(grown)? {
             self.keep_checkpoint(grown);
         }
         Ok(())
@@ -373,7 +440,7 @@ impl Agent {
             program: line_of(env!("CARGO_PKG_VERSION")),
             refused: self.refused.clone(),
             runs: self.runs.clone().filter(|_| serving.is_some()),
-            size: self.known.size(),
+            size: self.known.as_ref().map_or(0, Known::size),
         }
     }
 
@@ -381,7 +448,7 @@ impl Agent {
         let fetch = Fetch {
             at_ms: self.now_ms(),
             edge: self.home.enrolled.edge.clone(),
-            size: self.known.size(),
+            size: self.known.as_ref().map_or(0, Known::size),
             what,
         };
         self.exchange(line, "fetch", &fetch).await
@@ -423,6 +490,20 @@ impl Agent {
             Err(Trouble::Lost(why)) => Err(Stays::Unheard(why)),
         }
     }
+}
+
+fn unknown_record() -> Stays {
+    Stays::Unheard("what this edge knew of the record can't be read: enroll it again".to_owned())
+}
+
+/// Whether what a predecessor could not change to can be served by this process. It is what runs then.
+fn fits(home: &Home, here: &Here, next: &Runs) -> bool {
+    let fits = home
+        .lay_out(&next.digest)
+        .and_then(|file| here.try_out(&file));
+    let kept = fits.and_then(|()| home.keep_runs(next).map_err(|error| error.to_string()));
+    kept.map_err(|error| tracing::error!("what was to be served next is not: {error}"))
+        .is_ok()
 }
 
 /// Text as a line, cut where it is too long for one.

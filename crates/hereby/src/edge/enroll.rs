@@ -18,7 +18,7 @@ use crate::say::{Line, Out, Style};
 /// When control can't be asked or says no, or nothing can be kept here.
 pub(super) fn run(
     edge: &Name,
-    state_dir: &Path,
+    (state_dir, anew): (&Path, bool),
     globals: &Globals,
     out: &Out,
 ) -> Result<(), Failure> {
@@ -36,7 +36,7 @@ pub(super) fn run(
         out.warn(&format!("this was {edge} of {cell}; it is enrolled anew"));
     }
     let client = Client::without_token(globals)?;
-    let key = Home::make_key(state_dir, edge)?;
+    let key = Home::key_to_enroll(state_dir, edge, anew)?;
     let asked = Enroll {
         at_ms: u64::try_from(Client::now().as_ms()).unwrap_or(0),
         edge: edge.clone(),

@@ -22,6 +22,9 @@ const ENROLLED: &str = "enrolled.json";
 const KEY: &str = "edge.key";
 const CHECKPOINT: &str = "checkpoint";
 const RUNS: &str = "runs.json";
+/// What a successor is to run: this process could not change to it.
+const NEXT: &str = "next.json";
+const KEY_NEW: &str = "edge.key.new";
 const VERSIONS: &str = "versions";
 
 /// Versions that are kept beside the one that runs: what is gone back to is there already.
@@ -97,19 +100,54 @@ impl Home {
             },
         };
         home.believe(&pins.checkpoint)?;
-        let kept = home
-            .write(CHECKPOINT, pins.checkpoint.as_bytes())
+        // What was followed in another cell, or on another record, says nothing here.
+        let before = Home::find(state_dir).ok().flatten();
+        let same = before.is_some_and(|before| {
+            let (was, is) = (&before.enrolled, &home.enrolled);
+            (&was.cell, &was.vkey, &was.edge) == (&is.cell, &is.vkey, &is.edge)
+        });
+        let gone = |name: &str| match fs::remove_file(state_dir.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        let forgotten = match same {
+            true => Ok(()),
+            false => gone(RUNS).and_then(|()| gone(NEXT)),
+        };
+        let new = state_dir.join(KEY_NEW);
+        let kept = forgotten
+            .and_then(|()| match new.exists() {
+                true => fs::rename(&new, state_dir.join(KEY)),
+                false => Ok(()),
+            })
+            .and_then(|()| home.write(CHECKPOINT, pins.checkpoint.as_bytes()))
             .and_then(|()| home.write(ENROLLED, &json(&home.enrolled)));
         kept.map_err(|error| unusable(&state_dir.join(ENROLLED), &error))?;
         Ok(home)
     }
 
-    /// A key of its own, made and kept before anybody hears of it; one that is there already stays.
+    /// The key to enroll with: the one that is there, unless another name or a new one is wanted; made and
+    /// kept before anybody hears of it. One whose answer was lost is used again.
     ///
     /// # Errors
     /// When it can't be kept.
-    pub(super) fn make_key(state_dir: &Path, edge: &Name) -> Result<SignerKey, Failure> {
-        let path = state_dir.join(KEY);
+    pub(super) fn key_to_enroll(
+        state_dir: &Path,
+        edge: &Name,
+        anew: bool,
+    ) -> Result<SignerKey, Failure> {
+        let read = |name: &str| {
+            let text = fs::read_to_string(state_dir.join(name)).ok()?;
+            let key = SignerKey::parse(text.trim()).ok()?;
+            (key.verifier().name() == edge.as_str()).then_some(key)
+        };
+        if let Some(key) = read(KEY_NEW) {
+            return Ok(key);
+        }
+        if let Some(key) = read(KEY).filter(|_| !anew) {
+            return Ok(key);
+        }
+        let path = state_dir.join(KEY_NEW);
         let failed = |error: &dyn std::fmt::Display| unusable(&path, error);
         DirBuilder::new()
             .recursive(true)
@@ -177,6 +215,24 @@ impl Home {
     pub(super) fn runs(&self) -> Option<Runs> {
         let runs: Runs = read(&self.state_dir.join(RUNS)).ok()?;
         self.blob(&runs.digest).exists().then_some(runs)
+    }
+
+    /// What a successor is to run instead, if there is anything; it is looked at once.
+    pub(super) fn take_next(&self) -> Option<Runs> {
+        let path = self.state_dir.join(NEXT);
+        let next: Option<Runs> = read(&path).ok();
+        let _ = fs::remove_file(&path);
+        next.filter(|next| self.blob(&next.digest).exists())
+    }
+
+    /// Keeps what a successor is to run.
+    pub(super) fn keep_next(&self, next: &Runs) -> io::Result<()> {
+        self.write(NEXT, &json(next))
+    }
+
+    /// Where it is.
+    pub(super) fn state_dir(&self) -> &Path {
+        &self.state_dir
     }
 
     /// Keeps what it runs.
@@ -290,8 +346,9 @@ fn lay(version: &Version, place: &Path) -> io::Result<()> {
 
 /// Replaces a file as a whole, durably, for its owner alone.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // During an upgrade two processes write here.
     let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
+    fresh.push(format!(".{}", std::process::id()));
     let fresh = PathBuf::from(fresh);
     let _ = fs::remove_file(&fresh);
     let mut file = OpenOptions::new()

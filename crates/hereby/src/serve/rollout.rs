@@ -30,10 +30,11 @@ async fn keep(engine: Arc<Engine>, watch: Shared) {
     loop {
         every.tick().await;
         let now = engine.now();
-        let proposals = engine.view().read(|state| {
+        let proposals = {
+            // Before the view: whoever has that never waits for this.
             let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
-            watch.look(&state.fleet, now)
-        });
+            engine.view().read(|state| watch.look(&state.fleet, now))
+        };
         for proposal in proposals {
             ask(&engine, proposal).await;
         }

@@ -24,6 +24,7 @@ mod directory;
 mod driver;
 mod edge_page;
 mod faults;
+mod fleet_page;
 mod forge;
 mod go_verifier;
 mod harness;

@@ -243,3 +243,43 @@ fn what_holds_at_once_reaches_enrolled_edges_and_a_successor_goes_on_asking() {
         "-TERM",
     );
 }
+
+#[test]
+fn a_version_that_only_a_successor_can_serve_is_served_by_one() {
+    let fleet = Fleet::new(&THREE[..1]);
+    fleet.deploy("one", 200);
+    eventually("it runs it", || fleet.answer(0) == "one");
+    fleet.must(&["rollback", "--no-wait", "-m", "to try another"]);
+    let path = fleet.version("two", 200, "");
+    let text = std::fs::read_to_string(format!("{path}/edge.toml")).unwrap();
+    std::fs::write(format!("{path}/edge.toml"), format!("workers = 1\n{text}")).unwrap();
+    fleet.must(&[
+        "deploy",
+        &path,
+        "--template",
+        &fleet.template(),
+        "-m",
+        "two",
+    ]);
+    let begun = Instant::now();
+    while fleet.answer(0) != "two" {
+        assert_ne!(fleet.answer(0), "", "somebody always answers");
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+    eventually("control knows it", || {
+        fleet.known("o-1")["standing"] == "follows"
+    });
+    let state = fleet.place.path("o-1");
+    let state = state.to_str().unwrap();
+    let status = fleet.must_json(&["edge", "top", "--once", "--json", "--state-dir", state]);
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let pid = u32::try_from(status["pid"].as_u64().unwrap()).unwrap();
+    assert_ne!(
+        Some(pid),
+        fleet.edges[0]
+            .process
+            .as_ref()
+            .map(crate::harness::Process::id)
+    );
+    signal_to(pid, "-TERM");
+}

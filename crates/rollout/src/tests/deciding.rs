@@ -416,3 +416,109 @@ fn an_invitation_is_good_once_for_one_edge() {
     };
     assert!(world.no(Who::Person, elsewhere).contains("is in eu-1"));
 }
+
+#[test]
+fn what_was_gone_back_from_is_not_gone_back_to_unless_it_is_named() {
+    let mut world = World::new();
+    complete(&mut world, "dep-1", 1);
+    complete(&mut world, "dep-2", 2);
+    complete(&mut world, "dep-3", 3);
+    world.must(Who::Person, back());
+    // Its lease ends, and a fourth version is brought out.
+    world.pass(2 * 86_400_000);
+    complete(&mut world, "dep-4", 4);
+    world.must(Who::Person, back());
+    assert_eq!(
+        world.state.current,
+        Some(version(2)),
+        "the third was bad, the second ran before the fourth"
+    );
+    let named = RollBack {
+        digest: Some(version(3)),
+        ..back()
+    };
+    world.must(Who::Person, named);
+    assert_eq!(world.state.current, Some(version(3)));
+}
+
+#[test]
+fn what_anybody_else_says_of_requests_is_not_believed() {
+    let mut world = World::new();
+    world.must(Who::Person, deploying(1));
+    world.pass(60_000);
+    let refused = world.no(Who::Person, advance("dep-1", 1, u64::MAX));
+    assert!(refused.contains("is signed"), "{refused}");
+    world.must(Who::Signed, advance("dep-1", 1, u64::MAX));
+    let (last, _) = world.acts.last().unwrap();
+    let record::kinds::Body::DeploymentAdvanced(advanced) = &last.body else {
+        panic!("{last:?}");
+    };
+    assert_eq!((advanced.early, advanced.requests), (true, None));
+}
+
+#[test]
+fn a_program_lifts_no_lease_and_goes_on_early_with_nothing() {
+    let mut world = World::new();
+    complete(&mut world, "dep-1", 1);
+    world.must(Who::Person, deploying(2));
+    let robot = base::Actor::Service {
+        id: "robot".parse().unwrap(),
+    };
+    let asked = crate::Asked {
+        actor: &robot,
+        has_reason: true,
+        signed: true,
+        now: world.now,
+    };
+    let refused = |world: &World, verb: record::command::Verb| {
+        let error = crate::decide(&world.state, &verb, &asked).unwrap();
+        error.unwrap_err().detail
+    };
+    let early = refused(&world, advance("dep-2", 1, 0).into());
+    assert!(early.contains("no program"), "{early}");
+    world.must(Who::Own, fire("dep-2"));
+    let digest = version(2);
+    let lifted = refused(&world, LiftLease { digest }.into());
+    assert!(lifted.contains("no program"), "{lifted}");
+}
+
+#[test]
+fn who_runs_it_alone_is_not_retired_and_no_cell_is_left_for_an_invitation() {
+    let mut world = World::new();
+    complete(&mut world, "dep-1", 1);
+    // One edge of two is the first where no cell is there to go first.
+    for edge in ["c-1"] {
+        world.must(Who::Person, RetireEdge { edge: name(edge) });
+    }
+    world.must(Who::Person, deploying(2));
+    let alone = world.state.deployments[&2]
+        .reached
+        .values()
+        .flatten()
+        .next()
+        .cloned();
+    let edge = alone.expect("one edge of a cell is the first");
+    let refused = world.no(Who::Person, RetireEdge { edge: edge.clone() });
+    assert!(refused.contains("runs on"), "{refused}");
+    world.must(Who::Person, back());
+    world.must(Who::Person, RetireEdge { edge });
+    // A cell that is removed takes its invitations with it.
+    let cell = name("spare");
+    world.must(
+        Who::Person,
+        DefineCell {
+            cell: cell.clone(),
+            ring: Ring::Serving,
+        },
+    );
+    let hash = record::hash::sha256(&[b"spare-1"]);
+    let invite = record::command::InviteEdge {
+        cell: cell.clone(),
+        edge: name("spare-1"),
+        expires_at: world.now.plus_ms(1_000),
+        hash,
+    };
+    world.must(Who::Person, invite);
+    world.must(Who::Person, RemoveCell { cell });
+    assert!(world.state.invitations.is_empty());
+}

@@ -81,7 +81,8 @@ fn a_healthy_version_goes_on_as_soon_as_each_stage_has_held() {
         ["advance:dep-1:1", "advance:dep-1:2", "complete:dep-1"]
     );
     let times: Vec<u64> = proposed.iter().map(|(second, _)| *second).collect();
-    assert_eq!(times, [60, 120, 180]);
+    // A second passes until the first are heard of, each time.
+    assert_eq!(times, [61, 122, 183]);
 }
 
 #[test]
@@ -134,12 +135,10 @@ fn no_data_means_that_it_holds() {
         fleet.seconds(600).is_empty(),
         "nobody heard of the one that runs it"
     );
+    // Time in which nobody knew is no time in which it held.
     fleet.silent = &[];
-    let proposed = fleet.seconds(5);
-    assert_eq!(
-        proposed.first().map(|(_, id)| id.as_str()),
-        Some("advance:dep-2:1")
-    );
+    let proposed = fleet.seconds(70);
+    assert_eq!(proposed, [(61, "advance:dep-2:1".to_owned())]);
     // One of those that were told later is not heard of: it is not said to be completed.
     fleet.silent = &["f-2"];
     let proposed = fleet.seconds(600);
@@ -173,19 +172,37 @@ fn late_and_repeated_reports_and_restarts_count_nothing_twice() {
     let mut watch = Watch::default();
     let world = World::new();
     let at = |ms: i64| world.now.plus_ms(ms);
-    assert!(watch.hear(report("c-1", at(0), None, (100, 0)), at(0)));
-    assert!(watch.hear(report("c-1", at(2_000), None, (120, 1)), at(2_000)));
-    assert!(!watch.hear(report("c-1", at(2_000), None, (120, 1)), at(2_500)));
-    assert!(!watch.hear(report("c-1", at(1_000), None, (110, 0)), at(2_600)));
+    let ms = |at: base::Timestamp| u64::try_from(at.as_ms()).unwrap();
+    let mut hear =
+        |after, counts, heard| watch.hear(report("c-1", at(after), None, counts), at(heard));
+    assert_eq!(hear(0, (100, 0), 0), ms(at(0)));
+    assert_eq!(hear(2_000, (120, 1), 2_000), ms(at(2_000)));
+    assert_eq!(hear(2_000, (120, 1), 2_500), ms(at(2_000)));
+    // Whose clock went back is told from where it goes on.
+    assert_eq!(hear(1_000, (110, 0), 2_600), ms(at(2_000)));
     let seen = watch.seen(&name("c-1")).unwrap();
     assert_eq!((seen.at, seen.report.counts.requests), (at(2_000), 120));
     assert_eq!(watch.runs(&name("c-1"), at(2_000)), None);
     let runs = Some(version(1));
-    assert!(watch.hear(report("c-1", at(3_000), runs, (5, 0)), at(3_000)));
+    watch.hear(report("c-1", at(3_000), runs, (5, 0)), at(3_000));
     assert_eq!(watch.runs(&name("c-1"), at(7_999)), runs);
     assert_eq!(
         watch.runs(&name("c-1"), at(8_000)),
         None,
         "it is not heard of any more"
     );
+}
+
+#[test]
+fn a_control_that_was_gone_has_watched_nothing() {
+    let mut fleet = Fleet::new(|_| 0).brought_out(1);
+    fleet.world.must(Who::Person, deploying(2));
+    fleet.seconds(130);
+    // It dies when the last stage has begun, and is back when the time would be over.
+    fleet.watch = Watch::default();
+    fleet.world.pass(3_600_000);
+    let proposed = fleet.seconds(100);
+    let ids: Vec<&str> = proposed.iter().map(|(_, id)| id.as_str()).collect();
+    assert_eq!(ids, ["complete:dep-2"]);
+    assert!(proposed[0].0 > 60, "{proposed:?}");
 }

@@ -133,8 +133,9 @@ pub(super) fn schemas() -> Value {
         })),
         "EdgeDirections": {
             "type": "object",
-            "required": ["grown", "overlay"],
+            "required": ["at_ms", "grown", "overlay"],
             "properties": {
+                "at_ms": reference("Milliseconds"),
                 "grown": grown,
                 "overlay": reference("Index"),
                 "sequence": reference("Index"),

@@ -65,7 +65,9 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn fleet(call: Call) -> Answer {
     let now = call.site.engine().now();
-    let requests = |number| call.site.watch().requests_in_stage(number);
+    let under_way = |state: &State| state.fleet.in_progress().map(|(number, _)| number);
+    let number = call.site.engine().view().read(under_way);
+    let requests = number.and_then(|number| call.site.watch().requests_in_stage(number));
     let shown = call.site.engine().view().read(|state| {
         let fleet = &state.fleet;
         let cells = fleet.cells.iter().map(|(name, ring)| {
@@ -93,7 +95,7 @@ async fn fleet(call: Call) -> Answer {
             "deployment": under_way.map(|(number, it)| {
                 let mut shown = deployment(number, it);
                 if let Value::Object(fields) = &mut shown {
-                    fields.insert("requests_in_stage".to_owned(), json!(requests(number)));
+                    fields.insert("requests_in_stage".to_owned(), json!(requests));
                 }
                 shown
             }),
@@ -201,31 +203,28 @@ fn deployment(number: u32, it: &Deployment) -> Value {
 /// # Errors
 /// 404 where it is not there, 422 where it is no version, 409 where it changes something else.
 pub(crate) fn must_be_sound(site: &Site, verb: &DeployVersion) -> Result<(), Problem> {
-    let read = |digest: &Hash| -> Result<_, Problem> {
+    let blob = |digest: &Hash| {
         let blob = site.backstage().blob(digest);
-        let blob = blob.map_err(|error| Problem::internal("a version can't be read", &error))?;
-        let blob = blob.ok_or_else(|| {
-            Problem::not_found("this version was not uploaded: PUT /api/v1/blobs comes first")
-        })?;
-        let read = Version::parse(&blob).map_err(|flaws| {
-            let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
-            let detail = lines.join("\n");
-            Problem::from(incident::Refusal::new(incident::Reason::OutOfRange, detail))
-        })?;
-        Ok((read, blob.len() as u64))
+        blob.map_err(|error| Problem::internal("a version can't be read", &error))
     };
-    let ((after, bytes), base) = (
-        read(&verb.digest)?,
-        site.engine().view().read(|state| state.fleet.current),
-    );
-    if bytes != verb.bytes {
-        let detail = format!("this version has {bytes} bytes, not {}", verb.bytes);
+    let bytes = blob(&verb.digest)?.ok_or_else(|| {
+        Problem::not_found("this version was not uploaded: PUT /api/v1/blobs comes first")
+    })?;
+    let after = Version::parse(&bytes).map_err(|flaws| {
+        let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+        let detail = lines.join("\n");
+        Problem::from(incident::Refusal::new(incident::Reason::OutOfRange, detail))
+    })?;
+    let length = bytes.len() as u64;
+    if length != verb.bytes {
+        let detail = format!("this version has {length} bytes, not {}", verb.bytes);
         return Err(Problem::wrong_state(detail));
     }
-    let before = base.map(|base| read(&base)).transpose()?;
-    let before = before
-        .as_ref()
-        .map(|((version, config), _)| (version, config));
+    let base = site.engine().view().read(|state| state.fleet.current);
+    let before = base.map(|base| blob(&base)).transpose()?.flatten();
+    // What this build can't read any more is as none: otherwise nothing could ever replace it.
+    let before = before.and_then(|bytes| Version::parse(&bytes).ok());
+    let before = before.as_ref().map(|(version, config)| (version, config));
     let changes = rollout::changes::parts(before, (&after.0, &after.1));
     if changes != verb.changes {
         return Err(Problem::wrong_state(

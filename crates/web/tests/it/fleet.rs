@@ -256,8 +256,19 @@ fn who_enrolls_shows_a_token_once_and_signs_with_its_own_key() {
     let size = world.memory.size();
     post(&world, "enroll", &enrolling("e-1"), &key("e-1")).expect(200);
     assert_eq!(world.memory.size(), size + 1);
-    // The token is used up.
-    post(&world, "enroll", &enrolling("e-1"), &key("e-1")).refused(401, "forbidden");
+    // Whose answer was lost asks again and is told the same; for anybody else the token is used up.
+    post(&world, "enroll", &enrolling("e-1"), &key("e-1")).expect(200);
+    assert_eq!(world.memory.size(), size + 1);
+    let other = Enroll {
+        vkey: SignerKey::from_seed("e-1", Algorithm::Ed25519, [9; 32])
+            .unwrap()
+            .verifier()
+            .to_string()
+            .into(),
+        ..enrolling("e-1")
+    };
+    let thief = SignerKey::from_seed("e-1", Algorithm::Ed25519, [9; 32]).unwrap();
+    post(&world, "enroll", &other, &thief).refused(401, "forbidden");
     let edges = world.local(&Ask::get("/api/v1/edges")).json();
     assert_eq!(edges["items"][0]["standing"], "unknown");
     // Nobody outside can say it in hereby's stead.

@@ -247,10 +247,7 @@ fn fleet_arguments(world: &World, name: &str) -> Value {
             crate::fleet::Edge::enrolled(world, "e-1", "eu-1");
             crate::fleet::deploying(world, &crate::fleet::version("walked"))
         }
-        "deployment.advance" => {
-            world.clock.forward_ms(10_000);
-            json!({"deployment": "dep-1", "stage": 1, "requests": 1})
-        }
+        "deployment.advance" => json!({"deployment": "dep-1", "stage": 1}),
         "deployment.pause" | "deployment.resume" => json!({"deployment": "dep-1"}),
         "version.roll_back" => {
             crate::fleet::complete(world, "dep-1", 2);
@@ -326,6 +323,11 @@ fn good(world: &World, route: &RouteLine, alert: &str, robot: &str) -> Reply {
             world.done("permission.grant", &format!("walk/admin/{person}"), &admin);
             let args = arguments(world, name, alert);
             ask = world.signed(name, &format!("walk/{name}"), &args, (person, 77));
+            return world.local(&ask);
+        }
+        if name == "deployment.advance" {
+            // Of those who were asked to approve something before.
+            let ask = world.signed(name, &format!("walk/{name}"), &args, ("approve", 77));
             return world.local(&ask);
         }
         if matches!(name, "incident.accept" | "incident.relieve") {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Deployment, Edge, Fleet, Known, Looked, Said, hex, short, source};
 use crate::cli::fleet::FleetArgs;
+use crate::client::Client;
 use crate::commands::{Session, wire};
 use crate::exit::Failure;
 use crate::say::{Line, Style, counted, duration, stamp, table};
@@ -118,7 +119,7 @@ impl Session<'_> {
     fn going(&self, deployment: &Deployment) -> Vec<Line> {
         let count = deployment.stages.len();
         let place = usize::try_from(deployment.stage).unwrap_or(0);
-        let held_ms = self.now.ms_since(deployment.stage_at).max(0);
+        let held_ms = Client::now().ms_since(deployment.stage_at).max(0);
         let style = match deployment.standing.as_str() {
             "paused" => Style::Warning,
             _ => Style::Good,
