@@ -115,14 +115,14 @@ impl Control {
             let shown = self.says(&["history", "--json"])?;
             let shown: serde_json::Value =
                 serde_json::from_str(&shown).map_err(failed("read the history"))?;
-            if shown["items"][0]["standing"] == standing {
+            let is = shown
+                .pointer("/items/0/standing")
+                .and_then(|it| it.as_str());
+            if is == Some(standing) {
                 return Ok(());
             }
             if begun.elapsed() > PATIENCE {
-                return Err(Failed(format!(
-                    "it is not {standing}: {}",
-                    shown["items"][0]
-                )));
+                return Err(Failed(format!("it is not {standing}: {is:?}")));
             }
             std::thread::sleep(Duration::from_millis(200));
         }
@@ -170,6 +170,25 @@ fn answer(port: u16) -> Option<String> {
 /// `hereby rollback VERSION`, typed, until every one of six edges answers with that version.
 fn real(program: &Path) -> Result<(), Failed> {
     let control = Control::start(program)?;
+    let (ports, _edges) = edges(program, &control)?;
+    let versions = two_versions(&control, &ports)?;
+    let mut seen = Seen::default();
+    for round in 0..rounds() * 8 {
+        let Some(version) = versions.get(round % 2) else {
+            break;
+        };
+        // What was gone back from the last time may come back: that is not measured.
+        if round > 0 {
+            control.says(&["lease", "lift", &version.1, "-m", "the next round"])?;
+        }
+        seen.round(program, &control, &ports, version)?;
+    }
+    seen.said();
+    Ok(())
+}
+
+/// Real edges, enrolled and started: where each listens.
+fn edges(program: &Path, control: &Control) -> Result<(Vec<u16>, Vec<Ends>), Failed> {
     let (mut ports, mut edges) = (Vec::new(), Vec::new());
     for number in 0..REAL {
         let (cell, ring) = match number {
@@ -217,6 +236,11 @@ fn real(program: &Path) -> Result<(), Failed> {
         ports.push(own);
         edges.push(Ends(edge));
     }
+    Ok((ports, edges))
+}
+
+/// Two versions that were fully deployed: what each answers, and its digest.
+fn two_versions(control: &Control, ports: &[u16]) -> Result<[(&'static str, String); 2], Failed> {
     let load = |port: u16, stop: Arc<std::sync::atomic::AtomicBool>| {
         std::thread::spawn(move || {
             while !stop.load(Relaxed) {
@@ -236,30 +260,34 @@ fn real(program: &Path) -> Result<(), Failed> {
     let shown = control.says(&["versions", "--json"])?;
     let shown: serde_json::Value = serde_json::from_str(&shown).map_err(failed("read versions"))?;
     let digest = |place: usize| {
-        shown["items"][place]["version"]
-            .as_str()
-            .unwrap_or("")
-            .to_owned()
+        let version = shown.pointer(&format!("/items/{place}/version"));
+        version.and_then(|it| it.as_str()).unwrap_or("").to_owned()
     };
-    let versions = [("one", digest(1)), ("two", digest(0))];
-    let mut times = Vec::new();
-    let (mut quiet, mut busy) = (Vec::new(), Vec::new());
-    for round in 0..rounds() * 8 {
-        let (name, version) = &versions[round % 2];
-        // What was gone back from the last time may come back: that is not measured.
-        if round > 0 {
-            control.says(&["lease", "lift", version, "-m", "the next round"])?;
-        }
+    Ok([("one", digest(1)), ("two", digest(0))])
+}
+
+/// How long things took.
+#[derive(Default)]
+struct Seen {
+    times: Vec<Duration>,
+    /// Requests while nothing happens.
+    quiet: Vec<Duration>,
+    /// Requests until an edge answers with the other version.
+    busy: Vec<Duration>,
+}
+
+impl Seen {
+    fn round(
+        &mut self,
+        program: &Path,
+        control: &Control,
+        ports: &[u16],
+        (name, version): &(&str, String),
+    ) -> Result<(), Failed> {
         let begun = Instant::now();
         let typed = Command::new(program)
-            .args([
-                "rollback",
-                version,
-                "--no-wait",
-                "-m",
-                "a round",
-                "--data-dir",
-            ])
+            .args(["rollback", version, "--no-wait", "-m", "a round"])
+            .arg("--data-dir")
             .arg(&control.data)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -267,54 +295,52 @@ fn real(program: &Path) -> Result<(), Failed> {
             .spawn()
             .map_err(failed("roll back"))?;
         let typed = Ends(typed);
-        let mut waiting: Vec<u16> = ports.clone();
+        let mut waiting: Vec<u16> = ports.to_vec();
         while !waiting.is_empty() {
             if begun.elapsed() > Duration::from_secs(20) {
                 return Err(Failed("edges do not follow".to_owned()));
             }
             for own in waiting.clone() {
                 let asked = Instant::now();
-                match answer(own) {
-                    Some(body) if body == *name => waiting.retain(|port| *port != own),
-                    Some(_) => {}
-                    None => {
-                        return Err(Failed("a request failed while versions changed".to_owned()));
-                    }
-                }
-                busy.push(asked.elapsed());
+                let said = answer(own);
+                self.busy.push(asked.elapsed());
+                let said = said.ok_or(Failed("a request failed in a swap".to_owned()))?;
+                waiting.retain(|port| *port != own || said != *name);
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        times.push(begun.elapsed());
+        self.times.push(begun.elapsed());
         drop(typed);
-        for _ in 0..200 {
-            for own in &ports {
-                let asked = Instant::now();
-                let _ = answer(*own);
-                quiet.push(asked.elapsed());
-            }
+        for own in ports.iter().cycle().take(ports.len() * 200) {
+            let asked = Instant::now();
+            let _ = answer(*own);
+            self.quiet.push(asked.elapsed());
         }
+        Ok(())
     }
-    let p99 = quantile(&mut times, 0.99).as_secs_f64() * 1_000.0;
-    say(&format!(
-        "rollback typed until all of {REAL} edges answer so: half within {:.0} ms, of {}",
-        quantile(&mut times, 0.5).as_secs_f64() * 1_000.0,
-        times.len()
-    ));
-    report(
-        "fleet: rollback typed until all of 6 real edges answer so, p99",
-        "ms",
-        &[p99],
-        Goal::AtMost(1_500.0),
-    );
-    let more = quantile(&mut busy, 0.99).as_secs_f64() - quantile(&mut quiet, 0.99).as_secs_f64();
-    report(
-        "fleet: what swaps add to p99 of requests, none of which failed",
-        "ms",
-        &[more * 1_000.0],
-        Goal::AtMost(1.0),
-    );
-    Ok(())
+
+    fn said(&mut self) {
+        let (times, busy, quiet) = (&mut self.times, &mut self.busy, &mut self.quiet);
+        let p99 = quantile(times, 0.99).as_secs_f64() * 1_000.0;
+        say(&format!(
+            "rollback typed until all of {REAL} edges answer so: half within {:.0} ms, of {}",
+            quantile(times, 0.5).as_secs_f64() * 1_000.0,
+            times.len()
+        ));
+        report(
+            "fleet: rollback typed until all of 6 real edges answer so, p99",
+            "ms",
+            &[p99],
+            Goal::AtMost(1_500.0),
+        );
+        let more = quantile(busy, 0.99).as_secs_f64() - quantile(quiet, 0.99).as_secs_f64();
+        report(
+            "fleet: what swaps add to p99 of requests, none of which failed",
+            "ms",
+            &[more * 1_000.0],
+            Goal::AtMost(1.0),
+        );
+    }
 }
 
 /// A thousand simulated edges: what they cost while nothing happens, and how soon they are back.

@@ -8,18 +8,19 @@ use base::{Actor, Name, Timestamp};
 use record::act::Subject;
 use record::author::is_sound_key;
 use record::command::{
-    AdvanceDeployment, DeployVersion, EnrollEdge, FireTrigger, InviteEdge, RollBack, Verb,
+    AdvanceDeployment, DeployVersion, EnrollEdge, FireTrigger, InviteEdge, Verb,
 };
 use record::hash::Hash;
 use record::kinds::rollout::{
     CellDefined, CellRemoved, CellSupplied, DeploymentAborted, DeploymentAdvanced,
     DeploymentCompleted, DeploymentPaused, DeploymentResumed, EdgeEnrolled, EdgeInvited,
-    EdgeRetired, FleetFrozen, FleetUnfrozen, LeaseLifted, Part, PlanDrawn, Ring, TriggerFired,
-    VersionDeployed, VersionRolledBack,
+    EdgeRetired, FleetFrozen, FleetUnfrozen, Part, PlanDrawn, Ring, TriggerFired, VersionDeployed,
+    VersionRolledBack,
 };
 use record::note::{Algorithm, VerifierKey};
 use record::refusal::{Draft, Reason, Refusal, at_most, forbidden, out_of_range, wrong_state};
 
+use crate::back::{lift, roll_back};
 use crate::check::{Change, check};
 use crate::plan::{Plan, Scope, mixed};
 use crate::state::{Deployment, State, name_of, number};
@@ -32,8 +33,7 @@ const EDGES_MAX: usize = 1_500;
 const INVITATION_MAX_MS: i64 = 7 * 86_400_000;
 /// As long as a blob may be.
 const BYTES_MAX: u64 = 8 << 20;
-const LEASE_MS: u64 = 86_400_000;
-const LEASE_MAX_MS: u64 = 30 * 86_400_000;
+pub(crate) const LEASE_MS: u64 = 86_400_000;
 
 /// What is known of who asks.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ pub struct Asked<'a> {
     pub now: Timestamp,
 }
 
-type Decision = Result<Vec<Draft>, Refusal>;
+pub(crate) type Decision = Result<Vec<Draft>, Refusal>;
 
 /// Decides on a command about what edges run; `None` for those about anything else.
 pub fn decide(state: &State, verb: &Verb, asked: &Asked<'_>) -> Option<Decision> {
@@ -98,18 +98,18 @@ pub fn decide(state: &State, verb: &Verb, asked: &Asked<'_>) -> Option<Decision>
     })
 }
 
-fn one(deployment: &Name, body: impl Into<record::kinds::Body>) -> Decision {
+pub(crate) fn one(deployment: &Name, body: impl Into<record::kinds::Body>) -> Decision {
     Ok(vec![Draft::new(
         Subject::Deployment(deployment.clone()),
         body,
     )])
 }
 
-fn fleet(body: impl Into<record::kinds::Body>) -> Vec<Draft> {
+pub(crate) fn fleet(body: impl Into<record::kinds::Body>) -> Vec<Draft> {
     vec![Draft::new(Subject::Fleet, body)]
 }
 
-fn needs_reason(asked: &Asked<'_>, what: &str) -> Result<(), Refusal> {
+pub(crate) fn needs_reason(asked: &Asked<'_>, what: &str) -> Result<(), Refusal> {
     match asked.has_reason {
         true => Ok(()),
         false => out_of_range(format!("{what} has a reason: say why (-m)")),
@@ -125,14 +125,14 @@ fn own(asked: &Asked<'_>, what: &str) -> Result<(), Refusal> {
 }
 
 /// Whether a person asks: what was gone back from by one is not brought out again by a program.
-fn person(asked: &Asked<'_>, what: &str) -> Result<(), Refusal> {
+pub(crate) fn person(asked: &Asked<'_>, what: &str) -> Result<(), Refusal> {
     match asked.actor {
         Actor::Person { .. } | Actor::Uid { .. } => Ok(()),
         _ => forbidden(format!("a person {what}, no program")),
     }
 }
 
-fn not_found<T>(detail: String) -> Result<T, Refusal> {
+pub(crate) fn not_found<T>(detail: String) -> Result<T, Refusal> {
     Err(Refusal::new(Reason::NotFound, detail))
 }
 
@@ -395,7 +395,7 @@ fn reaches(
     reached
 }
 
-fn not_leased(state: &State, digest: &Hash, now: Timestamp) -> Result<(), Refusal> {
+pub(crate) fn not_leased(state: &State, digest: &Hash, now: Timestamp) -> Result<(), Refusal> {
     let Some(lease) = state.lease(digest, now) else {
         return Ok(());
     };
@@ -513,7 +513,7 @@ fn fire(state: &State, verb: &FireTrigger, asked: &Asked<'_>) -> Decision {
     Ok(drafts)
 }
 
-fn after_ms(now: Timestamp, ms: u64) -> Timestamp {
+pub(crate) fn after_ms(now: Timestamp, ms: u64) -> Timestamp {
     now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 
@@ -525,91 +525,4 @@ fn complete(state: &State, name: &Name, asked: &Asked<'_>) -> Decision {
     }
     let digest = deployment.digest;
     one(name, DeploymentCompleted { digest })
-}
-
-fn roll_back(state: &State, verb: &RollBack, asked: &Asked<'_>) -> Decision {
-    let under_way = state.in_progress();
-    if let (Some((number, deployment)), None) = (under_way, verb.digest)
-        && deployment.base.is_none()
-    {
-        return one(&name_of(number), DeploymentAborted {});
-    }
-    let from = match under_way {
-        Some((_, deployment)) => Some(deployment.digest),
-        None => state.current,
-    };
-    let Some(from) = from else {
-        return wrong_state("no version runs: there is nothing to go back from".to_owned());
-    };
-    let digest = match verb.digest {
-        Some(digest) => {
-            let full = state
-                .versions
-                .get(&digest)
-                .is_some_and(|version| version.full_at.is_some());
-            if !full && state.current != Some(digest) {
-                return wrong_state(
-                    "this version was never fully deployed: hereby versions lists those that were"
-                        .to_owned(),
-                );
-            }
-            digest
-        }
-        None => to_go_back_to(state, from, asked.now)?,
-    };
-    if digest == from {
-        return wrong_state("all run this version already".to_owned());
-    }
-    not_leased(state, &digest, asked.now)?;
-    let lease_ms = verb.lease_ms.unwrap_or(LEASE_MS);
-    if !(1..=LEASE_MAX_MS).contains(&lease_ms) {
-        return out_of_range("a lease lasts 1 ms to 30 days".to_owned());
-    }
-    Ok(fleet(VersionRolledBack {
-        cells: state.cells.keys().cloned().collect(),
-        deployment: under_way.map(|(number, _)| name_of(number)),
-        digest,
-        from,
-        incident: verb.incident,
-        lease_ends_at: after_ms(asked.now, lease_ms),
-    }))
-}
-
-/// What was fully deployed last, other than what runs. Who asks a moment after somebody else did means the
-/// same as they did: nobody goes back twice unawares.
-fn to_go_back_to(state: &State, from: Hash, now: Timestamp) -> Result<Hash, Refusal> {
-    if let Some(base) = state
-        .in_progress()
-        .and_then(|(_, deployment)| deployment.base)
-    {
-        return Ok(base);
-    }
-    if let Some(back) = &state.back
-        && now < back.lease_ends_at
-    {
-        return wrong_state(format!(
-            "{} went back at {}: that is what runs. To go further back, name a version: hereby \
-             rollback VERSION (hereby versions lists them)",
-            back.said.by, back.said.at
-        ));
-    }
-    // Not what was gone back from, also when its lease has ended: it may be named.
-    let full = state.versions.iter().filter(|(digest, version)| {
-        let good = version.full_at.is_some() && version.sent_back_at.is_none();
-        **digest != from && good && state.lease(digest, now).is_none()
-    });
-    let newest = full.max_by_key(|(_, version)| (version.ran_at, version.deployment));
-    newest.map_or_else(
-        || wrong_state("no other version was ever fully deployed".to_owned()),
-        |(digest, _)| Ok(*digest),
-    )
-}
-
-fn lift(state: &State, digest: &Hash, asked: &Asked<'_>) -> Decision {
-    person(asked, "lifts a lease")?;
-    needs_reason(asked, "lifting a lease")?;
-    match state.lease(digest, asked.now) {
-        Some(_) => Ok(fleet(LeaseLifted { digest: *digest })),
-        None => not_found("no lease holds on this version".to_owned()),
-    }
 }

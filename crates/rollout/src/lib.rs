@@ -5,6 +5,7 @@
 //! Pure: time, measurements and seeds are parameters. What is carried out, and written on the record, is
 //! `engine`'s.
 
+mod back;
 pub mod changes;
 pub mod check;
 mod decide;

@@ -299,7 +299,7 @@ impl Agent {
             .refused
             .as_ref()
             .is_some_and(|it| it.sequence == sequence);
-        !follows && !(tried && lately)
+        !(follows || tried && lately)
     }
 
     /// Fetches what it is told to run, and runs it.

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use super::frame::{self, Frame};
 use super::told::who;
 use super::visit::Visit;
-use super::words::{Moment, duration, moment, word, words};
+use super::words::{Moment, duration, moment, words};
 use super::{Page, page};
 use crate::blobs::hex;
 use crate::edges::edges;
@@ -272,7 +272,7 @@ fn one(t: &Words, edge: &Json) -> Edge {
     Edge {
         name: text("edge"),
         cell: text("cell"),
-        ring: word(t, &text("ring")),
+        ring: text("ring"),
         told: digest("told"),
         runs: digest("runs"),
         standing: t.say(&format!("fleet-is-{standing}")).into_owned(),

@@ -308,32 +308,37 @@ fn alert_body() -> Value {
     json!([{"labels": {"alertname": "DiskFull", "host": "db1"}, "annotations": {}}])
 }
 
+/// Sends a command that works.
+fn commanded(world: &World, name: &str, alert: &str) -> Reply {
+    let args = arguments(world, name, alert);
+    let mut ask = Ask::command(name, &format!("walk/{name}"), &args);
+    if matches!(name, "request.approve" | "request.override") {
+        let person = name.trim_start_matches("request.");
+        world.enroll(person, 77);
+        let known = json!({"person": person});
+        world.done("person.register", &format!("walk/{person}"), &known);
+        let admin = json!({"person": person, "permission": "admin"});
+        world.done("permission.grant", &format!("walk/admin/{person}"), &admin);
+        let args = arguments(world, name, alert);
+        ask = world.signed(name, &format!("walk/{name}"), &args, (person, 77));
+        return world.local(&ask);
+    }
+    if name == "deployment.advance" {
+        // Of those who were asked to approve something before.
+        let ask = world.signed(name, &format!("walk/{name}"), &args, ("approve", 77));
+        return world.local(&ask);
+    }
+    if matches!(name, "incident.accept" | "incident.relieve") {
+        ask = ask.header("hereby-on-behalf-of", "kim");
+    }
+    world.local(&ask.header("hereby-why", "walked"))
+}
+
 /// Sends what the route takes when all is well.
 fn good(world: &World, route: &RouteLine, alert: &str, robot: &str) -> Reply {
     let mut path = filled(&route.path);
     if let Some(name) = path.strip_prefix("/api/v1/commands/") {
-        let args = arguments(world, name, alert);
-        let mut ask = Ask::command(name, &format!("walk/{name}"), &args);
-        if matches!(name, "request.approve" | "request.override") {
-            let person = name.trim_start_matches("request.");
-            world.enroll(person, 77);
-            let known = json!({"person": person});
-            world.done("person.register", &format!("walk/{person}"), &known);
-            let admin = json!({"person": person, "permission": "admin"});
-            world.done("permission.grant", &format!("walk/admin/{person}"), &admin);
-            let args = arguments(world, name, alert);
-            ask = world.signed(name, &format!("walk/{name}"), &args, (person, 77));
-            return world.local(&ask);
-        }
-        if name == "deployment.advance" {
-            // Of those who were asked to approve something before.
-            let ask = world.signed(name, &format!("walk/{name}"), &args, ("approve", 77));
-            return world.local(&ask);
-        }
-        if matches!(name, "incident.accept" | "incident.relieve") {
-            ask = ask.header("hereby-on-behalf-of", "kim");
-        }
-        return world.local(&ask.header("hereby-why", "walked"));
+        return commanded(world, name, alert);
     }
     if path.starts_with("/api/v1/blobs/") {
         let stored = world
