@@ -199,7 +199,15 @@ async fn report(call: Call) -> Answer {
         let order = state.fleet.order_of(&edge);
         (order.map(|order| order.index), state.overlay_sequence)
     });
-    let grown = call.site.blocking(move |site| grown(site, size)).await?;
+    // As a rule nothing has happened since the last report.
+    let published = call.site.backstage().published();
+    let grown = match published.filter(|published| published.size == size) {
+        Some(published) => Grown {
+            checkpoint: published.note.as_str().into(),
+            consistency: Vec::new(),
+        },
+        None => call.site.blocking(move |site| grown(site, size)).await?,
+    };
     reply::json(&Directions {
         at_ms,
         grown,

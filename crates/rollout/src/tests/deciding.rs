@@ -487,9 +487,7 @@ fn who_runs_it_alone_is_not_retired_and_no_cell_is_left_for_an_invitation() {
     let mut world = World::new();
     complete(&mut world, "dep-1", 1);
     // One edge of two is the first where no cell is there to go first.
-    for edge in ["c-1"] {
-        world.must(Who::Person, RetireEdge { edge: name(edge) });
-    }
+    world.must(Who::Person, RetireEdge { edge: name("c-1") });
     world.must(Who::Person, deploying(2));
     let alone = world.state.deployments[&2]
         .reached
