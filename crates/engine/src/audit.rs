@@ -17,6 +17,7 @@ use record::kinds::incident::Role;
 use record::kinds::request::Ground;
 use record::sealed::Sealable;
 use record::tree::Frontier;
+use rollout::judge::{Judge, Law};
 
 use crate::lookup::fold_act;
 use crate::ports::{Entries, ReadError};
@@ -50,11 +51,17 @@ pub enum Invariant {
     Roles,
     /// Nobody approves their own request, and none is done before enough others have (9).
     Approvals,
+    /// What edges are told to run was deployed (4).
+    Deployed,
+    /// A version reaches a stage when those before have held, or somebody signed that it may (5).
+    Stages,
+    /// What was gone back from stays away for its lease, and going back goes to what all ran (6).
+    Rollback,
 }
 
 impl Invariant {
     /// Every one, in order.
-    pub const ALL: [Invariant; 9] = [
+    pub const ALL: [Invariant; 12] = [
         Invariant::Record,
         Invariant::Fold,
         Invariant::Snapshot,
@@ -64,6 +71,9 @@ impl Invariant {
         Invariant::Access,
         Invariant::Roles,
         Invariant::Approvals,
+        Invariant::Deployed,
+        Invariant::Stages,
+        Invariant::Rollback,
     ];
 
     /// Its name, as in metrics and `--json`.
@@ -78,6 +88,9 @@ impl Invariant {
             Invariant::Access => "access",
             Invariant::Roles => "roles",
             Invariant::Approvals => "approvals",
+            Invariant::Deployed => "deployed",
+            Invariant::Stages => "stages",
+            Invariant::Rollback => "rollback",
         }
     }
 
@@ -93,6 +106,9 @@ impl Invariant {
             Invariant::Access => "Whoever acted had a token or key that worked.",
             Invariant::Roles => "Nobody is commander and operations at once without a waiver.",
             Invariant::Approvals => "Nobody approves their own request, and others do first.",
+            Invariant::Deployed => "What edges are told to run was deployed.",
+            Invariant::Stages => "A version goes on when the stages before have held.",
+            Invariant::Rollback => "What was gone back from stays away for its lease.",
         }
     }
 }
@@ -144,6 +160,7 @@ pub struct Audit {
     command: Option<(CommandId, u32, CommandDigest)>,
     /// The command that carried a request out last.
     settled: Option<CommandDigest>,
+    versions: Judge,
     known: BTreeSet<(Invariant, String)>,
     found: Vec<Violation>,
 }
@@ -162,6 +179,7 @@ impl Audit {
     pub fn behind(state: State) -> Audit {
         Audit {
             first: state.log.acts,
+            versions: Judge::behind(&state.fleet),
             state,
             ..Audit::default()
         }
@@ -227,6 +245,7 @@ impl Audit {
         self.judge_access(index, &act);
         self.judge_declared(index, &act);
         self.judge_approvals(index, &act);
+        self.judge_versions(index, &act);
         fold_act(&mut self.state, &act, entries, index)?;
         self.judge_roles(index, &act);
         Ok(())
@@ -384,6 +403,19 @@ impl Audit {
         if let Some(what) = what {
             let what = format!("entry {index}, about {name}, {what}");
             self.violated(Invariant::Approvals, index.to_string(), Some(index), what);
+        }
+    }
+
+    fn judge_versions(&mut self, index: u64, act: &Act) {
+        let signed = act.evidence.signed.is_some() || self.state.access.keys.is_empty();
+        if let Err((law, what)) = self.versions.see(act, signed) {
+            let invariant = match law {
+                Law::Deployed => Invariant::Deployed,
+                Law::Stages => Invariant::Stages,
+                Law::Rollback => Invariant::Rollback,
+            };
+            let what = format!("entry {index} {what}");
+            self.violated(invariant, index.to_string(), Some(index), what);
         }
     }
 

@@ -10,6 +10,7 @@ mod answers;
 mod asking;
 pub mod audit;
 mod decider;
+mod done_for;
 pub mod drive;
 mod follower;
 mod growth;
@@ -31,6 +32,7 @@ mod writer;
 
 pub use access::{Access, Key, Token, scope_for};
 pub use decider::Decider;
+pub use done_for::DoneFor;
 pub use follower::View;
 pub use growth::Growth;
 pub use handle::{CannotStart, Duty, Engine, Options, fold};

@@ -1,7 +1,5 @@
 //! Everything that is true now, folded from the acts.
 
-use std::collections::BTreeMap;
-
 use base::{IncidentId, Timestamp};
 use record::act::Act;
 use record::canonical;
@@ -10,12 +8,10 @@ use record::kinds::Body;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Access;
+use crate::done_for::DoneFor;
 
 /// Raised whenever the fold or its form changes: older snapshots are then rebuilt.
-pub(crate) const STATE_VERSION: u32 = 13;
-
-/// So many acts are known to be done for one incident; the record has all.
-const DONE_FOR_MAX: usize = 10_000;
+pub(crate) const STATE_VERSION: u32 = 14;
 
 /// The state after a number of acts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +27,8 @@ pub struct State {
     /// How many acts there were after the last one about containment: what edges are told changes
     /// with it, and with nothing else.
     pub overlay_sequence: u64,
-    /// Where acts stand that were done for an incident at the edges: they belong on its timeline.
-    pub done_for: BTreeMap<IncidentId, Vec<u64>>,
+    /// Which acts were done for an incident without being about it.
+    pub done_for: DoneFor,
     /// The record itself.
     pub log: LogState,
 }
@@ -73,12 +69,7 @@ impl State {
         if self.log.acts == 0 {
             self.log.opened_at = act.at;
         }
-        if let Some(id) = incident::Containment::done_for(&act.body) {
-            let done = self.done_for.entry(id).or_default();
-            if done.len() < DONE_FOR_MAX {
-                done.push(self.log.acts);
-            }
-        }
+        self.done_for.apply(act, self.log.acts);
         self.log.acts += 1;
         if incident::Containment::is_about(&act.body) {
             self.overlay_sequence = self.log.acts;

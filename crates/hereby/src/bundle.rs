@@ -1,6 +1,6 @@
-//! One incident as one file that verifies alone: its acts byte for byte, a proof for each in one
-//! signed checkpoint, the blobs they cite, and on request the keys of its sealed text. A key that is
-//! not there is missing in the file as well, which says which keys its text needs.
+//! One incident as one file that verifies alone: its acts and those that were done for it byte for byte,
+//! a proof for each in one signed checkpoint, the blobs they cite, and on request the keys of its sealed
+//! text. A key that is not there is missing in the file as well, which says which keys its text needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -8,6 +8,7 @@ use std::io;
 use base::{IncidentId, KeyRef};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use engine::DoneFor;
 use engine::ports::Entries;
 use record::act::{Act, Subject};
 use record::checkpoint::SignedCheckpoint;
@@ -79,6 +80,8 @@ pub(crate) struct Source<'a, T> {
     pub(crate) size: u64,
     pub(crate) note: &'a str,
     pub(crate) vkeys: Vec<Box<str>>,
+    /// Where acts stand that were done for the incident without being about it.
+    pub(crate) done_for: Vec<u64>,
 }
 
 /// What a bundle holds, once it was verified.
@@ -119,7 +122,14 @@ pub(crate) fn write<T: TileReader>(
         keys: None,
     };
     let mut blobs = BTreeSet::new();
-    for index in indexes(source.entries, incident, source.size)? {
+    let about = indexes(source.entries, incident, source.size)?;
+    if about.is_empty() {
+        return Ok(None);
+    }
+    let done_for = source.done_for.iter().copied();
+    let done_for = done_for.filter(|index| *index < source.size);
+    let all: BTreeSet<u64> = about.into_iter().chain(done_for).collect();
+    for index in all {
         let entry = source
             .entries
             .entry(index)
@@ -136,9 +146,6 @@ pub(crate) fn write<T: TileReader>(
             inclusion,
             index,
         });
-    }
-    if bundle.acts.is_empty() {
-        return Ok(None);
     }
     for sha256 in blobs {
         let bytes = source.blobs.open(&sha256)?;
@@ -222,6 +229,29 @@ fn indexes(entries: &dyn Entries, incident: IncidentId, size: u64) -> io::Result
     }
 }
 
+/// Where the acts stand that were done for an incident without being about it: of a record whose state
+/// is not at hand, by reading all of it.
+///
+/// # Errors
+/// When something can't be read.
+pub(crate) fn done_for(entries: &dyn Entries, incident: IncidentId) -> io::Result<Vec<u64>> {
+    let (mut done, mut broken) = (DoneFor::default(), None);
+    let read = entries.scan(0, &mut |index, entry| {
+        match Act::decode(entry) {
+            Ok(act) => {
+                done.apply(&act, index);
+            }
+            Err(error) => broken = Some(format!("entry {index}: {error}")),
+        }
+        broken.is_none()
+    });
+    read.map_err(|error| io::Error::other(error.to_string()))?;
+    match broken {
+        Some(broken) => Err(io::Error::other(broken)),
+        None => Ok(done.of(incident).to_vec()),
+    }
+}
+
 fn cited(act: &Act) -> Vec<Hash> {
     act.body.blobs().iter().map(|blob| blob.sha256).collect()
 }
@@ -260,7 +290,7 @@ pub(crate) fn verify(json: &[u8], vkey: &VerifierKey) -> Result<Verified, String
         .transpose()?
         .unwrap_or_default();
     let (mut previous, mut cited_blobs, mut opened) = (None, BTreeSet::new(), 0);
-    let mut sealed = SealedText::default();
+    let (mut sealed, mut done_for) = (SealedText::default(), DoneFor::default());
     for bundled in &bundle.acts {
         let at = |what: String| format!("entry {}: {what}", bundled.index);
         if previous.is_some_and(|previous| previous >= bundled.index) {
@@ -272,8 +302,13 @@ pub(crate) fn verify(json: &[u8], vkey: &VerifierKey) -> Result<Verified, String
             .map_err(|error| at(error.to_string()))?;
         let mut act =
             Act::decode_strict(bundled.entry.as_bytes()).map_err(|error| at(error.to_string()))?;
-        if act.subject != Subject::Incident(bundle.incident) {
-            return Err(at(format!("it is not about {}", bundle.incident)));
+        let about = act.subject == Subject::Incident(bundle.incident);
+        let done_for = done_for.apply(&act, bundled.index) == Some(bundle.incident);
+        if !about && !done_for {
+            return Err(at(format!(
+                "it is not about {}, and was not done for it",
+                bundle.incident
+            )));
         }
         cited_blobs.extend(cited(&act));
         let before = sealed.fields;

@@ -2,12 +2,13 @@
 //! anything is asked in any order, held against rules that were written from the invariants.
 
 mod deciding;
+mod judging;
 mod laws;
 mod watching;
 
 use std::collections::BTreeSet;
 
-use base::{ActId, Actor, CommandDigest, Line, Name, PersonName, Proof, Timestamp};
+use base::{ActId, Actor, CommandDigest, Line, Name, PersonName, Proof, Prose, Timestamp};
 use record::act::{Act, Evidence};
 use record::command::{DefineCell, DeployVersion, EnrollEdge, InviteEdge, Verb};
 use record::fleet::{Counts, Report, Runs, TOOK_MS};
@@ -154,7 +155,7 @@ impl World {
                 subject: draft.subject,
                 tenant: None,
                 cause: None,
-                why: None,
+                why: (who != Who::Hasty).then(|| "it must be".parse::<Prose>().unwrap().into()),
                 body: draft.body,
             };
             self.state.apply(&act, index);

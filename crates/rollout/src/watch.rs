@@ -203,7 +203,7 @@ impl Watch {
         self.seen.retain(|edge, _| state.edges.contains_key(edge));
         let Some((number, deployment)) = state.in_progress() else {
             self.trial = None;
-            self.rest(now);
+            self.rest(state, now);
             return Vec::new();
         };
         self.begin(number, deployment, now);
@@ -239,10 +239,14 @@ impl Watch {
         }
     }
 
-    /// Nothing goes out: what all edges do is what is usual.
-    fn rest(&mut self, now: Timestamp) {
-        for seen in self.seen.values_mut() {
-            self.interval.add(&std::mem::take(&mut seen.fresh));
+    /// Nothing goes out: what all edges do that run what they are told is what is usual.
+    fn rest(&mut self, state: &State, now: Timestamp) {
+        for (name, seen) in &mut self.seen {
+            let fresh = std::mem::take(&mut seen.fresh);
+            let told = state.order_of(name).map(|order| order.digest);
+            if told == seen.report.runs.as_ref().map(|runs| runs.digest) {
+                self.interval.add(&fresh);
+            }
         }
         let begun = *self.interval_at.get_or_insert(now);
         if is_over(begun, now) {

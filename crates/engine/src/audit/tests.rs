@@ -2,6 +2,7 @@
 //! bug in it would.
 
 use record::kinds::incident::{Acknowledged, Assigned, Declared, Noted, Waived};
+use record::kinds::rollout::{DeploymentAdvanced, PlanDrawn, VersionDeployed, VersionRolledBack};
 
 use super::*;
 use crate::ports::Log as _;
@@ -372,4 +373,55 @@ fn an_approval_of_ones_own_and_a_request_done_too_soon_are_found() {
     );
     let found = forged.found();
     assert_eq!(all(&found), [Invariant::Approvals].into(), "{found:?}");
+}
+
+#[test]
+fn a_version_that_was_not_deployed_a_stage_left_out_and_a_way_back_to_nowhere_are_found() {
+    let digest = hash::sha256(&[b"a version"]);
+    let deployment = || Subject::Deployment(word("dep-1"));
+    let advanced = |stage| DeploymentAdvanced {
+        digest,
+        early: false,
+        reaches: [(word("eu-1"), None)].into(),
+        requests: None,
+        stage,
+    };
+    let deployed = VersionDeployed {
+        base: None,
+        bytes: 1,
+        changes: BTreeSet::new(),
+        digest,
+        incident: None,
+        plan: PlanDrawn {
+            stages: Vec::new(),
+            template: word("quick"),
+            triggers: Vec::new(),
+            watch_ms: 0,
+        },
+    };
+    let back = VersionRolledBack {
+        cells: BTreeSet::new(),
+        deployment: Some(word("dep-1")),
+        digest: hash::sha256(&[b"another"]),
+        from: digest,
+        incident: None,
+        lease_ends_at: Timestamp::from_ms(0),
+    };
+    let mut forged = Forged::new();
+    forged.push(deployment(), advanced(0));
+    forged.push(deployment(), deployed);
+    forged.push(deployment(), advanced(0));
+    forged.push(deployment(), advanced(2));
+    forged.push(Subject::Fleet, back);
+    let found = forged.found();
+    assert_eq!(
+        found
+            .iter()
+            .map(|(invariant, _)| *invariant)
+            .collect::<BTreeSet<_>>(),
+        [Invariant::Deployed, Invariant::Stages, Invariant::Rollback].into(),
+        "{found:?}"
+    );
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[0].1.starts_with("entry 2 tells"), "{found:?}");
 }

@@ -101,6 +101,10 @@ fn headline(now: &Value) -> Line {
         .filter_map(Value::as_str)
         .collect();
     let line = line.text(places.join(", "));
+    let line = match text(now, "/runs").get(..12) {
+        Some(version) => line.text(format!(", version {version}")),
+        None => line,
+    };
     match now.pointer("/recorded").and_then(Value::as_bool) {
         Some(false) => line.styled(Style::Dim, "  (unrecorded: a file says what it serves)"),
         _ => line,

@@ -111,12 +111,13 @@ impl Backstage for Storage {
 
     fn export(&self, incident: IncidentId, with_keys: bool) -> io::Result<Option<Vec<u8>>> {
         let known = self.engine.view().read(|state| {
-            state
-                .incidents
-                .summary(incident)
-                .map(|_| state.log.vkeys.clone())
+            let summary = state.incidents.summary(incident);
+            let done_for = state.done_for.of(incident).to_vec();
+            summary.map(|_| (state.log.vkeys.clone(), done_for))
         });
-        let Some(vkeys) = known else { return Ok(None) };
+        let Some((vkeys, done_for)) = known else {
+            return Ok(None);
+        };
         let Some((size, note)) = self.published.newest() else {
             return Err(io::Error::other(
                 "no checkpoint is published yet; try again in a moment",
@@ -131,6 +132,7 @@ impl Backstage for Storage {
             size,
             note: &note,
             vkeys: vkeys.into_iter().map(|(_, vkey)| vkey).collect(),
+            done_for,
         };
         bundle::write(&source, incident, with_keys)
     }

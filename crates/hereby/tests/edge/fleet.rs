@@ -25,9 +25,20 @@ fn a_bad_version_hurts_one_edge_for_seconds_and_nothing_brings_it_out_again() {
     fleet.until("it was watched", |fleet| fleet.standing() == "completed");
     let before = load.counts();
 
-    // The bad one.
+    // The bad one, for an incident.
+    fleet.must(&["declare", "checkout is slow", "-s", "3", "--drill"]);
+    let (bad, template) = (fleet.version("bad", 500, ""), fleet.template());
     let begun = Instant::now();
-    fleet.deploy("bad", 500);
+    fleet.must(&[
+        "deploy",
+        &bad,
+        "--template",
+        &template,
+        "--incident",
+        "INC-1",
+        "-m",
+        "bad",
+    ]);
     eventually("the first edge runs it", || fleet.answer(0) == "bad");
     eventually("it is sent back", || fleet.standing() == "rolled_back");
     let sent_back = begun.elapsed();
@@ -41,7 +52,6 @@ fn a_bad_version_hurts_one_edge_for_seconds_and_nothing_brings_it_out_again() {
         assert!(after[other].0 > before[other].0);
         assert_eq!(after[other].1, before[other].1, "nobody else was hurt");
     }
-    let (bad, template) = (fleet.version("bad", 500, ""), fleet.template());
     let again = fleet.no(&["deploy", &bad, "--template", &template, "-m", "once more"]);
     assert!(again.contains("went back from this version"), "{again}");
     let twice = fleet.no(&["rollback", "-m", "it fails"]);
@@ -69,6 +79,40 @@ fn a_bad_version_hurts_one_edge_for_seconds_and_nothing_brings_it_out_again() {
     }
     drop(load);
     story(&fleet);
+    exported(&fleet);
+}
+
+/// The incident's export alone tells what went out for it, what a trigger found, and that it went back.
+fn exported(fleet: &Fleet) {
+    let key = fleet.must_json(&["record", "keys"]);
+    let file = fleet.place.path("INC-1.json");
+    let file = file.to_str().unwrap();
+    fleet.must(&["export", "INC-1", "-o", file]);
+    fleet.must(&["verify", "--bundle", file, "--vkey", key.trim()]);
+    let bundle = std::fs::read_to_string(file).unwrap();
+    let parsed: Value = serde_json::from_str(&bundle).unwrap();
+    let acts = parsed["acts"].as_array().unwrap().iter();
+    let kinds: Vec<String> = acts
+        .map(|act| serde_json::from_str::<Value>(act["entry"].as_str().unwrap()).unwrap())
+        .map(|entry| entry["kind"].as_str().unwrap().to_owned())
+        .filter(|kind| !kind.starts_with("incident."))
+        .collect();
+    let told = [
+        "version.deployed",
+        "deployment.advanced",
+        "trigger.fired",
+        "version.rolled_back",
+    ];
+    assert_eq!(kinds, told, "only what was done for it");
+    // What is about something else is not let in.
+    let other = bundle.replace(
+        "\"incident\":\"INC-1\",\"origin\"",
+        "\"incident\":\"INC-2\",\"origin\"",
+    );
+    assert_ne!(other, bundle);
+    std::fs::write(file, other).unwrap();
+    let refused = fleet.no(&["verify", "--bundle", file, "--vkey", key.trim()]);
+    assert!(refused.contains("was not done for it"), "{refused}");
 }
 
 /// What happened can be read from the record, and verified.

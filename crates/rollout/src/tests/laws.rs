@@ -1,9 +1,7 @@
 //! Whatever is asked, by whomever, in any order, late, twice: the invariants hold. They are looked up in the
 //! acts alone, not in the state that decided them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use base::{Name, Timestamp};
+use base::Name;
 use proptest::prelude::*;
 use record::command::{
     AdvanceDeployment, CompleteDeployment, DefineCell, FireTrigger, FreezeFleet, LiftLease,
@@ -11,9 +9,10 @@ use record::command::{
 };
 use record::hash::Hash;
 use record::kinds::Body;
-use record::kinds::rollout::{PlanDrawn, Ring};
+use record::kinds::rollout::Ring;
 
 use super::{Who, World, deploying, name, version};
+use crate::judge::Judge;
 use crate::state::{State, name_of};
 
 /// Something that is asked, or happens.
@@ -160,99 +159,6 @@ fn take(world: &mut World, who: Who, step: &Step) -> bool {
     outcome.is_ok()
 }
 
-/// What the acts alone say, looked at one after the other.
-#[derive(Default)]
-struct Judge {
-    deployed: BTreeSet<Hash>,
-    full: BTreeSet<Hash>,
-    leases: BTreeMap<Hash, Timestamp>,
-    plans: BTreeMap<Name, (PlanDrawn, Hash)>,
-    /// The last stage of each deployment, and when it began.
-    stages: BTreeMap<Name, (u32, Timestamp)>,
-    ended: BTreeSet<Name>,
-    current: Option<Hash>,
-}
-
-impl Judge {
-    #[expect(clippy::too_many_lines, reason = "a table of what each kind must hold")]
-    fn see(&mut self, act: &record::act::Act, who: Who) {
-        let subject: Name = act.subject.id().parse().unwrap();
-        let own = who == Who::Own;
-        let leased = |leases: &BTreeMap<Hash, Timestamp>, digest: &Hash| {
-            leases.get(digest).is_some_and(|end| act.at < *end)
-        };
-        match &act.body {
-            Body::VersionDeployed(body) => {
-                assert!(
-                    !leased(&self.leases, &body.digest),
-                    "brought out again under a lease"
-                );
-                let open = self.plans.keys().filter(|name| !self.ended.contains(*name));
-                assert_eq!(open.count(), 0, "two at a time");
-                self.deployed.insert(body.digest);
-                self.plans.insert(subject, (body.plan.clone(), body.digest));
-            }
-            Body::DeploymentAdvanced(body) => {
-                // Invariant 4: what is told was deployed.
-                assert!(self.deployed.contains(&body.digest));
-                assert!(!leased(&self.leases, &body.digest), "invariant 6");
-                let (plan, digest) = &self.plans[&subject];
-                assert_eq!(*digest, body.digest);
-                assert!(!self.ended.contains(&subject), "it had ended");
-                // Invariant 5: the stages before have held, or somebody signed that they need not.
-                match self.stages.get(&subject) {
-                    None => assert_eq!(body.stage, 0),
-                    Some((stage, since)) => {
-                        assert_eq!(body.stage, stage + 1);
-                        let held = &plan.stages[*stage as usize];
-                        let long = act.at.ms_since(*since) >= held.time_ms_min as i64;
-                        let much = body.requests.unwrap_or(0) >= held.requests_min;
-                        assert!(body.early || (own && long && much));
-                        assert!(!body.early || who == Who::Signed, "{who:?} went on early");
-                    }
-                }
-                if body.stage == 0 {
-                    let edges = body.reaches.values().filter(|one| one.is_none()).count();
-                    assert!(edges <= 1, "more than one is the first");
-                }
-                self.stages.insert(subject, (body.stage, act.at));
-            }
-            Body::DeploymentCompleted(body) => {
-                assert!(own);
-                let (plan, _) = &self.plans[&subject];
-                let (stage, since) = self.stages[&subject];
-                assert_eq!(stage as usize + 1, plan.stages.len());
-                assert!(act.at.ms_since(since) >= plan.watch_ms as i64);
-                self.full.insert(body.digest);
-                self.current = Some(body.digest);
-                self.ended.insert(subject);
-            }
-            Body::DeploymentAborted(_) => {
-                assert_eq!(self.current, None, "there was something to go back to");
-                self.ended.insert(subject);
-            }
-            Body::TriggerFired(_) => assert!(own),
-            Body::VersionRolledBack(body) => {
-                assert!(self.full.contains(&body.digest), "it never ran everywhere");
-                assert!(
-                    !leased(&self.leases, &body.digest),
-                    "the revert of the revert"
-                );
-                assert_ne!(body.digest, body.from);
-                self.leases.insert(body.from, body.lease_ends_at);
-                self.current = Some(body.digest);
-                self.ended.extend(body.deployment.clone());
-            }
-            Body::LeaseLifted(body) => {
-                assert!(!matches!(who, Who::Hasty), "nobody said why");
-                self.leases.remove(&body.digest);
-            }
-            Body::CellSupplied(body) => assert_eq!(Some(body.digest), self.current),
-            _ => {}
-        }
-    }
-}
-
 /// What every edge is told, by the acts alone.
 fn told(world: &World, cell: &Name, edge: &Name) -> Option<(Hash, usize)> {
     let acts = world.acts.iter().enumerate().rev();
@@ -264,10 +170,19 @@ fn told(world: &World, cell: &Name, edge: &Name) -> Option<(Hash, usize)> {
 
 fn holds(world: &mut World, judge: &mut Judge, seen: &mut usize) {
     for (act, who) in world.acts.get(*seen..).unwrap_or_default() {
-        judge.see(act, *who);
+        let judged = judge.see(act, *who == Who::Signed);
+        assert_eq!(judged, Ok(()), "{act:?}");
+        if let Body::DeploymentAdvanced(body) = &act.body
+            && body.stage == 0
+        {
+            let whole = body.reaches.iter().filter(|(_, one)| one.is_none());
+            let some = |cell: &Name| world.state.edges_of(cell).next().is_some();
+            let cells = whole.filter(|(cell, _)| some(cell)).count();
+            assert!(cells <= 1, "more than one is the first");
+        }
     }
     *seen = world.acts.len();
-    assert_eq!(world.state.current, judge.current);
+    assert_eq!(world.state.current, judge.current());
     for (edge, known) in &world.state.edges {
         let order = world.state.order_of(edge);
         let order = order.map(|order| (order.digest, order.index as usize));

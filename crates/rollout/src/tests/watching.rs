@@ -14,6 +14,8 @@ struct Fleet {
     /// Of a hundred requests to a version so many fail.
     bad: fn(Hash) -> u64,
     silent: &'static [&'static str],
+    /// They run the ninth version, whatever they are told.
+    stubborn: &'static [&'static str],
 }
 
 const EDGES: [&str; 5] = ["c-1", "e-1", "e-2", "f-1", "f-2"];
@@ -26,6 +28,7 @@ impl Fleet {
             counts: EDGES.map(|edge| (edge, (0, 0))).into(),
             bad,
             silent: &[],
+            stubborn: &[],
         }
     }
 
@@ -33,7 +36,10 @@ impl Fleet {
     fn second(&mut self) -> Vec<Proposal> {
         self.world.pass(1_000);
         for edge in EDGES {
-            let runs = self.world.told(edge);
+            let runs = match self.stubborn.contains(&edge) {
+                true => Some(version(9)),
+                false => self.world.told(edge),
+            };
             let counts = self.counts.get_mut(edge).unwrap();
             if let Some(runs) = runs {
                 counts.0 += 10;
@@ -124,6 +130,26 @@ fn a_small_harm_is_found_by_comparing() {
     let fired = fleet.world.state.deployments[&2].fired.clone().unwrap();
     assert!(fired.unchanged_requests > fired.requests, "{fired:?}");
     assert_eq!(fired.unchanged_bad, 0);
+}
+
+#[test]
+fn what_an_edge_does_that_runs_something_else_is_not_usual() {
+    let bad = |runs| match runs {
+        runs if runs == version(2) => 5,
+        runs if runs == version(9) => 90,
+        _ => 0,
+    };
+    let mut fleet = Fleet::new(bad).brought_out(1);
+    fleet.stubborn = &["f-2"];
+    fleet.seconds(600);
+    fleet.stubborn = &[];
+    fleet.world.must(Who::Person, deploying(2));
+    let proposed = fleet.seconds(60);
+    assert_eq!(
+        proposed.first().map(|(_, id)| id.as_str()),
+        Some("fire:dep-2"),
+        "{proposed:?}"
+    );
 }
 
 #[test]

@@ -147,12 +147,12 @@ pub(crate) fn of_incident(
 ) -> Result<Vec<u64>, Problem> {
     let subject = Subject::Incident(id);
     let mut all = site.engine().entries().of_subject(&subject, from, limit)?;
-    let done = site
-        .engine()
-        .view()
-        .read(|state| state.done_for.get(&id).cloned());
-    if let Some(done) = done {
-        all.extend(done.into_iter().filter(|index| *index >= from));
+    let done: Vec<u64> = site.engine().view().read(|state| {
+        let done = state.done_for.of(id).iter().copied();
+        done.filter(|index| *index >= from).take(limit).collect()
+    });
+    if !done.is_empty() {
+        all.extend(done);
         all.sort_unstable();
         all.truncate(limit);
     }

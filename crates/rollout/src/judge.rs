@@ -1,0 +1,278 @@
+//! Judges what stands on the record of versions: by the acts alone, apart from what decides them and from
+//! the state that decides. Invariants 4 to 6 of `docs/invariants.md`.
+
+use std::collections::BTreeMap;
+
+use base::{Actor, Name, Timestamp};
+use record::act::{Act, Subject};
+use record::hash::Hash;
+use record::kinds::Body;
+use record::kinds::rollout::{
+    CellSupplied, DeploymentAdvanced, DeploymentCompleted, LeaseLifted, PlanDrawn, VersionDeployed,
+    VersionRolledBack,
+};
+
+use crate::state::{State, name_of};
+
+/// What must always hold of versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// What edges are told to run was deployed (4).
+    Deployed,
+    /// A stage begins when those before have held, or somebody signed that it may (5).
+    Stages,
+    /// What was gone back from is not brought out again under its lease, and going back goes to what
+    /// all ran (6).
+    Rollback,
+}
+
+/// What it knows of the acts so far.
+#[derive(Debug, Default)]
+pub struct Judge {
+    /// Versions that were deployed, and whether all ran them.
+    versions: BTreeMap<Hash, bool>,
+    leases: BTreeMap<Hash, Timestamp>,
+    /// What is on its way.
+    under_way: Option<UnderWay>,
+    /// What all run.
+    current: Option<Hash>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    name: Name,
+    digest: Hash,
+    plan: PlanDrawn,
+    /// The last stage that began, and when.
+    stage: Option<(u32, Timestamp)>,
+}
+
+type Judged = Result<(), (Law, &'static str)>;
+
+impl Judge {
+    /// One that believes this state, and judges what comes behind it.
+    pub fn behind(state: &State) -> Judge {
+        let versions = state.versions.iter();
+        let leases = state.leases.iter();
+        Judge {
+            versions: versions
+                .map(|(digest, version)| (*digest, version.full_at.is_some()))
+                .collect(),
+            leases: leases
+                .map(|(digest, lease)| (*digest, lease.ends_at))
+                .collect(),
+            under_way: state.in_progress().map(|(number, deployment)| UnderWay {
+                name: name_of(number),
+                digest: deployment.digest,
+                plan: deployment.plan.clone(),
+                stage: (!deployment.reached.is_empty())
+                    .then_some((deployment.stage, deployment.stage_at)),
+            }),
+            current: state.current,
+        }
+    }
+
+    /// What all run, by the acts.
+    pub fn current(&self) -> Option<Hash> {
+        self.current
+    }
+
+    /// Looks at the next act. `signed`: somebody signed it, or nobody could have.
+    ///
+    /// # Errors
+    /// Which law it breaks, and how, in words that go on from "entry 7 ".
+    pub fn see(&mut self, act: &Act, signed: bool) -> Judged {
+        match (&act.subject, &act.body) {
+            (Subject::Deployment(name), Body::VersionDeployed(body)) => {
+                self.deployed(act, name, body)
+            }
+            (Subject::Deployment(name), Body::DeploymentAdvanced(body)) => {
+                self.advanced(act, name, body, signed)
+            }
+            (Subject::Deployment(name), Body::DeploymentCompleted(body)) => {
+                self.completed(act, name, body)
+            }
+            (Subject::Deployment(name), Body::DeploymentAborted(_)) => self.aborted(name),
+            (Subject::Deployment(name), Body::TriggerFired(_)) => self.fired(act, name),
+            (_, Body::VersionRolledBack(body)) => self.rolled_back(act, body),
+            (_, Body::LeaseLifted(body)) => self.lifted(act, body),
+            (_, Body::CellSupplied(body)) => self.supplied(body),
+            _ => Ok(()),
+        }
+    }
+
+    fn deployed(&mut self, act: &Act, name: &Name, body: &VersionDeployed) -> Judged {
+        let before = self.under_way.replace(UnderWay {
+            name: name.clone(),
+            digest: body.digest,
+            plan: body.plan.clone(),
+            stage: None,
+        });
+        self.versions.entry(body.digest).or_default();
+        hold(before.is_none(), Law::Stages, "deploys beside another")?;
+        self.no_lease(&body.digest, act.at)
+    }
+
+    fn advanced(
+        &mut self,
+        act: &Act,
+        name: &Name,
+        body: &DeploymentAdvanced,
+        signed: bool,
+    ) -> Judged {
+        let known = self.versions.contains_key(&body.digest);
+        hold(known, Law::Deployed, "tells what was never deployed")?;
+        self.no_lease(&body.digest, act.at)?;
+        let of_this = self.under_way.as_mut().filter(|it| it.name == *name);
+        let Some(under_way) = of_this else {
+            return Err((
+                Law::Stages,
+                "begins a stage of a deployment that is not on its way",
+            ));
+        };
+        let same = under_way.digest == body.digest;
+        hold(same, Law::Deployed, "tells another version than its own")?;
+        let before = under_way.stage.replace((body.stage, act.at));
+        let Some((stage, since)) = before else {
+            return hold(body.stage == 0, Law::Stages, "begins in the middle");
+        };
+        hold(
+            stage.checked_add(1) == Some(body.stage),
+            Law::Stages,
+            "leaves a stage out",
+        )?;
+        if body.early {
+            let answered_for = is_person(act) && act.why.is_some() && signed;
+            return hold(
+                answered_for,
+                Law::Stages,
+                "goes on early, and nobody signed",
+            );
+        }
+        let held = usize::try_from(stage).ok();
+        let held = held.and_then(|stage| under_way.plan.stages.get(stage));
+        let held = held.is_some_and(|held| {
+            lasted(since, act.at, held.time_ms_min)
+                && body.requests.unwrap_or(0) >= held.requests_min
+        });
+        let held = held && is_own(act);
+        hold(
+            held,
+            Law::Stages,
+            "goes on before the stage before has held",
+        )
+    }
+
+    fn completed(&mut self, act: &Act, name: &Name, body: &DeploymentCompleted) -> Judged {
+        let ended = self.ended(name)?;
+        self.current = Some(body.digest);
+        self.versions.insert(body.digest, true);
+        let watched = ended.stage.is_some_and(|(stage, since)| {
+            let last = ended.plan.stages.len() == usize::try_from(stage).unwrap_or(usize::MAX) + 1;
+            last && lasted(since, act.at, ended.plan.watch_ms)
+        });
+        let watched = watched && is_own(act) && ended.digest == body.digest;
+        hold(
+            watched,
+            Law::Stages,
+            "completes what was not watched to its end",
+        )
+    }
+
+    fn aborted(&mut self, name: &Name) -> Judged {
+        self.ended(name)?;
+        let alone = self.current.is_none();
+        hold(
+            alone,
+            Law::Rollback,
+            "aborts where there was something to go back to",
+        )
+    }
+
+    fn fired(&self, act: &Act, name: &Name) -> Judged {
+        let on_its_way = self.under_way.as_ref().is_some_and(|it| it.name == *name);
+        hold(
+            on_its_way && is_own(act),
+            Law::Stages,
+            "fires a trigger of what is not on its way",
+        )
+    }
+
+    fn rolled_back(&mut self, act: &Act, body: &VersionRolledBack) -> Judged {
+        let free = self.no_lease(&body.digest, act.at);
+        let full = self.versions.get(&body.digest) == Some(&true);
+        let mut ended = Ok(());
+        match &body.deployment {
+            Some(name) => ended = self.ended(name).map(drop),
+            None if self.under_way.is_some() => {
+                ended = Err((
+                    Law::Rollback,
+                    "goes back and leaves a deployment on its way",
+                ));
+            }
+            None => {}
+        }
+        self.leases.retain(|_, end| act.at < *end);
+        self.leases.insert(body.from, body.lease_ends_at);
+        self.current = Some(body.digest);
+        free?;
+        ended?;
+        hold(
+            full,
+            Law::Rollback,
+            "goes back to what never ran everywhere",
+        )?;
+        let other = body.digest != body.from;
+        hold(other, Law::Rollback, "goes back to what it goes back from")
+    }
+
+    fn lifted(&mut self, act: &Act, body: &LeaseLifted) -> Judged {
+        self.leases.remove(&body.digest);
+        let meant = is_person(act) && act.why.is_some();
+        hold(
+            meant,
+            Law::Rollback,
+            "lifts a lease without a person or a reason",
+        )
+    }
+
+    fn supplied(&self, body: &CellSupplied) -> Judged {
+        let current = self.current == Some(body.digest);
+        hold(current, Law::Deployed, "has a cell run what others do not")
+    }
+
+    /// Takes what is on its way, which is to be this.
+    fn ended(&mut self, name: &Name) -> Result<UnderWay, (Law, &'static str)> {
+        self.under_way
+            .take_if(|it| it.name == *name)
+            .ok_or((Law::Stages, "ends a deployment that is not on its way"))
+    }
+
+    fn no_lease(&self, digest: &Hash, at: Timestamp) -> Judged {
+        let leased = self.leases.get(digest).is_some_and(|end| at < *end);
+        hold(
+            !leased,
+            Law::Rollback,
+            "brings out what was gone back from, under its lease",
+        )
+    }
+}
+
+fn hold(holds: bool, law: Law, what: &'static str) -> Judged {
+    match holds {
+        true => Ok(()),
+        false => Err((law, what)),
+    }
+}
+
+fn lasted(since: Timestamp, at: Timestamp, ms: u64) -> bool {
+    u64::try_from(at.ms_since(since)).is_ok_and(|lasted| lasted >= ms)
+}
+
+fn is_own(act: &Act) -> bool {
+    matches!(act.actor, Actor::System { .. })
+}
+
+fn is_person(act: &Act) -> bool {
+    matches!(act.actor, Actor::Person { .. } | Actor::Uid { .. })
+}
