@@ -1,7 +1,7 @@
 //! Which acts were done for an incident without being about it: bans, overrides, versions that were
 //! brought out or gone back from. They belong on its timeline and in its export.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{IncidentId, Name};
 use incident::Containment;
@@ -21,49 +21,49 @@ pub struct DoneFor {
 }
 
 impl DoneFor {
-    /// Folds in the act at that index, and says which incident it was done for.
-    pub fn apply(&mut self, act: &Act, index: u64) -> Option<IncidentId> {
-        let incident = self.incident_of(act);
-        if let Some(incident) = incident {
-            let acts = self.acts.entry(incident).or_default();
-            if acts.len() < ACTS_MAX {
-                acts.push(index);
-            }
-        }
-        match (&act.subject, &act.body) {
-            (Subject::Deployment(name), Body::VersionDeployed(_)) => {
-                if let Some(incident) = incident {
-                    self.deployments.insert(name.clone(), incident);
-                }
-            }
-            (
-                Subject::Deployment(name),
-                Body::DeploymentAborted(_) | Body::DeploymentCompleted(_),
-            ) => {
-                self.deployments.remove(name);
-            }
-            (_, Body::VersionRolledBack(back)) => {
-                if let Some(name) = &back.deployment {
-                    self.deployments.remove(name);
-                }
-            }
-            _ => {}
-        }
-        incident
-    }
-
-    /// Where the acts stand that were done for this incident, in their order.
-    pub fn of(&self, incident: IncidentId) -> &[u64] {
-        self.acts.get(&incident).map_or(&[], Vec::as_slice)
-    }
-
-    fn incident_of(&self, act: &Act) -> Option<IncidentId> {
+    /// Folds in the act at that index, and says which incidents it was done for: the one that it names,
+    /// and the one that its deployment was begun for.
+    pub fn apply(&mut self, act: &Act, index: u64) -> BTreeSet<IncidentId> {
         let deployment = match (&act.subject, &act.body) {
             (Subject::Deployment(name), _) => Some(name),
             (_, Body::VersionRolledBack(back)) => back.deployment.as_ref(),
             _ => None,
         };
+        let begun_for = deployment.and_then(|name| self.deployments.get(name).copied());
         let named = Containment::done_for(&act.body);
-        named.or_else(|| self.deployments.get(deployment?).copied())
+        let incidents: BTreeSet<IncidentId> = named.into_iter().chain(begun_for).collect();
+        for incident in &incidents {
+            let acts = self.acts.entry(*incident).or_default();
+            if acts.len() < ACTS_MAX {
+                acts.push(index);
+            }
+        }
+        if let Some(name) = deployment {
+            match (&act.body, named) {
+                (Body::VersionDeployed(_), Some(incident)) => {
+                    self.deployments.insert(name.clone(), incident);
+                }
+                (
+                    Body::DeploymentAborted(_)
+                    | Body::DeploymentCompleted(_)
+                    | Body::VersionRolledBack(_),
+                    _,
+                ) => {
+                    self.deployments.remove(name);
+                }
+                _ => {}
+            }
+        }
+        incidents
+    }
+
+    /// Where the acts stand that were done for this incident, in their order: the first 10,000.
+    pub fn of(&self, incident: IncidentId) -> &[u64] {
+        self.acts.get(&incident).map_or(&[], Vec::as_slice)
+    }
+
+    /// The same, if those are all.
+    pub fn all_of(&self, incident: IncidentId) -> Option<&[u64]> {
+        Some(self.of(incident)).filter(|acts| acts.len() < ACTS_MAX)
     }
 }

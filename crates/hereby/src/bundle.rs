@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 
 use base::{IncidentId, KeyRef};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine::DoneFor;
 use engine::ports::Entries;
-use record::act::{Act, Subject};
+use record::act::{Act, BadAct, Subject};
 use record::checkpoint::SignedCheckpoint;
 use record::hash::{self, Hash};
 use record::note::VerifierKey;
@@ -80,8 +81,9 @@ pub(crate) struct Source<'a, T> {
     pub(crate) size: u64,
     pub(crate) note: &'a str,
     pub(crate) vkeys: Vec<Box<str>>,
-    /// Where acts stand that were done for the incident without being about it.
-    pub(crate) done_for: Vec<u64>,
+    /// Where acts stand that were done for the incident without being about it, if that is known: else
+    /// the record is read.
+    pub(crate) done_for: Option<Vec<u64>>,
 }
 
 /// What a bundle holds, once it was verified.
@@ -123,12 +125,15 @@ pub(crate) fn write<T: TileReader>(
     };
     let mut blobs = BTreeSet::new();
     let about = indexes(source.entries, incident, source.size)?;
-    if about.is_empty() {
+    let Some(first) = about.first() else {
         return Ok(None);
-    }
-    let done_for = source.done_for.iter().copied();
-    let done_for = done_for.filter(|index| *index < source.size);
-    let all: BTreeSet<u64> = about.into_iter().chain(done_for).collect();
+    };
+    let done_for = match &source.done_for {
+        Some(known) => known.clone(),
+        None => done_for(source.entries, incident, *first..source.size)?,
+    };
+    let within = done_for.into_iter().filter(|index| *index < source.size);
+    let all: BTreeSet<u64> = about.into_iter().chain(within).collect();
     for index in all {
         let entry = source
             .entries
@@ -229,27 +234,31 @@ fn indexes(entries: &dyn Entries, incident: IncidentId, size: u64) -> io::Result
     }
 }
 
-/// Where the acts stand that were done for an incident without being about it: of a record whose state
-/// is not at hand, by reading all of it.
-///
-/// # Errors
-/// When something can't be read.
-pub(crate) fn done_for(entries: &dyn Entries, incident: IncidentId) -> io::Result<Vec<u64>> {
-    let (mut done, mut broken) = (DoneFor::default(), None);
-    let read = entries.scan(0, &mut |index, entry| {
+/// Where the acts stand that were done for an incident without being about it: none before it was
+/// declared.
+fn done_for(
+    entries: &dyn Entries,
+    incident: IncidentId,
+    within: Range<u64>,
+) -> io::Result<Vec<u64>> {
+    let (mut folded, mut all, mut broken) = (DoneFor::default(), Vec::new(), None);
+    let read = entries.scan(within.start, &mut |index, entry| {
+        if index >= within.end {
+            return false;
+        }
         match Act::decode(entry) {
-            Ok(act) => {
-                done.apply(&act, index);
-            }
+            Ok(act) if folded.apply(&act, index).contains(&incident) => all.push(index),
+            // What a newer hereby wrote is not of a kind that is known here.
+            Ok(_) | Err(BadAct::Version(_)) => {}
             Err(error) => broken = Some(format!("entry {index}: {error}")),
         }
-        broken.is_none()
+        broken.is_none() && all.len() <= ACTS_MAX
     });
     read.map_err(|error| io::Error::other(error.to_string()))?;
-    match broken {
-        Some(broken) => Err(io::Error::other(broken)),
-        None => Ok(done.of(incident).to_vec()),
+    if all.len() > ACTS_MAX {
+        broken = Some("more than 100,000 acts were done for the incident".to_owned());
     }
+    broken.map_or(Ok(all), |broken| Err(io::Error::other(broken)))
 }
 
 fn cited(act: &Act) -> Vec<Hash> {
@@ -303,7 +312,9 @@ pub(crate) fn verify(json: &[u8], vkey: &VerifierKey) -> Result<Verified, String
         let mut act =
             Act::decode_strict(bundled.entry.as_bytes()).map_err(|error| at(error.to_string()))?;
         let about = act.subject == Subject::Incident(bundle.incident);
-        let done_for = done_for.apply(&act, bundled.index) == Some(bundle.incident);
+        let done_for = done_for
+            .apply(&act, bundled.index)
+            .contains(&bundle.incident);
         if !about && !done_for {
             return Err(at(format!(
                 "it is not about {}, and was not done for it",

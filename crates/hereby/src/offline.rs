@@ -194,9 +194,7 @@ pub(crate) fn export(args: ExportArgs, globals: &Globals, out: &Out) -> Result<(
                     .into_iter()
                     .map(|(_, vkey)| vkey)
                     .collect(),
-                done_for: bundle::done_for(&files.reader, args.incident).map_err(|error| {
-                    Failure::new(Exit::Internal, "the record could not be read").because(error)
-                })?,
+                done_for: None,
             };
             let json = bundle::write(&source, args.incident, args.with_keys).map_err(|error| {
                 Failure::new(Exit::Internal, "the bundle could not be made").because(error)

@@ -26,7 +26,7 @@ pub enum Law {
     Rollback,
 }
 
-/// What it knows of the acts so far.
+/// What it knows of the acts so far: 40 bytes for every version that was ever deployed.
 #[derive(Debug, Default)]
 pub struct Judge {
     /// Versions that were deployed, and whether all ran them.
@@ -36,6 +36,8 @@ pub struct Judge {
     under_way: Option<UnderWay>,
     /// What all run.
     current: Option<Hash>,
+    /// There was an act on versions of a kind that is not known here: what follows can't be judged.
+    unsure: bool,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,7 @@ impl Judge {
                     .then_some((deployment.stage, deployment.stage_at)),
             }),
             current: state.current,
+            unsure: false,
         }
     }
 
@@ -83,6 +86,11 @@ impl Judge {
     /// Which law it breaks, and how, in words that go on from "entry 7 ".
     pub fn see(&mut self, act: &Act, signed: bool) -> Judged {
         match (&act.subject, &act.body) {
+            _ if self.unsure => Ok(()),
+            (Subject::Deployment(_) | Subject::Fleet | Subject::Cell(_), Body::Unknown(_)) => {
+                self.unsure = true;
+                Ok(())
+            }
             (Subject::Deployment(name), Body::VersionDeployed(body)) => {
                 self.deployed(act, name, body)
             }
@@ -110,6 +118,8 @@ impl Judge {
         });
         self.versions.entry(body.digest).or_default();
         hold(before.is_none(), Law::Stages, "deploys beside another")?;
+        let base = body.base == self.current;
+        hold(base, Law::Rollback, "would go back to what not all run")?;
         self.no_lease(&body.digest, act.at)
     }
 
@@ -121,10 +131,12 @@ impl Judge {
         signed: bool,
     ) -> Judged {
         let known = self.versions.contains_key(&body.digest);
-        hold(known, Law::Deployed, "tells what was never deployed")?;
-        self.no_lease(&body.digest, act.at)?;
+        let free = self.no_lease(&body.digest, act.at);
         let of_this = self.under_way.as_mut().filter(|it| it.name == *name);
-        let Some(under_way) = of_this else {
+        let before = of_this.map(|it| (it.stage.replace((body.stage, act.at)), &*it));
+        hold(known, Law::Deployed, "tells what was never deployed")?;
+        free?;
+        let Some((before, under_way)) = before else {
             return Err((
                 Law::Stages,
                 "begins a stage of a deployment that is not on its way",
@@ -132,15 +144,13 @@ impl Judge {
         };
         let same = under_way.digest == body.digest;
         hold(same, Law::Deployed, "tells another version than its own")?;
-        let before = under_way.stage.replace((body.stage, act.at));
+        let planned = is_planned(&under_way.plan, body);
+        hold(planned, Law::Stages, "reaches whom its plan does not")?;
         let Some((stage, since)) = before else {
             return hold(body.stage == 0, Law::Stages, "begins in the middle");
         };
-        hold(
-            stage.checked_add(1) == Some(body.stage),
-            Law::Stages,
-            "leaves a stage out",
-        )?;
+        let next = stage.checked_add(1) == Some(body.stage);
+        hold(next, Law::Stages, "leaves a stage out")?;
         if body.early {
             let answered_for = is_person(act) && act.why.is_some() && signed;
             return hold(
@@ -200,6 +210,8 @@ impl Judge {
 
     fn rolled_back(&mut self, act: &Act, body: &VersionRolledBack) -> Judged {
         let free = self.no_lease(&body.digest, act.at);
+        let under_way = self.under_way.as_ref().map(|it| it.digest);
+        let from = Some(body.from) == under_way.or(self.current);
         let full = self.versions.get(&body.digest) == Some(&true);
         let mut ended = Ok(());
         match &body.deployment {
@@ -217,6 +229,7 @@ impl Judge {
         self.current = Some(body.digest);
         free?;
         ended?;
+        hold(from, Law::Rollback, "goes back from what does not run")?;
         hold(
             full,
             Law::Rollback,
@@ -256,6 +269,21 @@ impl Judge {
             "brings out what was gone back from, under its lease",
         )
     }
+}
+
+/// Whether the plan has it reach these: at its end also cells that came later.
+fn is_planned(plan: &PlanDrawn, body: &DeploymentAdvanced) -> bool {
+    let index = usize::try_from(body.stage).unwrap_or(usize::MAX);
+    let Some(stage) = plan.stages.get(index) else {
+        return false;
+    };
+    let named = |cell: &Name| plan.stages.iter().any(|stage| stage.cells.contains(cell));
+    let is_last = index + 1 == plan.stages.len();
+    body.reaches.iter().all(|(cell, one)| {
+        let of_stage = stage.cells.contains(cell) || (is_last && !named(cell));
+        // Later its edges may all have been retired.
+        of_stage && (one.is_some() || !stage.one || index > 0)
+    })
 }
 
 fn hold(holds: bool, law: Law, what: &'static str) -> Judged {

@@ -180,6 +180,8 @@ impl Watch {
         if before.report.process == report.process && version(&before.report) == version(&report) {
             let more = Delta::between(&before.report.counts, &report.counts);
             before.fresh.add(&more);
+        } else {
+            before.fresh = Delta::default();
         }
         before.at = now;
         before.report = report;

@@ -2,7 +2,9 @@
 //! bug in it would.
 
 use record::kinds::incident::{Acknowledged, Assigned, Declared, Noted, Waived};
-use record::kinds::rollout::{DeploymentAdvanced, PlanDrawn, VersionDeployed, VersionRolledBack};
+use record::kinds::rollout::{
+    DeploymentAdvanced, PlanDrawn, StageDrawn, VersionDeployed, VersionRolledBack,
+};
 
 use super::*;
 use crate::ports::Log as _;
@@ -386,6 +388,12 @@ fn a_version_that_was_not_deployed_a_stage_left_out_and_a_way_back_to_nowhere_ar
         requests: None,
         stage,
     };
+    let stage = StageDrawn {
+        cells: [word("eu-1")].into(),
+        one: false,
+        requests_min: 0,
+        time_ms_min: 0,
+    };
     let deployed = VersionDeployed {
         base: None,
         bytes: 1,
@@ -393,7 +401,7 @@ fn a_version_that_was_not_deployed_a_stage_left_out_and_a_way_back_to_nowhere_ar
         digest,
         incident: None,
         plan: PlanDrawn {
-            stages: Vec::new(),
+            stages: vec![stage.clone(), stage.clone(), stage],
             template: word("quick"),
             triggers: Vec::new(),
             watch_ms: 0,

@@ -110,15 +110,16 @@ impl Backstage for Storage {
     }
 
     fn export(&self, incident: IncidentId, with_keys: bool) -> io::Result<Option<Vec<u8>>> {
+        let published = self.published.newest();
         let known = self.engine.view().read(|state| {
             let summary = state.incidents.summary(incident);
-            let done_for = state.done_for.of(incident).to_vec();
-            summary.map(|_| (state.log.vkeys.clone(), done_for))
+            let done_for = state.done_for.all_of(incident).map(<[u64]>::to_vec);
+            summary.map(|_| (state.log.vkeys.clone(), done_for, state.log.acts))
         });
-        let Some((vkeys, done_for)) = known else {
+        let Some((vkeys, done_for, acts)) = known else {
             return Ok(None);
         };
-        let Some((size, note)) = self.published.newest() else {
+        let Some((size, note)) = published else {
             return Err(io::Error::other(
                 "no checkpoint is published yet; try again in a moment",
             ));
@@ -132,7 +133,7 @@ impl Backstage for Storage {
             size,
             note: &note,
             vkeys: vkeys.into_iter().map(|(_, vkey)| vkey).collect(),
-            done_for,
+            done_for: done_for.filter(|_| acts >= size),
         };
         bundle::write(&source, incident, with_keys)
     }

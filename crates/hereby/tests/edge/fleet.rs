@@ -98,10 +98,10 @@ fn exported(fleet: &Fleet) {
         .filter(|kind| !kind.starts_with("incident."))
         .collect();
     let told = [
-        "version.deployed",
-        "deployment.advanced",
-        "trigger.fired",
-        "version.rolled_back",
+        "version.deployed/1",
+        "deployment.advanced/1",
+        "trigger.fired/1",
+        "version.rolled_back/1",
     ];
     assert_eq!(kinds, told, "only what was done for it");
     // What is about something else is not let in.

@@ -72,7 +72,7 @@ fn what_was_decided_is_sound() {
 
 #[test]
 fn each_bent_act_is_found() {
-    let bends: [(Law, &str, Bend); 14] = [
+    let bends: [(Law, &'static str, Bend); 14] = [
         (Law::Deployed, "never deployed", |acts| {
             acts.remove(nth(acts, 0, DEPLOYED));
         }),
@@ -135,6 +135,50 @@ fn each_bent_act_is_found() {
             };
         }),
     ];
+    find(bends);
+}
+
+#[test]
+fn each_act_that_reaches_or_leaves_the_wrong_ones_is_found() {
+    let bends: [(Law, &'static str, Bend); 5] = [
+        (Law::Stages, "whom its plan does not", |acts| {
+            let at = nth(acts, 0, ADVANCED);
+            if let Body::DeploymentAdvanced(body) = &mut acts[at].0.body {
+                body.reaches.insert(name("eu-2"), None);
+            }
+        }),
+        (Law::Stages, "whom its plan does not", |acts| {
+            let at = nth(acts, 4, ADVANCED);
+            if let Body::DeploymentAdvanced(body) = &mut acts[at].0.body {
+                body.stage = 7;
+            }
+        }),
+        (Law::Rollback, "would go back to", |acts| {
+            let at = nth(acts, 1, DEPLOYED);
+            if let Body::VersionDeployed(body) = &mut acts[at].0.body {
+                body.base = None;
+            }
+        }),
+        (Law::Rollback, "from what does not run", |acts| {
+            let at = nth(acts, 0, BACK);
+            if let Body::VersionRolledBack(body) = &mut acts[at].0.body {
+                body.from = version(3);
+            }
+        }),
+        (Law::Rollback, "to what it goes back from", |acts| {
+            let at = nth(acts, 0, BACK);
+            if let Body::VersionRolledBack(body) = &mut acts[at].0.body {
+                (body.from, body.digest) = (version(1), version(1));
+                body.deployment = None;
+            }
+            acts.retain(|(act, _)| act.subject.id() != "dep-2");
+        }),
+    ];
+    find(bends);
+}
+
+/// That each is found in the history that it bends, and nothing else is said of it first.
+fn find(bends: impl IntoIterator<Item = (Law, &'static str, Bend)>) {
     for (number, (law, what, bend)) in bends.into_iter().enumerate() {
         let mut acts = history();
         bend(&mut acts);
