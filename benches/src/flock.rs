@@ -45,6 +45,7 @@ pub struct Simulated {
     number: usize,
     at_ms: u64,
     runs: Option<Runs>,
+    follows: Option<u64>,
     counts: Counts,
     stream: Option<TcpStream>,
     address: SocketAddr,
@@ -109,6 +110,7 @@ impl Simulated {
             number,
             at_ms: now_ms(),
             runs: None,
+            follows: None,
             counts: Counts {
                 took: vec![0; TOOK_MS.len() + 1],
                 ..Counts::default()
@@ -146,6 +148,7 @@ impl Simulated {
             at_ms: self.rise(),
             counts: self.counts.clone(),
             edge: self.name.clone(),
+            follows: self.follows,
             overlay: 0,
             process: 1,
             program: "0.1.0".parse().map_err(failed("name a release"))?,
@@ -160,30 +163,40 @@ impl Simulated {
         self.known
             .grow(&directions.grown)
             .map_err(failed("believe it"))?;
-        let floor = self.runs.as_ref().map(|runs| runs.sequence);
-        if directions.sequence <= floor {
+        if directions.sequence <= self.follows {
             return Ok(None);
         }
+        let floor = self.runs.as_ref().map(|runs| runs.sequence);
         let fetch = Fetch {
             at_ms: self.rise(),
             edge: self.name.clone(),
             size: self.known.size(),
-            what: Wanted::Bundle,
+            what: Wanted::Bundle {
+                after: self.follows,
+            },
         };
         let answer = self.ask("fetch", &fetch).await?;
         let bundle: Bundle = serde_json::from_slice(&answer).map_err(failed("read a bundle"))?;
         let us = (&self.cell, &self.name);
         let told = self
             .known
-            .told(&bundle, us, floor)
+            .told(&bundle, us, |_| floor)
             .map_err(failed("believe it"))?;
-        let changed = self.runs() != Some(told.0);
+        self.follows = Some(bundle.upto);
+        // No tenant has a version of its own here.
+        let Some((digest, sequence)) = told
+            .last()
+            .and_then(|told| Some((told.digest?, told.sequence)))
+        else {
+            return Ok(None);
+        };
+        let changed = self.runs() != Some(digest);
         self.runs = Some(Runs {
-            digest: told.0,
-            sequence: told.1,
+            digest,
+            sequence,
             since_ms: self.at_ms,
         });
-        Ok(changed.then(|| (told.0, Instant::now())))
+        Ok(changed.then(|| (digest, Instant::now())))
     }
 
     async fn ask<R: Request + Sync>(&mut self, path: &str, request: &R) -> Result<Vec<u8>, Failed> {

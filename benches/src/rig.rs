@@ -175,10 +175,7 @@ fn opening(vkey: &str) -> Result<Deed, Failed> {
         },
         cause: None,
         why: None,
-        drafts: vec![Draft {
-            subject: Subject::Record,
-            body: opened.into(),
-        }],
+        drafts: vec![Draft::new(Subject::Record, opened)],
     })
 }
 

@@ -476,10 +476,7 @@ fn deed(id: &str, body: Body) -> Deed {
         actor: base::Actor::System { id: word("record") },
         cause: None,
         why: None,
-        drafts: vec![Draft {
-            subject: Subject::Record,
-            body,
-        }],
+        drafts: vec![Draft::new(Subject::Record, body)],
     }
 }
 

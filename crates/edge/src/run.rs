@@ -344,8 +344,7 @@ impl Station {
                 () = stop.said() => break,
                 _ = look.tick() => self.stay_reachable(&wishes),
                 Some(offer) = source::next(&mut offers) => {
-                    let taken = self.take(&offer);
-                    let _ = offer.done.send(taken);
+                    self.take(offer);
                 }
                 _ = hangup.recv() => {
                     if let Err(error) = self.reload() {
@@ -430,21 +429,18 @@ impl Station {
     }
 
     /// Serves another version from now on; if it can't be, the one before goes on.
-    fn take(&mut self, offer: &Offer) -> Result<(), NotTaken> {
-        let before = std::mem::replace(
-            &mut self.options.source.config_file,
-            offer.config_file.clone(),
-        );
-        match self.exchange() {
-            Ok(_) => {
-                *lock(&self.edge.runs) = Some(offer.label.clone());
-                Ok(())
-            }
-            Err(error) => {
-                self.options.source.config_file = before;
-                Err(error)
-            }
+    fn take(&mut self, offer: Offer) {
+        let source = &mut self.options.source;
+        let file = std::mem::replace(&mut source.config_file, offer.config_file);
+        let adjust = std::mem::replace(&mut source.adjust, offer.adjust);
+        let taken = self.exchange();
+        if taken.is_ok() {
+            *lock(&self.edge.runs) = Some(offer.label);
+        } else {
+            let source = &mut self.options.source;
+            (source.config_file, source.adjust) = (file, adjust);
         }
+        let _ = offer.done.send(taken.map(drop));
     }
 
     fn exchange(&self) -> Result<String, NotTaken> {

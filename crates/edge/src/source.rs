@@ -16,7 +16,7 @@ use crate::run::CannotRun;
 use crate::running::Running;
 
 /// Changes what a version says to what this machine is: its cell, its addresses.
-pub type Adjust = Box<dyn Fn(&mut Config)>;
+pub type Adjust = Box<dyn Fn(&mut Config) + Send>;
 
 /// Where the configuration comes from.
 pub struct Source {
@@ -34,6 +34,8 @@ pub struct Source {
 pub struct Offer {
     /// Its configuration.
     pub config_file: PathBuf,
+    /// What is different here.
+    pub adjust: Adjust,
     /// Its digest.
     pub label: String,
     /// Told whether it is served now; if not, what was served before goes on.
@@ -65,6 +67,7 @@ impl Source {
     pub(crate) fn read(&self) -> Result<(Config, PathBuf), CannotRun> {
         let mut config = read(&self.config_file)?;
         (self.adjust)(&mut config);
+        config.keep_own_cell();
         Ok((config, directory(&self.config_file)))
     }
 }
@@ -98,6 +101,7 @@ pub fn check_adjusted(
 ) -> Result<Config, CannotRun> {
     let mut config = read(config_file)?;
     adjust(&mut config);
+    config.keep_own_cell();
     let directory = directory(config_file);
     let running = Running::new(config.clone(), &directory, None, None)?;
     running.authorities.complete()?;

@@ -254,10 +254,7 @@ pub(crate) fn named_by<T: std::str::FromStr>(word: &str, hash: &Hash) -> Option<
 }
 
 pub(crate) fn draft(subject: Subject, body: impl Into<Body>) -> Vec<Draft> {
-    vec![Draft {
-        subject,
-        body: body.into(),
-    }]
+    vec![Draft::new(subject, body)]
 }
 
 pub(crate) fn only_if(

@@ -418,7 +418,7 @@ impl Decider {
                     signed,
                 },
                 subject: draft.subject,
-                tenant: None,
+                tenant: draft.tenant,
                 cause: if ordinal == 0 {
                     header.cause
                 } else {
@@ -509,15 +509,7 @@ impl Decider {
         };
         batch.rotates = true;
         batch.urgent = false;
-        self.take(
-            batch,
-            header,
-            vec![Draft {
-                subject: Subject::Record,
-                body: body.into(),
-            }],
-            now,
-        )
+        self.take(batch, header, vec![Draft::new(Subject::Record, body)], now)
     }
 
     /// Whether a rotation would be judged anew, or happened before, or may not be.

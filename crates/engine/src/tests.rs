@@ -215,14 +215,13 @@ fn opening(disk: &Disk) -> Deed {
         actor: base::Actor::System { id: word("record") },
         cause: None,
         why: None,
-        drafts: vec![Draft {
-            subject: Subject::Record,
-            body: Opened {
+        drafts: vec![Draft::new(
+            Subject::Record,
+            Opened {
                 origin: disk::ORIGIN.into(),
                 vkey: disk.vkey().into(),
-            }
-            .into(),
-        }],
+            },
+        )],
     }
 }
 

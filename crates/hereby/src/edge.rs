@@ -6,6 +6,7 @@ mod ask;
 mod certificates;
 mod enroll;
 mod enrolled;
+mod parts;
 mod plan;
 mod spare;
 mod top;
@@ -21,11 +22,12 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::say::{Line, Out, Style, counted};
 
-use agent::{Agent, Here};
+use agent::Agent;
 use ask::{get, post};
 pub(crate) use certificates::{certificates, recorded};
 use enrolled::Home;
 pub(crate) use enrolled::hex;
+use parts::Here;
 pub(crate) use spare::{Beside, status};
 
 pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Failure> {
@@ -179,12 +181,12 @@ fn recorded_source(home: Home, args: &EdgeArgs) -> Result<(Source, Attach, Strin
         listen: args.listen.clone(),
         metrics: args.metrics,
     };
-    let mut agent = Agent::new(home, here.clone())?;
+    let mut agent = Agent::new(home, here)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Internal, "no thread").because(error))?;
-    let (config_file, label) = runtime.block_on(agent.first());
+    let (laid, label) = runtime.block_on(agent.first());
     drop(runtime);
     let (offers, offered) = tokio::sync::mpsc::channel(1);
     let shown = format!(
@@ -192,8 +194,8 @@ fn recorded_source(home: Home, args: &EdgeArgs) -> Result<(Source, Attach, Strin
         label.get(..12).unwrap_or_default()
     );
     let source = Source {
-        config_file,
-        adjust: here.adjust(),
+        adjust: laid.adjust(),
+        config_file: laid.file,
         label: Some(label),
         offers: Some(offered),
     };

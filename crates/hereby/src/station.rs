@@ -222,10 +222,7 @@ fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec
             drafts: vec![draft],
         })
     };
-    let on_record = |body: record::kinds::Body| Draft {
-        subject: Subject::Record,
-        body,
-    };
+    let on_record = |body: record::kinds::Body| Draft::new(Subject::Record, body);
     let mut deeds = Vec::new();
     let size = opened.head.as_ref().map_or(0, |head| head.size);
     if size == 0 {

@@ -414,10 +414,7 @@ fn expect_heartbeat(state: &State, verb: &ExpectHeartbeat) -> Decision {
 }
 
 pub(crate) fn one(id: IncidentId, body: impl Into<record::kinds::Body>) -> Decision {
-    Ok(vec![Draft {
-        subject: Subject::Incident(id),
-        body: body.into(),
-    }])
+    Ok(vec![Draft::new(Subject::Incident(id), body)])
 }
 
 pub(crate) fn known(state: &State, id: IncidentId) -> Result<&Summary, Refusal> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 mod defaults;
 pub mod file;
+mod parts;
 
 pub use file::Wrong;
 
@@ -179,6 +180,8 @@ pub struct Acme {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {
     pub name: String,
+    /// The only cell that serves it; none: every cell does.
+    pub cell: Option<String>,
     pub hosts: Box<[HostPattern]>,
     /// Only requests under one of these, if there are any.
     pub paths: Box<[String]>,

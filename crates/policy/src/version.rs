@@ -1,5 +1,6 @@
 //! A version of what edges run: a configuration and the files it names, in one piece of JSON that reads
-//! with `cat` and `jq` and is named by its SHA-256. The same files give the same bytes.
+//! with `cat` and `jq` and is named by its SHA-256. The same files give the same bytes. It is the fleet's, or
+//! one tenant's own: then it says where that tenant's requests go, and says whose it is.
 //!
 //! Nothing secret is in it: keys of certificates stay on the machines that use them, and are named by an
 //! absolute path.
@@ -7,6 +8,7 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
+use base::Tenant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,7 @@ const PATH_BYTES_MAX: usize = 200;
 /// A configuration and its files, by their paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
+    tenant: Option<Tenant>,
     files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -48,6 +51,8 @@ pub enum Flaw {
     Missing(String),
     /// A file that can't be part of a version: it is named by an absolute path.
     NotAbsolute(&'static str, String),
+    /// A tenant's own version says what is the fleet's to say.
+    NotATenants(&'static str),
     /// It is not of the form that a version has.
     Form(String),
 }
@@ -77,6 +82,11 @@ impl fmt::Display for Flaw {
                 f,
                 "{CONFIG}: {key} = {path:?} is no part of a version: name it by an absolute path"
             ),
+            Flaw::NotATenants(key) => write!(
+                f,
+                "{CONFIG}: {key} is the fleet's version to say: a tenant's own has upstreams, limits and \
+                 routes, and names no tenant"
+            ),
             Flaw::Form(what) => write!(f, "it is no version: {what}"),
         }
     }
@@ -86,6 +96,8 @@ impl fmt::Display for Flaw {
 #[serde(deny_unknown_fields)]
 struct Form {
     files: BTreeMap<String, Content>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tenant: Option<Tenant>,
     v: u32,
 }
 
@@ -97,11 +109,14 @@ enum Content {
 }
 
 impl Version {
-    /// A version of these files, and its configuration.
+    /// A version of these files, and its configuration: the fleet's, or one tenant's own.
     ///
     /// # Errors
     /// With everything that is wrong in it.
-    pub fn new(files: BTreeMap<String, Vec<u8>>) -> Result<(Version, Config), Vec<Flaw>> {
+    pub fn new(
+        tenant: Option<Tenant>,
+        files: BTreeMap<String, Vec<u8>>,
+    ) -> Result<(Version, Config), Vec<Flaw>> {
         let mut flaws = Vec::new();
         if files.len() > FILES_MAX {
             return Err(vec![Flaw::TooManyFiles(files.len())]);
@@ -126,7 +141,11 @@ impl Version {
         match Config::parse(text) {
             Ok(config) => {
                 named(&config, &files, &mut flaws);
-                let version = Version { files };
+                if tenant.is_some() {
+                    let beyond = config.beyond_one_tenant();
+                    flaws.extend(beyond.into_iter().map(Flaw::NotATenants));
+                }
+                let version = Version { tenant, files };
                 match flaws.is_empty() {
                     true if version.to_bytes().len() > BYTES_MAX => {
                         Err(vec![Flaw::TooLong(version.to_bytes().len())])
@@ -165,7 +184,7 @@ impl Version {
             };
             files.insert(path, content);
         }
-        let (version, config) = Version::new(files)?;
+        let (version, config) = Version::new(read.tenant, files)?;
         // One content has one digest.
         if version.to_bytes() != bytes {
             return Err(form(
@@ -188,10 +207,16 @@ impl Version {
         });
         let form = Form {
             files: files.collect(),
+            tenant: self.tenant.clone(),
             v: 1,
         };
         // Text and a number always have JSON.
         serde_json::to_vec(&form).unwrap_or_default()
+    }
+
+    /// Whose own it is; none: the fleet's.
+    pub fn tenant(&self) -> Option<&Tenant> {
+        self.tenant.as_ref()
     }
 
     /// The files, by their paths.

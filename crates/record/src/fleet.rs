@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use base::{Line, Name, Timestamp};
+use base::{Line, Name, Tenant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,9 @@ pub struct Report {
     pub counts: Counts,
     /// Who says it.
     pub edge: Name,
+    /// It does what every act up to this one tells it; none: it was told nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<u64>,
     /// The sequence of the overlay that holds.
     pub overlay: u64,
     /// Drawn when its process began: counts begin anew with it.
@@ -104,7 +107,7 @@ pub struct Report {
     /// What it was told last and did not take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedOrder>,
-    /// What it runs.
+    /// What it runs: the fleet's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runs: Option<Runs>,
     /// The size of the checkpoint that it knows.
@@ -159,12 +162,18 @@ pub struct Fetch {
     pub what: Wanted,
 }
 
+/// So many acts are in one bundle at most; the next begins behind them.
+pub const BUNDLE_MAX: usize = 64;
+
 /// What an edge fetches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wanted {
-    /// What it is to run, with the proof: a [`Bundle`].
-    Bundle,
+    /// What it is told behind that act, with the proofs: a [`Bundle`]; behind none: all that holds.
+    Bundle {
+        /// What it follows already.
+        after: Option<u64>,
+    },
     /// What holds at once, apart from versions.
     Overlay,
     /// The bytes of a version.
@@ -180,7 +189,7 @@ pub struct Directions {
     pub grown: Grown,
     /// The sequence of the overlay that is to hold.
     pub overlay: u64,
-    /// The act that says what it is to run, if there is one.
+    /// The newest act that tells anybody in its cell what to run, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
 }
@@ -195,17 +204,31 @@ pub struct Grown {
     pub consistency: Vec<Hash>,
 }
 
-/// What an edge is to run: an act, and the proof that it is on the record. A field that an edge does not
-/// know may change what it means: such a bundle is refused.
+/// What an edge is to run: for the fleet's version and for each tenant's own the act that says so, and the
+/// proof that it is on the record. A field that an edge does not know may change what it means: such a bundle
+/// is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bundle {
     /// How the tree stands.
     pub grown: Grown,
-    /// The act and its proof (C2SP tlog-proof), under the same checkpoint.
-    pub proof: Box<str>,
+    /// Acts and their proofs (C2SP tlog-proof), under the same checkpoint, in the record's order.
+    pub proofs: Vec<Box<str>>,
+    /// Up to this act that is all that the edge is told.
+    pub upto: u64,
     /// 1.
     pub v: u32,
+}
+
+/// What one act tells an edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Whose own version it is about; none: the fleet's.
+    pub tenant: Option<Tenant>,
+    /// Which version; none, with a tenant: what the fleet's says of it.
+    pub digest: Option<Hash>,
+    /// The act's index.
+    pub sequence: u64,
 }
 
 /// Why a request is not an edge's.
@@ -312,6 +335,12 @@ pub enum Disbelieved {
     /// More hashes than any proof has.
     #[error("the proof of consistency has {0} hashes")]
     TooLong(usize),
+    /// More acts than a bundle has.
+    #[error("the bundle has {0} acts, and 64 are read")]
+    TooMany(usize),
+    /// It says that it is complete up to an act that is not there.
+    #[error("the bundle is said to be whole up to act {0}, which the record does not have")]
+    Ahead(u64),
     /// A later version, which means something that this edge does not know.
     #[error("the bundle is of version {0}, and 1 is understood")]
     Version(u32),
@@ -383,8 +412,7 @@ impl Known {
         Ok(more)
     }
 
-    /// What an edge is told to run: the version, and the act that says so. `floor`: the act that it runs
-    /// by.
+    /// What an edge is told to run. `floor`: the act by which it runs the fleet's version, or a tenant's own.
     ///
     /// # Errors
     /// When anything of it does not hold.
@@ -392,41 +420,64 @@ impl Known {
         &mut self,
         bundle: &Bundle,
         (cell, edge): (&Name, &Name),
-        floor: Option<u64>,
-    ) -> Result<(Hash, u64, Timestamp), Disbelieved> {
+        floor: impl Fn(Option<&Tenant>) -> Option<u64>,
+    ) -> Result<Vec<Told>, Disbelieved> {
         if bundle.v != 1 {
             return Err(Disbelieved::Version(bundle.v));
         }
-        self.grow(&bundle.grown)?;
-        let proof = ActProof::parse(bundle.proof.as_bytes())?;
-        let entry = proof.verify(&self.key, &[], 0)?;
-        if entry.checkpoint != self.newest {
-            return Err(Disbelieved::OtherCheckpoint);
+        if bundle.proofs.len() > BUNDLE_MAX {
+            return Err(Disbelieved::TooMany(bundle.proofs.len()));
         }
-        if let Some(floor) = floor.filter(|floor| entry.index < *floor) {
-            return Err(Disbelieved::Older {
-                told: entry.index,
-                floor,
+        self.grow(&bundle.grown)?;
+        if bundle.upto >= self.newest.size() {
+            return Err(Disbelieved::Ahead(bundle.upto));
+        }
+        let mut all = Vec::with_capacity(bundle.proofs.len());
+        for proof in &bundle.proofs {
+            let proof = ActProof::parse(proof.as_bytes())?;
+            let entry = proof.verify(&self.key, &[], 0)?;
+            if entry.checkpoint != self.newest {
+                return Err(Disbelieved::OtherCheckpoint);
+            }
+            let act = Act::decode_strict(&entry.entry)?;
+            let (tenant, digest) = tells(&act, cell, edge).ok_or(Disbelieved::NotForUs)?;
+            if let Some(floor) = floor(tenant).filter(|floor| entry.index < *floor) {
+                return Err(Disbelieved::Older {
+                    told: entry.index,
+                    floor,
+                });
+            }
+            all.push(Told {
+                tenant: tenant.cloned(),
+                digest,
+                sequence: entry.index,
             });
         }
-        let act = Act::decode_strict(&entry.entry)?;
-        let digest = tells(&act, cell, edge).ok_or(Disbelieved::NotForUs)?;
-        Ok((digest, entry.index, act.at))
+        Ok(all)
     }
 }
 
-/// The version that this act tells that edge of that cell to run.
-pub fn tells(act: &Act, cell: &Name, edge: &Name) -> Option<Hash> {
-    match (&act.subject, &act.body) {
-        (Subject::Deployment(_), Body::DeploymentAdvanced(advanced)) => {
-            advanced.reaches(cell, edge).then_some(advanced.digest)
-        }
+/// What this act tells that edge of that cell to run: whose own version it is about (none: the fleet's), and
+/// which (none: what the fleet's says of the tenant).
+pub fn tells<'a>(
+    act: &'a Act,
+    cell: &Name,
+    edge: &Name,
+) -> Option<(Option<&'a Tenant>, Option<Hash>)> {
+    let tenant = act.tenant.as_ref();
+    let digest = match (&act.subject, &act.body) {
+        (Subject::Deployment(_), Body::DeploymentAdvanced(advanced)) => advanced
+            .reaches(cell, edge)
+            .then_some(Some(advanced.digest)),
+        // Without the fleet's version there is nothing to run: no act says that.
         (Subject::Fleet, Body::VersionRolledBack(back)) => {
-            back.cells.contains(cell).then_some(back.digest)
+            let some = back.digest.is_some() || tenant.is_some();
+            (some && back.cells.contains(cell)).then_some(back.digest)
         }
         (Subject::Cell(named), Body::CellSupplied(supplied)) => {
-            (named == cell).then_some(supplied.digest)
+            (named == cell).then_some(Some(supplied.digest))
         }
         _ => None,
-    }
+    };
+    Some((tenant, digest?))
 }

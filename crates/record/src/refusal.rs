@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base::Tenant;
+
 use crate::act::Subject;
 use crate::kinds::Body;
 
@@ -10,6 +12,8 @@ use crate::kinds::Body;
 pub struct Draft {
     /// What it happens to.
     pub subject: Subject,
+    /// Whose traffic it is about, if it is one tenant's alone.
+    pub tenant: Option<Tenant>,
     /// What happens.
     pub body: Body,
 }
@@ -19,7 +23,16 @@ impl Draft {
     pub fn new(subject: Subject, body: impl Into<Body>) -> Draft {
         Draft {
             subject,
+            tenant: None,
             body: body.into(),
+        }
+    }
+
+    /// The same, of one tenant's traffic alone.
+    pub fn about(self, tenant: Option<&Tenant>) -> Draft {
+        Draft {
+            tenant: tenant.cloned(),
+            ..self
         }
     }
 }

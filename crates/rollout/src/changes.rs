@@ -52,23 +52,26 @@ fn facets((version, config): Read<'_>) -> BTreeMap<Part, String> {
         "" | "None" => {}
         _ => facets.entry(part).or_default().push_str(&text),
     };
-    add(
-        Part::Station,
-        format!(
-            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
-            config.workers,
-            config.drain_ms,
-            config.trusted,
-            config.listen,
-            config.connection,
-            config.http2,
-            config.overload,
-            config.access_log,
-            config.metrics,
-            config.cohorts,
-            config.rules_failure,
-        ),
-    );
+    // A tenant's own version says nothing of these.
+    if version.tenant().is_none() {
+        add(
+            Part::Station,
+            format!(
+                "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+                config.workers,
+                config.drain_ms,
+                config.trusted,
+                config.listen,
+                config.connection,
+                config.http2,
+                config.overload,
+                config.access_log,
+                config.metrics,
+                config.cohorts,
+                config.rules_failure,
+            ),
+        );
+    }
     add(Part::Certificates, format!("{:?}", config.certificates));
     add(Part::Certificates, format!("{:?}", config.acme));
     add(Part::Bans, format!("{:?}", config.bans));
@@ -80,7 +83,10 @@ fn facets((version, config): Read<'_>) -> BTreeMap<Part, String> {
             Part::Certificates,
             format!("{:?}", own.client_certificates.take()),
         );
-        add(Part::Tenants, format!("{own:?}"));
+        // A tenant's own version says nothing of tenants: the one that it is read with is nobody.
+        if version.tenant().is_none() {
+            add(Part::Tenants, format!("{own:?}"));
+        }
         add(Part::Routes, routes(config, TenantId(place), false));
     }
     for (path, content) in version.files() {

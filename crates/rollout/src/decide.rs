@@ -2,9 +2,9 @@
 //! whoever asks stand here, also against the controller: a stage follows the one before, nothing is brought
 //! out again that was sent back, and going back is always possible.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use base::{Actor, Name, Timestamp};
+use base::{Actor, Name, Tenant, Timestamp};
 use record::act::Subject;
 use record::author::is_sound_key;
 use record::command::{
@@ -31,6 +31,8 @@ const CELLS_MAX: usize = 500;
 /// Each keeps a connection to control.
 const EDGES_MAX: usize = 1_500;
 const INVITATION_MAX_MS: i64 = 7 * 86_400_000;
+/// Each of their cells has an order of each.
+const OWN_MAX: usize = 1_000;
 /// As long as a blob may be.
 const BYTES_MAX: u64 = 8 << 20;
 pub(crate) const LEASE_MS: u64 = 86_400_000;
@@ -66,14 +68,20 @@ pub fn decide(state: &State, verb: &Verb, asked: &Asked<'_>) -> Option<Decision>
             in_progress(state, &verb.deployment).and_then(|(_, deployment)| {
                 match &deployment.paused {
                     Some(said) => wrong_state(format!("{} holds it since {}", said.by, said.at)),
-                    None => one(&verb.deployment, DeploymentPaused {}),
+                    None => one(
+                        (&verb.deployment, deployment.tenant.as_ref()),
+                        DeploymentPaused {},
+                    ),
                 }
             })
         }
         Verb::ResumeDeployment(verb) => {
             in_progress(state, &verb.deployment).and_then(|(_, deployment)| {
                 match &deployment.paused {
-                    Some(_) => one(&verb.deployment, DeploymentResumed {}),
+                    Some(_) => one(
+                        (&verb.deployment, deployment.tenant.as_ref()),
+                        DeploymentResumed {},
+                    ),
                     None => wrong_state(format!("{} goes on already", verb.deployment)),
                 }
             })
@@ -98,11 +106,12 @@ pub fn decide(state: &State, verb: &Verb, asked: &Asked<'_>) -> Option<Decision>
     })
 }
 
-pub(crate) fn one(deployment: &Name, body: impl Into<record::kinds::Body>) -> Decision {
-    Ok(vec![Draft::new(
-        Subject::Deployment(deployment.clone()),
-        body,
-    )])
+pub(crate) fn one(
+    (name, tenant): (&Name, Option<&Tenant>),
+    body: impl Into<record::kinds::Body>,
+) -> Decision {
+    let draft = Draft::new(Subject::Deployment(name.clone()), body);
+    Ok(vec![draft.about(tenant)])
 }
 
 pub(crate) fn fleet(body: impl Into<record::kinds::Body>) -> Vec<Draft> {
@@ -146,7 +155,7 @@ fn define(state: &State, cell: &Name, ring: Ring) -> Decision {
         Some(_) => {}
         None => {
             at_most("cells", state.cells.len() + 1, CELLS_MAX)?;
-            not_under_way(state, "its plan does not know the cell")?;
+            not_under_way(state, Some(cell), "its plan does not know the cell")?;
             drafts.extend(supplied(state, cell));
         }
     }
@@ -155,20 +164,25 @@ fn define(state: &State, cell: &Name, ring: Ring) -> Decision {
 
 /// What a cell that comes later is to run.
 fn supplied(state: &State, cell: &Name) -> Option<Draft> {
-    let digest = state.current?;
+    let digest = state.fleet.current?;
     Some(Draft::new(
         Subject::Cell(cell.clone()),
         CellSupplied { digest },
     ))
 }
 
-fn not_under_way(state: &State, why: &str) -> Result<(), Refusal> {
-    match state.in_progress() {
+/// Nothing goes out that reaches edges which one in that cell (none: in all) would reach.
+fn not_under_way(state: &State, cell: Option<&Name>, why: &str) -> Result<(), Refusal> {
+    match state.in_progress().find(|(_, it)| it.meets(cell)) {
         Some((number, deployment)) => wrong_state(format!(
-            "{} is under way since {}, by {}: {why}. Wait for it, or send it back: hereby rollback",
+            "{} is under way since {}, by {}: {why}. Wait for it, or send it back: hereby rollback{}",
             name_of(number),
             deployment.said.at,
             deployment.said.by,
+            deployment
+                .tenant
+                .as_ref()
+                .map_or_else(String::new, |tenant| format!(" --tenant {tenant}")),
         )),
         None => Ok(()),
     }
@@ -180,7 +194,7 @@ fn remove(state: &State, cell: &Name) -> Decision {
     if edges > 0 {
         return wrong_state(format!("{cell} has {edges} edges: retire them first"));
     }
-    not_under_way(state, "its plan may name the cell")?;
+    not_under_way(state, Some(cell), "its plan may name the cell")?;
     Ok(vec![Draft::new(
         Subject::Cell(cell.clone()),
         CellRemoved {},
@@ -248,7 +262,7 @@ fn enroll(state: &State, verb: &EnrollEdge, asked: &Asked<'_>) -> Decision {
         vkey: verb.vkey.clone(),
     };
     let mut drafts = vec![Draft::new(Subject::Edge(verb.edge.clone()), body)];
-    if !state.orders.contains_key(&invitation.cell) {
+    if !state.fleet.orders.contains_key(&invitation.cell) {
         drafts.extend(supplied(state, &invitation.cell));
     }
     Ok(drafts)
@@ -258,13 +272,11 @@ fn retire(state: &State, edge: &Name) -> Decision {
     if !state.edges.contains_key(edge) && !state.invitations.contains_key(edge) {
         return not_found(format!("there is no edge {edge}: hereby fleet lists them"));
     }
-    if let Some((number, deployment)) = state.in_progress()
-        && !deployment.is_out()
-        && deployment
-            .reached
-            .values()
-            .any(|one| one.as_ref() == Some(edge))
-    {
+    let looked_at = |deployment: &Deployment| {
+        let mut reached = deployment.reached.values();
+        !deployment.is_out() && reached.any(|one| one.as_ref() == Some(edge))
+    };
+    if let Some((number, _)) = state.in_progress().find(|(_, it)| looked_at(it)) {
         return wrong_state(format!(
             "{} runs on {edge} to be looked at: send it back first (hereby rollback), or go on (hereby \
              promote)",
@@ -277,7 +289,12 @@ fn retire(state: &State, edge: &Name) -> Decision {
     )])
 }
 
-fn deploy(state: &State, verb: &DeployVersion, asked: &Asked<'_>) -> Decision {
+/// What is gone back to, if this may go out.
+fn may_go_out(
+    state: &State,
+    verb: &DeployVersion,
+    now: Timestamp,
+) -> Result<Option<Hash>, Refusal> {
     if let Some(said) = &state.frozen {
         let why = said
             .why
@@ -293,11 +310,38 @@ fn deploy(state: &State, verb: &DeployVersion, asked: &Asked<'_>) -> Decision {
         usize::try_from(verb.bytes).unwrap_or(usize::MAX),
         BYTES_MAX as usize,
     )?;
-    not_under_way(state, "one version goes out at a time")?;
-    not_leased(state, &verb.digest, asked.now)?;
-    if state.current == Some(verb.digest) {
+    if let Some(cell) = &verb.cell {
+        known_cell(state, cell)?;
+        if verb.tenant.is_none() {
+            return out_of_range("the fleet's version goes to all cells".to_owned());
+        }
+    }
+    let tenant = verb.tenant.as_ref();
+    if tenant.is_some() && state.fleet.current.is_none() {
+        return wrong_state(
+            "a tenant's own version stands on the fleet's, and none was fully deployed yet"
+                .to_owned(),
+        );
+    }
+    // A tenant that was moved meanwhile has still one version on its way.
+    let own = tenant.and_then(|tenant| state.in_progress_of(Some(tenant)));
+    let cell = verb.cell.as_ref().filter(|_| own.is_none());
+    not_under_way(state, cell, "one version goes out at a time")?;
+    not_leased(state, &verb.digest, now)?;
+    let track = state.track(tenant);
+    if track.is_none() {
+        at_most("tenants' own versions", state.tenants.len() + 1, OWN_MAX)?;
+    }
+    let base = track.and_then(|track| track.current);
+    if base == Some(verb.digest) {
         return wrong_state("all run this version already".to_owned());
     }
+    Ok(base)
+}
+
+fn deploy(state: &State, verb: &DeployVersion, asked: &Asked<'_>) -> Decision {
+    let base = may_go_out(state, verb, asked.now)?;
+    let tenant = verb.tenant.as_ref();
     let Some(number) = state.deployed.checked_add(1) else {
         return Err(Refusal::new(
             Reason::TooMany,
@@ -307,17 +351,19 @@ fn deploy(state: &State, verb: &DeployVersion, asked: &Asked<'_>) -> Decision {
     let plan = draw(state, verb)?;
     let name = name_of(number);
     let body = VersionDeployed {
-        base: state.current,
+        base,
         bytes: verb.bytes,
+        cell: verb.cell.clone(),
         changes: verb.changes.clone(),
         digest: verb.digest,
         incident: verb.incident,
         plan: PlanDrawn::from(&plan),
     };
-    let first = reaches(state, &body.plan, 0, &verb.digest);
-    let mut drafts = one(&name, body)?;
+    let scope = (&verb.digest, verb.cell.as_ref());
+    let first = reaches(state, &body.plan, 0, scope);
+    let mut drafts = one((&name, tenant), body)?;
     drafts.extend(one(
-        &name,
+        (&name, tenant),
         DeploymentAdvanced {
             digest: verb.digest,
             early: false,
@@ -342,7 +388,11 @@ pub fn draw(state: &State, verb: &DeployVersion) -> Result<Plan, Refusal> {
         })?,
     };
     let fleet = state.fleet();
-    let plan = Plan::draw(&template, &fleet, Scope::Fleet, seed(&verb.digest)).map_err(|none| {
+    let scope = match &verb.cell {
+        Some(cell) => Scope::Cell(cell.clone()),
+        None => Scope::Fleet,
+    };
+    let plan = Plan::draw(&template, &fleet, scope, seed(&verb.digest)).map_err(|none| {
         Refusal::new(
             Reason::WrongState,
             format!("{none} with an edge: hereby edge invite"),
@@ -365,13 +415,13 @@ fn seed(digest: &Hash) -> u64 {
     u64::from_be_bytes(*first)
 }
 
-/// Whom a stage reaches. The last one reaches cells without edges as well: who enrolls there later finds
-/// what all run.
+/// Whom a stage reaches. The last one of a version that goes to all cells reaches those without edges as
+/// well: who enrolls there later finds what all run.
 fn reaches(
     state: &State,
     plan: &PlanDrawn,
     stage: usize,
-    digest: &Hash,
+    (digest, cell): (&Hash, Option<&Name>),
 ) -> BTreeMap<Name, Option<Name>> {
     let Some(drawn) = plan.stages.get(stage) else {
         return BTreeMap::new();
@@ -387,7 +437,7 @@ fn reaches(
     let mut reached: BTreeMap<Name, Option<Name>> = cells
         .map(|cell| (cell.clone(), first(cell).filter(|_| drawn.one)))
         .collect();
-    if stage + 1 == plan.stages.len() {
+    if cell.is_none() && stage + 1 == plan.stages.len() {
         let named = |cell: &&Name| plan.stages.iter().any(|stage| stage.cells.contains(*cell));
         let rest = state.cells.keys().filter(|cell| !named(cell));
         reached.extend(rest.map(|cell| (cell.clone(), None)));
@@ -461,11 +511,16 @@ fn advance(state: &State, verb: &AdvanceDeployment, asked: &Asked<'_>) -> Decisi
     let body = DeploymentAdvanced {
         digest: deployment.digest,
         early,
-        reaches: reaches(state, &deployment.plan, index, &deployment.digest),
+        reaches: reaches(
+            state,
+            &deployment.plan,
+            index,
+            (&deployment.digest, deployment.cell.as_ref()),
+        ),
         requests: verb.requests.filter(|_| !early),
         stage: verb.stage,
     };
-    one(name, body)
+    one((name, deployment.tenant.as_ref()), body)
 }
 
 /// Whether its stage has held as long, and with as many requests, as planned.
@@ -495,22 +550,36 @@ fn fire(state: &State, verb: &FireTrigger, asked: &Asked<'_>) -> Decision {
         unchanged_requests: verb.unchanged_requests,
         what: verb.what.clone(),
     };
-    let mut drafts = one(name, body)?;
-    match deployment.base {
-        Some(base) => drafts.push(Draft::new(
-            Subject::Fleet,
-            VersionRolledBack {
-                cells: state.cells.keys().cloned().collect(),
-                deployment: Some(name.clone()),
-                digest: base,
-                from: deployment.digest,
-                incident: deployment.incident,
-                lease_ends_at: after_ms(asked.now, LEASE_MS),
-            },
-        )),
-        None => drafts.extend(one(name, DeploymentAborted {})?),
+    let tenant = deployment.tenant.as_ref();
+    let mut drafts = one((name, tenant), body)?;
+    // Of a tenant there is always something to go back to.
+    if deployment.base.is_none() && tenant.is_none() {
+        drafts.extend(one((name, None), DeploymentAborted {})?);
+        return Ok(drafts);
     }
+    let body = VersionRolledBack {
+        cells: cells_of(state, tenant),
+        deployment: Some(name.clone()),
+        digest: deployment.base,
+        from: deployment.digest,
+        incident: deployment.incident,
+        lease_ends_at: after_ms(asked.now, LEASE_MS),
+    };
+    drafts.push(Draft::new(Subject::Fleet, body).about(tenant));
     Ok(drafts)
+}
+
+/// Where the fleet's version runs, or where a tenant's own was brought.
+pub(crate) fn cells_of(state: &State, tenant: Option<&Tenant>) -> BTreeSet<Name> {
+    match tenant {
+        None => state.cells.keys().cloned().collect(),
+        Some(tenant) => {
+            let track = state.tenants.get(tenant);
+            track.map_or_else(BTreeSet::new, |track| {
+                track.orders.keys().cloned().collect()
+            })
+        }
+    }
 }
 
 pub(crate) fn after_ms(now: Timestamp, ms: u64) -> Timestamp {
@@ -524,5 +593,8 @@ fn complete(state: &State, name: &Name, asked: &Asked<'_>) -> Decision {
         return wrong_state(format!("{name} is still to be watched"));
     }
     let digest = deployment.digest;
-    one(name, DeploymentCompleted { digest })
+    one(
+        (name, deployment.tenant.as_ref()),
+        DeploymentCompleted { digest },
+    )
 }

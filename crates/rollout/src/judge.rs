@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use base::{Actor, Name, Timestamp};
+use base::{Actor, Name, Tenant, Timestamp};
 use record::act::{Act, Subject};
 use record::hash::Hash;
 use record::kinds::Body;
@@ -26,23 +26,24 @@ pub enum Law {
     Rollback,
 }
 
-/// What it knows of the acts so far: 40 bytes for every version that was ever deployed.
+/// What it knows of the acts so far: some 40 bytes for every version that was ever deployed.
 #[derive(Debug, Default)]
 pub struct Judge {
-    /// Versions that were deployed, and whether all ran them.
-    versions: BTreeMap<Hash, bool>,
+    /// Versions that were deployed, whose own they are, and whether all ran them.
+    versions: BTreeMap<Hash, (Option<Tenant>, bool)>,
     leases: BTreeMap<Hash, Timestamp>,
     /// What is on its way.
-    under_way: Option<UnderWay>,
-    /// What all run.
-    current: Option<Hash>,
+    under_way: BTreeMap<Name, UnderWay>,
+    /// What all run of the fleet's version, and of each tenant's own.
+    current: BTreeMap<Option<Tenant>, Hash>,
     /// There was an act on versions of a kind that is not known here: what follows can't be judged.
     unsure: bool,
 }
 
 #[derive(Debug)]
 struct UnderWay {
-    name: Name,
+    tenant: Option<Tenant>,
+    cell: Option<Name>,
     digest: Hash,
     plan: PlanDrawn,
     /// The last stage that began, and when.
@@ -56,28 +57,41 @@ impl Judge {
     pub fn behind(state: &State) -> Judge {
         let versions = state.versions.iter();
         let leases = state.leases.iter();
-        Judge {
-            versions: versions
-                .map(|(digest, version)| (*digest, version.full_at.is_some()))
-                .collect(),
-            leases: leases
-                .map(|(digest, lease)| (*digest, lease.ends_at))
-                .collect(),
-            under_way: state.in_progress().map(|(number, deployment)| UnderWay {
-                name: name_of(number),
+        let under_way = state.in_progress().map(|(number, deployment)| {
+            let judged = UnderWay {
+                tenant: deployment.tenant.clone(),
+                cell: deployment.cell.clone(),
                 digest: deployment.digest,
                 plan: deployment.plan.clone(),
                 stage: (!deployment.reached.is_empty())
                     .then_some((deployment.stage, deployment.stage_at)),
-            }),
-            current: state.current,
+            };
+            (name_of(number), judged)
+        });
+        let tenants = state.tenants.iter();
+        let tracks = tenants.map(|(tenant, track)| (Some(tenant.clone()), track));
+        let tracks = tracks.chain([(None, &state.fleet)]);
+        Judge {
+            versions: versions
+                .map(|(digest, version)| {
+                    let known = (version.tenant.clone(), version.full_at.is_some());
+                    (*digest, known)
+                })
+                .collect(),
+            leases: leases
+                .map(|(digest, lease)| (*digest, lease.ends_at))
+                .collect(),
+            under_way: under_way.collect(),
+            current: tracks
+                .filter_map(|(tenant, track)| Some((tenant, track.current?)))
+                .collect(),
             unsure: false,
         }
     }
 
-    /// What all run, by the acts.
-    pub fn current(&self) -> Option<Hash> {
-        self.current
+    /// What all run of a tenant's own version, or of the fleet's, by the acts.
+    pub fn current(&self, tenant: Option<&Tenant>) -> Option<Hash> {
+        self.current.get(&tenant.cloned()).copied()
     }
 
     /// Looks at the next act. `signed`: somebody signed it, or nobody could have.
@@ -100,7 +114,7 @@ impl Judge {
             (Subject::Deployment(name), Body::DeploymentCompleted(body)) => {
                 self.completed(act, name, body)
             }
-            (Subject::Deployment(name), Body::DeploymentAborted(_)) => self.aborted(name),
+            (Subject::Deployment(name), Body::DeploymentAborted(_)) => self.aborted(act, name),
             (Subject::Deployment(name), Body::TriggerFired(_)) => self.fired(act, name),
             (_, Body::VersionRolledBack(body)) => self.rolled_back(act, body),
             (_, Body::LeaseLifted(body)) => self.lifted(act, body),
@@ -110,15 +124,21 @@ impl Judge {
     }
 
     fn deployed(&mut self, act: &Act, name: &Name, body: &VersionDeployed) -> Judged {
-        let before = self.under_way.replace(UnderWay {
-            name: name.clone(),
+        let under_way = UnderWay {
+            tenant: act.tenant.clone(),
+            cell: body.cell.clone(),
             digest: body.digest,
             plan: body.plan.clone(),
             stage: None,
-        });
-        self.versions.entry(body.digest).or_default();
-        hold(before.is_none(), Law::Stages, "deploys beside another")?;
-        let base = body.base == self.current;
+        };
+        let alone = self.under_way.values().all(|it| it.is_apart(&under_way));
+        self.under_way.insert(name.clone(), under_way);
+        let known = self.versions.entry(body.digest);
+        let (whose, _) = known.or_insert_with(|| (act.tenant.clone(), false));
+        let own = *whose == act.tenant;
+        hold(alone, Law::Stages, "deploys beside another")?;
+        hold(own, Law::Deployed, "deploys another's version")?;
+        let base = body.base == self.current(act.tenant.as_ref());
         hold(base, Law::Rollback, "would go back to what not all run")?;
         self.no_lease(&body.digest, act.at)
     }
@@ -132,7 +152,7 @@ impl Judge {
     ) -> Judged {
         let known = self.versions.contains_key(&body.digest);
         let free = self.no_lease(&body.digest, act.at);
-        let of_this = self.under_way.as_mut().filter(|it| it.name == *name);
+        let of_this = self.under_way.get_mut(name);
         let before = of_this.map(|it| (it.stage.replace((body.stage, act.at)), &*it));
         hold(known, Law::Deployed, "tells what was never deployed")?;
         free?;
@@ -142,9 +162,9 @@ impl Judge {
                 "begins a stage of a deployment that is not on its way",
             ));
         };
-        let same = under_way.digest == body.digest;
+        let same = under_way.digest == body.digest && under_way.tenant == act.tenant;
         hold(same, Law::Deployed, "tells another version than its own")?;
-        let planned = is_planned(&under_way.plan, body);
+        let planned = is_planned(under_way, body);
         hold(planned, Law::Stages, "reaches whom its plan does not")?;
         let Some((stage, since)) = before else {
             return hold(body.stage == 0, Law::Stages, "begins in the middle");
@@ -174,9 +194,11 @@ impl Judge {
     }
 
     fn completed(&mut self, act: &Act, name: &Name, body: &DeploymentCompleted) -> Judged {
-        let ended = self.ended(name)?;
-        self.current = Some(body.digest);
-        self.versions.insert(body.digest, true);
+        let ended = self.ended(act, name)?;
+        self.current.insert(act.tenant.clone(), body.digest);
+        if let Some((_, full)) = self.versions.get_mut(&body.digest) {
+            *full = true;
+        }
         let watched = ended.stage.is_some_and(|(stage, since)| {
             let last = ended.plan.stages.len() == usize::try_from(stage).unwrap_or(usize::MAX) + 1;
             last && lasted(since, act.at, ended.plan.watch_ms)
@@ -189,9 +211,10 @@ impl Judge {
         )
     }
 
-    fn aborted(&mut self, name: &Name) -> Judged {
-        self.ended(name)?;
-        let alone = self.current.is_none();
+    fn aborted(&mut self, act: &Act, name: &Name) -> Judged {
+        self.ended(act, name)?;
+        // Of a tenant there is always what the fleet's version says.
+        let alone = act.tenant.is_none() && self.current(None).is_none();
         hold(
             alone,
             Law::Rollback,
@@ -200,7 +223,8 @@ impl Judge {
     }
 
     fn fired(&self, act: &Act, name: &Name) -> Judged {
-        let on_its_way = self.under_way.as_ref().is_some_and(|it| it.name == *name);
+        let on_its_way = self.under_way.get(name);
+        let on_its_way = on_its_way.is_some_and(|it| it.tenant == act.tenant);
         hold(
             on_its_way && is_own(act),
             Law::Stages,
@@ -209,33 +233,45 @@ impl Judge {
     }
 
     fn rolled_back(&mut self, act: &Act, body: &VersionRolledBack) -> Judged {
-        let free = self.no_lease(&body.digest, act.at);
-        let under_way = self.under_way.as_ref().map(|it| it.digest);
-        let from = Some(body.from) == under_way.or(self.current);
-        let full = self.versions.get(&body.digest) == Some(&true);
-        let mut ended = Ok(());
-        match &body.deployment {
-            Some(name) => ended = self.ended(name).map(drop),
-            None if self.under_way.is_some() => {
-                ended = Err((
-                    Law::Rollback,
-                    "goes back and leaves a deployment on its way",
-                ));
-            }
-            None => {}
-        }
+        let tenant = act.tenant.as_ref();
+        let to = body.digest.as_ref();
+        let free = to.map_or(Ok(()), |to| self.no_lease(to, act.at));
+        let mut under_way = self.under_way.values();
+        let under_way = under_way.find(|it| it.tenant.as_ref() == tenant);
+        let left = under_way.is_some() && body.deployment.is_none();
+        let runs = under_way.map(|it| it.digest).or(self.current(tenant));
+        // Without a version of its own a tenant runs by the fleet's.
+        let full = match to {
+            None => tenant.is_some(),
+            Some(to) => self
+                .versions
+                .get(to)
+                .is_some_and(|(whose, full)| *full && whose.as_ref() == tenant),
+        };
+        let ended = match &body.deployment {
+            Some(name) => self.ended(act, name).map(drop),
+            None => hold(
+                !left,
+                Law::Rollback,
+                "goes back and leaves a deployment on its way",
+            ),
+        };
         self.leases.retain(|_, end| act.at < *end);
         self.leases.insert(body.from, body.lease_ends_at);
-        self.current = Some(body.digest);
+        match body.digest {
+            Some(digest) => self.current.insert(act.tenant.clone(), digest),
+            None => self.current.remove(&act.tenant),
+        };
         free?;
         ended?;
+        let from = Some(body.from) == runs;
         hold(from, Law::Rollback, "goes back from what does not run")?;
         hold(
             full,
             Law::Rollback,
             "goes back to what never ran everywhere",
         )?;
-        let other = body.digest != body.from;
+        let other = body.digest != Some(body.from);
         hold(other, Law::Rollback, "goes back to what it goes back from")
     }
 
@@ -250,14 +286,15 @@ impl Judge {
     }
 
     fn supplied(&self, body: &CellSupplied) -> Judged {
-        let current = self.current == Some(body.digest);
+        let current = self.current(None) == Some(body.digest);
         hold(current, Law::Deployed, "has a cell run what others do not")
     }
 
     /// Takes what is on its way, which is to be this.
-    fn ended(&mut self, name: &Name) -> Result<UnderWay, (Law, &'static str)> {
+    fn ended(&mut self, act: &Act, name: &Name) -> Result<UnderWay, (Law, &'static str)> {
         self.under_way
-            .take_if(|it| it.name == *name)
+            .remove(name)
+            .filter(|it| it.tenant == act.tenant)
             .ok_or((Law::Stages, "ends a deployment that is not on its way"))
     }
 
@@ -271,8 +308,17 @@ impl Judge {
     }
 }
 
-/// Whether the plan has it reach these: at its end also cells that came later.
-fn is_planned(plan: &PlanDrawn, body: &DeploymentAdvanced) -> bool {
+impl UnderWay {
+    /// Whether the two can be on their way at once: they meet in no cell.
+    fn is_apart(&self, other: &UnderWay) -> bool {
+        let cells = self.cell.as_ref().zip(other.cell.as_ref());
+        self.tenant != other.tenant && cells.is_some_and(|(one, other)| one != other)
+    }
+}
+
+/// Whether the plan has it reach these: at its end also cells that came later, unless it is for one alone.
+fn is_planned(under_way: &UnderWay, body: &DeploymentAdvanced) -> bool {
+    let plan = &under_way.plan;
     let index = usize::try_from(body.stage).unwrap_or(usize::MAX);
     let Some(stage) = plan.stages.get(index) else {
         return false;
@@ -280,7 +326,10 @@ fn is_planned(plan: &PlanDrawn, body: &DeploymentAdvanced) -> bool {
     let named = |cell: &Name| plan.stages.iter().any(|stage| stage.cells.contains(cell));
     let is_last = index + 1 == plan.stages.len();
     body.reaches.iter().all(|(cell, one)| {
-        let of_stage = stage.cells.contains(cell) || (is_last && !named(cell));
+        let of_stage = match &under_way.cell {
+            Some(own) => cell == own && stage.cells.contains(cell),
+            None => stage.cells.contains(cell) || (is_last && !named(cell)),
+        };
         // Later its edges may all have been retired.
         of_stage && (one.is_some() || !stage.one || index > 0)
     })

@@ -1,9 +1,9 @@
 //! What edges there are and what each is to run: the fold over acts. Nothing here reads a clock; what has
 //! ended by now is asked with the time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use base::{Actor, IncidentId, Line, Name, Timestamp};
+use base::{Actor, IncidentId, Line, Name, Tenant, Timestamp};
 use record::act::{Act, Subject};
 use record::hash::Hash;
 use record::kinds::Body;
@@ -17,7 +17,7 @@ use crate::plan::{Cell, Fleet};
 /// So many ended deployments are remembered; the record has all.
 const ENDED_KEPT: usize = 100;
 /// So many versions are remembered.
-const VERSIONS_KEPT: usize = 1_000;
+const VERSIONS_KEPT: usize = 5_000;
 
 /// Cells, edges, versions, and which of them is to run where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,16 +34,28 @@ pub struct State {
     pub deployments: BTreeMap<u32, Deployment>,
     /// How many there were.
     pub deployed: u32,
-    /// What each cell is to run.
-    pub orders: BTreeMap<Name, Orders>,
-    /// What all cells ran last, together: the last version that was fully deployed or gone back to.
-    pub current: Option<Hash>,
-    /// How `current` came, if it was by going back.
-    pub back: Option<Back>,
+    /// The fleet's version.
+    pub fleet: Track,
+    /// Versions of tenants' own.
+    pub tenants: BTreeMap<Tenant, Track>,
+    /// The newest act that tells anybody in a cell what to run.
+    pub newest: BTreeMap<Name, u64>,
     /// Versions that are not to be brought out again, until then.
     pub leases: BTreeMap<Hash, Lease>,
     /// Nothing new goes out.
     pub frozen: Option<Said>,
+}
+
+/// What runs of the fleet's version, or of a tenant's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Track {
+    /// What each cell is to run.
+    pub orders: BTreeMap<Name, Orders>,
+    /// What all cells ran last, together: the last version that was fully deployed or gone back to. None of
+    /// a tenant: what the fleet's version says of it.
+    pub current: Option<Hash>,
+    /// How `current` came, if it was by going back.
+    pub back: Option<Back>,
 }
 
 /// Who said something, when and why.
@@ -82,6 +94,8 @@ pub struct Invitation {
 /// A version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
+    /// Whose own it is; none: the fleet's.
+    pub tenant: Option<Tenant>,
     /// How long it is.
     pub bytes: u64,
     /// Who deployed it last, when and why.
@@ -99,6 +113,10 @@ pub struct Version {
 /// A version on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
+    /// Whose own version it is; none: the fleet's.
+    pub tenant: Option<Tenant>,
+    /// The only cell that it goes to; none: all.
+    pub cell: Option<Name>,
     /// Which version.
     pub digest: Hash,
     /// What is gone back to.
@@ -147,8 +165,8 @@ pub struct Orders {
 /// What is to run, and where on the record that stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// The version.
-    pub digest: Hash,
+    /// The version; none of a tenant: what the fleet's says of it.
+    pub digest: Option<Hash>,
     /// The act that says so.
     pub index: u64,
     /// When it was said.
@@ -192,6 +210,12 @@ impl Deployment {
         usize::try_from(self.stage).unwrap_or(usize::MAX) + 1 >= self.plan.stages.len()
     }
 
+    /// Whether it may reach edges that one in that cell may (none: in all) reach, too.
+    pub fn meets(&self, cell: Option<&Name>) -> bool {
+        let own = self.cell.as_ref();
+        own.zip(cell).is_none_or(|(own, cell)| own == cell)
+    }
+
     /// Whether this edge of this cell runs it by now.
     pub fn reaches(&self, cell: &Name, edge: &Name) -> bool {
         let reached = self.reached.get(cell);
@@ -208,11 +232,16 @@ impl State {
             }
             (Subject::Cell(name), Body::CellRemoved(_)) => {
                 self.cells.remove(name);
-                self.orders.remove(name);
+                self.newest.remove(name);
+                let tenants = self.tenants.values_mut();
+                for track in tenants.chain([&mut self.fleet]) {
+                    track.orders.remove(name);
+                }
                 self.invitations.retain(|_, it| it.cell != *name);
             }
             (Subject::Cell(name), Body::CellSupplied(supplied)) => {
-                self.order(name, None, Order::of(act, index, supplied.digest));
+                let order = Order::of(act, index, Some(supplied.digest));
+                self.order(None, (name, None), order);
             }
             (Subject::Edge(name), body) => self.apply_to_edge(name, act, body),
             (Subject::Deployment(name), body) => {
@@ -223,12 +252,9 @@ impl State {
             (Subject::Fleet, Body::VersionRolledBack(back)) => self.go_back(act, index, back),
             (Subject::Fleet, Body::LeaseLifted(lifted)) => {
                 self.leases.remove(&lifted.digest);
-                if self
-                    .back
-                    .as_ref()
-                    .is_some_and(|it| it.from == lifted.digest)
-                {
-                    self.back = None;
+                let tenants = self.tenants.values_mut();
+                for track in tenants.chain([&mut self.fleet]) {
+                    track.back.take_if(|it| it.from == lifted.digest);
                 }
             }
             (Subject::Fleet, Body::FleetFrozen(_)) => self.frozen = Some(Said::of(act)),
@@ -280,8 +306,8 @@ impl State {
             Body::DeploymentAborted(_) => deployment.ended = Some((act.at, End::Aborted)),
             Body::DeploymentCompleted(completed) => {
                 deployment.ended = Some((act.at, End::Completed));
-                self.current = Some(completed.digest);
-                self.back = None;
+                let track = self.track_mut(act.tenant.as_ref());
+                (track.current, track.back) = (Some(completed.digest), None);
                 if let Some(version) = self.versions.get_mut(&completed.digest) {
                     (version.full_at, version.ran_at) = (Some(act.at), Some(act.at));
                     version.sent_back_at = None;
@@ -295,6 +321,7 @@ impl State {
         let said = Said::of(act);
         let before = self.versions.get(&deployed.digest);
         let version = Version {
+            tenant: act.tenant.clone(),
             bytes: deployed.bytes,
             said: said.clone(),
             deployment: number,
@@ -304,6 +331,8 @@ impl State {
         };
         self.versions.insert(deployed.digest, version);
         let deployment = Deployment {
+            tenant: act.tenant.clone(),
+            cell: deployed.cell.clone(),
             digest: deployed.digest,
             base: deployed.base,
             plan: deployed.plan.clone(),
@@ -327,15 +356,17 @@ impl State {
             deployment.stage_at = act.at;
             deployment.reached.extend(advanced.reaches.clone());
         }
+        let order = Order::of(act, index, Some(advanced.digest));
         for (cell, one) in &advanced.reaches {
-            self.order(cell, one.as_ref(), Order::of(act, index, advanced.digest));
+            self.order(act.tenant.as_ref(), (cell, one.as_ref()), order);
         }
     }
 
     fn go_back(&mut self, act: &Act, index: u64, back: &VersionRolledBack) {
         let said = Said::of(act);
+        let tenant = act.tenant.as_ref();
         for cell in &back.cells {
-            self.order(cell, None, Order::of(act, index, back.digest));
+            self.order(tenant, (cell, None), Order::of(act, index, back.digest));
         }
         let ended = back.deployment.as_ref().and_then(number);
         if let Some(deployment) = ended.and_then(|number| self.deployments.get_mut(&number)) {
@@ -350,19 +381,35 @@ impl State {
         if let Some(version) = self.versions.get_mut(&back.from) {
             version.sent_back_at = Some(act.at);
         }
-        if let Some(version) = self.versions.get_mut(&back.digest) {
+        let to = back.digest;
+        if let Some(version) = to.and_then(|to| self.versions.get_mut(&to)) {
             version.ran_at = Some(act.at);
         }
-        self.current = Some(back.digest);
-        self.back = Some(Back {
+        let track = self.track_mut(tenant);
+        track.current = to;
+        track.back = Some(Back {
             from: back.from,
             lease_ends_at: back.lease_ends_at,
             said,
         });
     }
 
-    fn order(&mut self, cell: &Name, one: Option<&Name>, order: Order) {
-        let orders = self.orders.entry(cell.clone()).or_default();
+    fn track_mut(&mut self, tenant: Option<&Tenant>) -> &mut Track {
+        match tenant {
+            None => &mut self.fleet,
+            Some(tenant) => self.tenants.entry(tenant.clone()).or_default(),
+        }
+    }
+
+    fn order(
+        &mut self,
+        tenant: Option<&Tenant>,
+        (cell, one): (&Name, Option<&Name>),
+        order: Order,
+    ) {
+        self.newest.insert(cell.clone(), order.index);
+        let orders = self.track_mut(tenant).orders.entry(cell.clone());
+        let orders = orders.or_default();
         match one {
             Some(edge) => orders.one = Some((edge.clone(), order)),
             None => {
@@ -382,42 +429,88 @@ impl State {
         for number in ended.iter().take(many) {
             self.deployments.remove(number);
         }
-        while self.versions.len() > VERSIONS_KEPT {
-            let kept = |digest: &Hash| {
-                let orders = self.orders.values();
-                let mut told = orders.flat_map(|orders| {
-                    let one = orders.one.iter().map(|(_, order)| order);
-                    orders.all.iter().chain(one)
-                });
-                let mut bases = self.deployments.values().filter(|it| it.ended.is_none());
-                self.current == Some(*digest)
-                    || self.leases.contains_key(digest)
-                    || bases.any(|it| it.base == Some(*digest) || it.digest == *digest)
-                    || told.any(|order| order.digest == *digest)
-            };
-            let rest = self.versions.iter().filter(|(digest, _)| !kept(digest));
-            let oldest = rest.min_by_key(|(_, version)| version.deployment);
-            let Some(oldest) = oldest.map(|(digest, _)| *digest) else {
-                return;
-            };
-            self.versions.remove(&oldest);
+        let many = self.versions.len().saturating_sub(VERSIONS_KEPT);
+        if many == 0 {
+            return;
+        }
+        let kept = self.in_use();
+        let rest = self.versions.iter();
+        let rest = rest.filter(|(digest, _)| !kept.contains(digest));
+        let mut rest: Vec<(u32, Hash)> = rest
+            .map(|(digest, version)| (version.deployment, *digest))
+            .collect();
+        rest.sort_unstable();
+        for (_, digest) in rest.iter().take(many) {
+            self.versions.remove(digest);
         }
     }
 
-    /// The deployment in progress, if there is one.
-    pub fn in_progress(&self) -> Option<(u32, &Deployment)> {
-        let mut all = self.deployments.iter();
-        all.find(|(_, deployment)| deployment.ended.is_none())
+    /// Versions that somebody runs, is told to, goes back to, or must not.
+    fn in_use(&self) -> BTreeSet<Hash> {
+        let tracks = self.tenants.values().chain([&self.fleet]);
+        let told = tracks.flat_map(|track| {
+            let orders = track.orders.values().flat_map(|orders| {
+                let one = orders.one.iter().map(|(_, order)| order);
+                orders.all.iter().chain(one)
+            });
+            orders.filter_map(|order| order.digest).chain(track.current)
+        });
+        let under_way = self.deployments.values();
+        let under_way = under_way.filter(|it| it.ended.is_none());
+        let under_way = under_way.flat_map(|it| [Some(it.digest), it.base].into_iter().flatten());
+        let leased = self.leases.keys().copied();
+        told.chain(under_way).chain(leased).collect()
+    }
+
+    /// Deployments in progress. No two meet in a cell.
+    pub fn in_progress(&self) -> impl Iterator<Item = (u32, &Deployment)> {
+        let all = self.deployments.iter();
+        all.filter(|(_, deployment)| deployment.ended.is_none())
             .map(|(number, deployment)| (*number, deployment))
     }
 
-    /// What this edge is to run.
-    pub fn order_of(&self, edge: &Name) -> Option<&Order> {
-        let orders = self.orders.get(&self.edges.get(edge)?.cell)?;
-        match &orders.one {
-            Some((one, order)) if one == edge => Some(order),
-            _ => orders.all.as_ref(),
+    /// The one of a tenant's own version, or of the fleet's.
+    pub fn in_progress_of(&self, tenant: Option<&Tenant>) -> Option<(u32, &Deployment)> {
+        self.in_progress()
+            .find(|(_, it)| it.tenant.as_ref() == tenant)
+    }
+
+    /// What runs of a tenant's own version, or of the fleet's.
+    pub fn track(&self, tenant: Option<&Tenant>) -> Option<&Track> {
+        match tenant {
+            None => Some(&self.fleet),
+            Some(tenant) => self.tenants.get(tenant),
         }
+    }
+
+    /// What this edge is to run of the fleet's version.
+    pub fn order_of(&self, edge: &Name) -> Option<&Order> {
+        self.fleet.order_of(&self.edges.get(edge)?.cell, edge)
+    }
+
+    /// Acts behind that one that tell this edge something still, in their order, and what.
+    pub fn orders_of(&self, edge: &Name, after: Option<u64>) -> Vec<(Option<&Tenant>, &Order)> {
+        let Some(known) = self.edges.get(edge) else {
+            return Vec::new();
+        };
+        let tenants = self.tenants.iter();
+        let tracks = tenants.map(|(tenant, track)| (Some(tenant), track));
+        let orders = tracks
+            .chain([(None, &self.fleet)])
+            .filter_map(|(tenant, track)| {
+                let order = track.order_of(&known.cell, edge)?;
+                after
+                    .is_none_or(|after| order.index > after)
+                    .then_some((tenant, order))
+            });
+        let mut orders: Vec<_> = orders.collect();
+        orders.sort_by_key(|(_, order)| order.index);
+        orders
+    }
+
+    /// The newest act that tells anybody in this edge's cell what to run.
+    pub fn newest_for(&self, edge: &Name) -> Option<u64> {
+        self.newest.get(&self.edges.get(edge)?.cell).copied()
     }
 
     /// The lease on a version, if it holds now.
@@ -446,8 +539,19 @@ impl State {
     }
 }
 
+impl Track {
+    /// What this edge of this cell is to run.
+    pub fn order_of(&self, cell: &Name, edge: &Name) -> Option<&Order> {
+        let orders = self.orders.get(cell)?;
+        match &orders.one {
+            Some((one, order)) if one == edge => Some(order),
+            _ => orders.all.as_ref(),
+        }
+    }
+}
+
 impl Order {
-    fn of(act: &Act, index: u64, digest: Hash) -> Order {
+    fn of(act: &Act, index: u64, digest: Option<Hash>) -> Order {
         Order {
             digest,
             index,

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 use base::{ActId, Actor, CommandDigest, Line, Name, PersonName, Proof, Prose, Timestamp};
 use record::act::{Act, Evidence};
-use record::command::{DefineCell, DeployVersion, EnrollEdge, InviteEdge, Verb};
-use record::fleet::{Counts, Report, Runs, TOOK_MS};
+use record::command::{DefineCell, DeployVersion, EnrollEdge, InviteEdge, RollBack, Verb};
+use record::fleet::{Counts, Report, TOOK_MS};
 use record::hash::{Hash, sha256};
 use record::kinds::rollout::{Part, Ring};
 use record::note::{Algorithm, SignerKey};
@@ -58,10 +58,41 @@ fn version(number: u8) -> Hash {
 fn deploying(number: u8) -> DeployVersion {
     DeployVersion {
         bytes: 100,
+        cell: None,
         changes: BTreeSet::from([Part::Routes]),
         digest: version(number),
         incident: None,
         template: Some(QUICK.into()),
+        tenant: None,
+    }
+}
+
+/// A version of a tenant's own: of another tenant it is another version.
+fn own_version(tenant: &str, number: u8) -> Hash {
+    sha256(&[tenant.as_bytes(), &[number]])
+}
+
+/// Of `shop` in eu-1, of `bank` in eu-2; of any other everywhere.
+fn deploying_own(tenant: &str, number: u8) -> DeployVersion {
+    let cell = match tenant {
+        "shop" => Some(name("eu-1")),
+        "bank" => Some(name("eu-2")),
+        _ => None,
+    };
+    DeployVersion {
+        cell,
+        digest: own_version(tenant, number),
+        tenant: Some(tenant.parse().unwrap()),
+        ..deploying(number)
+    }
+}
+
+fn going_back() -> RollBack {
+    RollBack {
+        digest: None,
+        incident: None,
+        lease_ms: None,
+        tenant: None,
     }
 }
 
@@ -153,7 +184,7 @@ impl World {
                     signed: None,
                 },
                 subject: draft.subject,
-                tenant: None,
+                tenant: draft.tenant,
                 cause: None,
                 why: (who != Who::Hasty).then(|| "it must be".parse::<Prose>().unwrap().into()),
                 body: draft.body,
@@ -174,12 +205,17 @@ impl World {
     }
 
     fn told(&self, edge: &str) -> Option<Hash> {
-        self.state.order_of(&name(edge)).map(|order| order.digest)
+        self.state.order_of(&name(edge))?.digest
     }
 }
 
-/// What an edge says, which runs that and answered so many requests, of which so many failed.
-fn report(edge: &str, at: Timestamp, runs: Option<Hash>, (requests, failed): (u64, u64)) -> Report {
+/// What an edge says, which follows that act and answered so many requests, of which so many failed.
+fn report(
+    edge: &str,
+    at: Timestamp,
+    follows: Option<u64>,
+    (requests, failed): (u64, u64),
+) -> Report {
     let at_ms = u64::try_from(at.as_ms()).unwrap();
     Report {
         at_ms,
@@ -190,15 +226,12 @@ fn report(edge: &str, at: Timestamp, runs: Option<Hash>, (requests, failed): (u6
             took: vec![requests; TOOK_MS.len() + 1],
         },
         edge: name(edge),
+        follows,
         overlay: 0,
         process: 7,
         program: "0.1.0".parse::<Line>().unwrap(),
         refused: None,
-        runs: runs.map(|digest| Runs {
-            digest,
-            sequence: 0,
-            since_ms: at_ms,
-        }),
+        runs: None,
         size: 0,
     }
 }

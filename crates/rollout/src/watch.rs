@@ -11,7 +11,6 @@ use base::{Line, Name, Timestamp};
 use policy::Reason;
 use record::command::{AdvanceDeployment, CompleteDeployment, FireTrigger, Verb};
 use record::fleet::{self, Report, TOOK_MS};
-use record::hash::Hash;
 
 use crate::decide::has_held;
 use crate::drawn;
@@ -34,7 +33,7 @@ pub struct Watch {
     history: VecDeque<Delta>,
     interval: Delta,
     interval_at: Option<Timestamp>,
-    trial: Option<Trial>,
+    trials: BTreeMap<u32, Trial>,
 }
 
 /// One edge, as it was heard of last.
@@ -60,7 +59,6 @@ struct Delta {
 /// A deployment that is being watched.
 #[derive(Clone, Debug)]
 struct Trial {
-    number: u32,
     stage: u32,
     /// Requests of changed edges in this stage.
     requests: u64,
@@ -175,9 +173,9 @@ impl Watch {
         if at_ms <= before.report.at_ms {
             return before.report.at_ms;
         }
-        let version = |report: &Report| report.runs.as_ref().map(|runs| runs.digest);
         // What happened around a swap or a restart is nobody's.
-        if before.report.process == report.process && version(&before.report) == version(&report) {
+        let same = |one: &Report| (one.process, one.follows);
+        if same(&before.report) == same(&report) {
             let more = Delta::between(&before.report.counts, &report.counts);
             before.fresh.add(&more);
         } else {
@@ -196,43 +194,44 @@ impl Watch {
     /// How many requests the changed edges of the deployment in progress answered in its stage, as far as
     /// is known.
     pub fn requests_in_stage(&self, number: u32) -> Option<u64> {
-        let trial = self.trial.as_ref()?;
-        (trial.number == number).then_some(trial.requests)
+        self.trials.get(&number).map(|trial| trial.requests)
     }
 
     /// What is to be asked for now. Called every second or more often.
     pub fn look(&mut self, state: &State, now: Timestamp) -> Vec<Proposal> {
         self.seen.retain(|edge, _| state.edges.contains_key(edge));
-        let Some((number, deployment)) = state.in_progress() else {
-            self.trial = None;
-            self.rest(state, now);
-            return Vec::new();
-        };
-        self.begin(number, deployment, now);
-        let (changed, unchanged) = self.taken(state, deployment);
-        let Some(trial) = &mut self.trial else {
-            return Vec::new();
-        };
-        trial.requests = trial.requests.saturating_add(changed.requests);
-        trial.changed.add(&changed);
-        trial.unchanged.add(&unchanged);
-        trial.recent.push_back((now, changed));
-        trial
-            .recent
-            .retain(|(at, _)| (0..RECENT_MS).contains(&now.ms_since(*at)));
-        if let Some(fired) = trial.fired(now) {
-            return vec![fired.proposed(name_of(number))];
+        self.trials.retain(|number, _| {
+            let deployment = state.deployments.get(number);
+            deployment.is_some_and(|it| it.ended.is_none())
+        });
+        let fresh: BTreeMap<Name, Delta> = self
+            .seen
+            .iter_mut()
+            .map(|(name, seen)| (name.clone(), std::mem::take(&mut seen.fresh)))
+            .collect();
+        let mut proposals = Vec::new();
+        for (number, deployment) in state.in_progress() {
+            self.begin(number, deployment, now);
+            let (changed, unchanged) = self.taken(state, deployment, &fresh);
+            let Some(trial) = self.trials.get_mut(&number) else {
+                continue;
+            };
+            trial.take(changed, unchanged, now);
+            if let Some(fired) = trial.fired(now) {
+                proposals.push(fired.proposed(name_of(number)));
+                continue;
+            }
+            self.follow(state, number, deployment, now);
+            proposals.extend(self.on(state, number, deployment, now));
         }
-        self.follow(state, deployment, now);
-        self.on(state, number, deployment, now)
-            .into_iter()
-            .collect()
+        self.rest(state, &fresh, now);
+        proposals
     }
 
     /// Counts how long it was seen that all who were told run it.
-    fn follow(&mut self, state: &State, deployment: &Deployment, now: Timestamp) {
+    fn follow(&mut self, state: &State, number: u32, deployment: &Deployment, now: Timestamp) {
         let follow = deployment.paused.is_none() && self.all_follow(state, deployment, now);
-        if let Some(trial) = &mut self.trial {
+        if let Some(trial) = self.trials.get_mut(&number) {
             if let Some(since) = trial.follows_at.take().filter(|_| follow) {
                 let more = u64::try_from(now.ms_since(since)).unwrap_or(0);
                 trial.followed_ms = trial.followed_ms.saturating_add(more);
@@ -241,13 +240,19 @@ impl Watch {
         }
     }
 
-    /// Nothing goes out: what all edges do that run what they are told is what is usual.
-    fn rest(&mut self, state: &State, now: Timestamp) {
-        for (name, seen) in &mut self.seen {
-            let fresh = std::mem::take(&mut seen.fresh);
-            let told = state.order_of(name).map(|order| order.digest);
-            if told == seen.report.runs.as_ref().map(|runs| runs.digest) {
-                self.interval.add(&fresh);
+    /// Where nothing goes out, what all edges do that do what they are told is what is usual.
+    fn rest(&mut self, state: &State, fresh: &BTreeMap<Name, Delta>, now: Timestamp) {
+        let under_way: Vec<&Deployment> = state.in_progress().map(|(_, it)| it).collect();
+        if under_way.iter().any(|it| it.cell.is_none()) {
+            return;
+        }
+        for (name, fresh) in fresh {
+            let cell = state.edges.get(name).map(|edge| &edge.cell);
+            let looked_at = under_way.iter().any(|it| it.cell.as_ref() == cell);
+            let told = state.newest_for(name);
+            let seen = self.seen.get(name);
+            if !looked_at && seen.is_some_and(|seen| seen.report.follows == told) {
+                self.interval.add(fresh);
             }
         }
         let begun = *self.interval_at.get_or_insert(now);
@@ -262,14 +267,14 @@ impl Watch {
 
     /// Begins to watch a deployment, or its next stage.
     fn begin(&mut self, number: u32, deployment: &Deployment, now: Timestamp) {
-        match &mut self.trial {
-            Some(trial) if trial.number == number => {
+        match self.trials.get_mut(&number) {
+            Some(trial) => {
                 if trial.stage != deployment.stage {
                     (trial.stage, trial.requests) = (deployment.stage, 0);
                     (trial.followed_ms, trial.follows_at) = (0, None);
                 }
             }
-            _ => {
+            None => {
                 let mut before = Delta::default();
                 self.history.iter().for_each(|one| before.add(one));
                 before.add(&self.interval);
@@ -280,8 +285,7 @@ impl Watch {
                     let usual = before.counts(trigger.measure);
                     (trigger, Comparison::with(usual))
                 });
-                self.trial = Some(Trial {
-                    number,
+                let trial = Trial {
                     stage: deployment.stage,
                     requests: 0,
                     followed_ms: 0,
@@ -291,28 +295,40 @@ impl Watch {
                     unchanged: Delta::default(),
                     interval_at: now,
                     recent: VecDeque::new(),
-                });
-                self.interval = Delta::default();
-                self.interval_at = None;
+                };
+                self.trials.insert(number, trial);
+                if deployment.cell.is_none() {
+                    self.interval = Delta::default();
+                    self.interval_at = None;
+                }
             }
         }
     }
 
     /// What changed and unchanged edges did since the last look. Who was told and has not followed yet is
-    /// neither.
-    fn taken(&mut self, state: &State, deployment: &Deployment) -> (Delta, Delta) {
+    /// neither. Of a version that goes to one cell the others there are the unchanged ones.
+    fn taken(
+        &self,
+        state: &State,
+        deployment: &Deployment,
+        fresh: &BTreeMap<Name, Delta>,
+    ) -> (Delta, Delta) {
         let (mut changed, mut unchanged) = (Delta::default(), Delta::default());
-        for (name, seen) in &mut self.seen {
-            let fresh = std::mem::take(&mut seen.fresh);
-            let Some(edge) = state.edges.get(name) else {
+        let track = state.track(deployment.tenant.as_ref());
+        for (name, fresh) in fresh {
+            let (Some(edge), Some(seen)) = (state.edges.get(name), self.seen.get(name)) else {
                 continue;
             };
-            let told = deployment.reaches(&edge.cell, name);
-            let runs = seen.report.runs.as_ref().map(|runs| runs.digest);
-            match (told, runs == Some(deployment.digest)) {
-                (true, true) => changed.add(&fresh),
-                (false, false) => unchanged.add(&fresh),
-                _ => {}
+            if !deployment.meets(Some(&edge.cell)) {
+                continue;
+            }
+            let order = track.and_then(|track| track.order_of(&edge.cell, name));
+            if !order.is_none_or(|order| seen.follows(order.index)) {
+                continue;
+            }
+            match deployment.reaches(&edge.cell, name) {
+                true => changed.add(fresh),
+                false => unchanged.add(fresh),
             }
         }
         (changed, unchanged)
@@ -326,7 +342,7 @@ impl Watch {
         deployment: &Deployment,
         now: Timestamp,
     ) -> Option<Proposal> {
-        let trial = self.trial.as_ref()?;
+        let trial = self.trials.get(&number)?;
         trial.follows_at?;
         let name = name_of(number);
         if deployment.is_out() {
@@ -355,18 +371,19 @@ impl Watch {
 
     /// Whether every edge that was told is heard of, and runs it.
     fn all_follow(&self, state: &State, deployment: &Deployment, now: Timestamp) -> bool {
+        let track = state.track(deployment.tenant.as_ref());
         let told = state.edges.iter();
         let told = told.filter(|(name, edge)| deployment.reaches(&edge.cell, name));
-        let mut runs = told.map(|(name, _)| self.runs(name, now) == Some(deployment.digest));
+        let mut runs = told.map(|(name, edge)| {
+            let order = track.and_then(|track| track.order_of(&edge.cell, name));
+            let seen = self.seen.get(name).filter(|seen| seen.is_fresh(now));
+            order
+                .zip(seen)
+                .is_some_and(|(order, seen)| seen.follows(order.index))
+        });
         // Of nobody nothing is known.
         let first = runs.next().unwrap_or(false);
         first && runs.all(|runs| runs)
-    }
-
-    /// What an edge runs now; none: it is not known.
-    pub fn runs(&self, edge: &Name, now: Timestamp) -> Option<Hash> {
-        let seen = self.seen.get(edge).filter(|seen| seen.is_fresh(now))?;
-        seen.report.runs.as_ref().map(|runs| runs.digest)
     }
 }
 
@@ -375,9 +392,25 @@ impl Seen {
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         (0..FRESH_MS).contains(&now.ms_since(self.at))
     }
+
+    /// Whether it does what that act tells it.
+    pub fn follows(&self, index: u64) -> bool {
+        let follows = self.report.follows;
+        follows.is_some_and(|follows| follows >= index)
+    }
 }
 
 impl Trial {
+    /// Takes in what was done since the last look.
+    fn take(&mut self, changed: Delta, unchanged: Delta, now: Timestamp) {
+        self.requests = self.requests.saturating_add(changed.requests);
+        self.changed.add(&changed);
+        self.unchanged.add(&unchanged);
+        self.recent.push_back((now, changed));
+        self.recent
+            .retain(|(at, _)| (0..RECENT_MS).contains(&now.ms_since(*at)));
+    }
+
     /// What speaks against the version, if anything does.
     fn fired(&mut self, now: Timestamp) -> Option<Fired> {
         let mut recent = Delta::default();

@@ -6,8 +6,8 @@ use engine::{Outcome, Request, Transport};
 use hyper::Method;
 use record::command::{Command, EnrollEdge};
 use record::fleet::{
-    BadRequest, Bundle, Claimed, Directions, Enroll, Fetch, Grown, Pins, REQUEST_BYTES_MAX, Report,
-    Wanted,
+    BUNDLE_MAX, BadRequest, Bundle, Claimed, Directions, Enroll, Fetch, Grown, Pins,
+    REQUEST_BYTES_MAX, Report, Wanted,
 };
 use record::hash::sha256;
 use record::note::{Note, VerifierKey};
@@ -195,10 +195,8 @@ async fn report(call: Call) -> Answer {
     // Of a report that is older than the last the edge is told so: its clock went back.
     let at_ms = call.site.watch().hear(report, now);
     let view = call.site.engine().view();
-    let (sequence, overlay) = view.read(|state| {
-        let order = state.fleet.order_of(&edge);
-        (order.map(|order| order.index), state.overlay_sequence)
-    });
+    let (sequence, overlay) =
+        view.read(|state| (state.fleet.newest_for(&edge), state.overlay_sequence));
     // As a rule nothing has happened since the last report.
     let published = call.site.backstage().published();
     let grown = match published.filter(|published| published.size == size) {
@@ -236,27 +234,33 @@ async fn fetch(call: Call) -> Answer {
 async fn fetched(call: Call) -> Answer {
     let asked: Fetch = proven(&call)?;
     match asked.what {
-        Wanted::Bundle => {
+        Wanted::Bundle { after } => {
             let site = &call.site;
-            let order = site.engine().view().read(|state| {
-                let order = state.fleet.order_of(&asked.edge);
-                order.map(|order| order.index)
+            let (mut acts, newest) = site.engine().view().read(|state| {
+                let orders = state.fleet.orders_of(&asked.edge, after);
+                let acts: Vec<u64> = orders.iter().map(|(_, order)| order.index).collect();
+                (acts, state.fleet.newest_for(&asked.edge))
             });
             let none = || Problem::not_found("this edge is told to run nothing yet");
-            let index = order.ok_or_else(none)?;
-            if !prove::published(site, index).await {
+            let newest = newest.ok_or_else(none)?;
+            let upto = match acts.get(BUNDLE_MAX - 1) {
+                Some(last) if acts.len() > BUNDLE_MAX => *last,
+                _ => newest,
+            };
+            acts.truncate(BUNDLE_MAX);
+            if !prove::published(site, upto).await {
                 return Err(Problem::overloaded(
                     "no published checkpoint covers it yet",
                     1,
                 ));
             }
-            let bundle = site.blocking(move |site| bundle(site, index, asked.size));
+            let bundle = site.blocking(move |site| bundle(site, &acts, upto, asked.size));
             reply::json(&bundle.await?)
         }
         Wanted::Version(digest) => {
             let known = call.site.engine().view().read(|state| {
-                let order = state.fleet.order_of(&asked.edge);
-                order.is_some_and(|order| order.digest == digest)
+                let orders = state.fleet.orders_of(&asked.edge, None);
+                orders.iter().any(|(_, order)| order.digest == Some(digest))
             });
             let none = || Problem::not_found("this edge is not told to run that version");
             if !known {
@@ -284,26 +288,33 @@ async fn fetched(call: Call) -> Answer {
     }
 }
 
-fn bundle(site: &Site, index: u64, size: u64) -> Result<Bundle, Problem> {
+fn bundle(site: &Site, acts: &[u64], upto: u64, size: u64) -> Result<Bundle, Problem> {
     let broken = |error: &dyn std::fmt::Display| Problem::internal("no proof could be made", error);
     let later = || Problem::overloaded("no published checkpoint covers it yet", 1);
-    let entry = site.engine().entries().entry(index)?;
-    let entry = entry.ok_or_else(|| broken(&"the act is not there"))?;
+    let entries = acts.iter().map(|index| {
+        let entry = site.engine().entries().entry(*index)?;
+        entry.ok_or_else(|| broken(&"the act is not there"))
+    });
+    let entries = entries.collect::<Result<Vec<_>, Problem>>()?;
     // The tree may grow between the two proofs: both are to be of one checkpoint.
     for _ in 0..3 {
-        let proven = prove::inclusion(site.backstage(), &[index])?.ok_or_else(later)?;
+        let proven = prove::inclusion(site.backstage(), acts)?.ok_or_else(later)?;
         let grown = grown(site, size)?;
         if *grown.checkpoint != *proven.checkpoint.note {
             continue;
         }
-        let hashes = proven.inclusions.into_iter().next().unwrap_or_default();
         let note =
             Note::parse(proven.checkpoint.note.as_bytes()).map_err(|error| broken(&error))?;
-        let proof = ActProof::new(Some(entry), index, hashes, note);
-        let proof = proof.map_err(|error| broken(&error))?.to_string();
+        let all = acts.iter().zip(entries).zip(proven.inclusions);
+        let proofs = all.map(|((index, entry), hashes)| {
+            let proof = ActProof::new(Some(entry), *index, hashes, note.clone());
+            let proof = proof.map_err(|error| broken(&error))?;
+            Ok(proof.to_string().into())
+        });
         return Ok(Bundle {
             grown,
-            proof: proof.into(),
+            proofs: proofs.collect::<Result<_, Problem>>()?,
+            upto,
             v: 1,
         });
     }
@@ -317,6 +328,8 @@ struct Told {
     ring: Option<&'static str>,
     at: Timestamp,
     order: Option<Order>,
+    /// The newest act that tells anybody in its cell anything.
+    newest: Option<u64>,
 }
 
 /// How edges are, as far as is known: so many, behind that one. What the record says is read first, and what
@@ -337,6 +350,7 @@ pub(crate) fn edges(
             ring: fleet.cells.get(&edge.cell).map(|ring| ring.as_str()),
             at: edge.at,
             order: fleet.order_of(name).copied(),
+            newest: fleet.newest_for(name),
         });
         (all.collect(), state.overlay_sequence)
     });
@@ -354,14 +368,12 @@ pub(crate) fn edges(
 fn one(told: &Told, seen: Option<&Seen>, overlay: u64, now: Timestamp) -> Value {
     let runs = seen.and_then(|seen| seen.report.runs.as_ref());
     let refused = seen.and_then(|seen| seen.report.refused.as_ref());
-    let standing = match (&told.order, runs) {
-        _ if !seen.is_some_and(|seen| seen.is_fresh(now)) => "unknown",
-        (None, _) => "idle",
-        (Some(order), Some(runs)) if runs.digest == order.digest => "follows",
-        (Some(order), _) => match refused {
-            Some(refused) if refused.sequence == order.index => "refuses",
-            _ => "behind",
-        },
+    let standing = match (seen.filter(|seen| seen.is_fresh(now)), told.newest) {
+        (None, _) => "unknown",
+        (_, None) => "idle",
+        (Some(seen), Some(newest)) if seen.follows(newest) => "follows",
+        _ if refused.is_some() => "refuses",
+        _ => "behind",
     };
     json!({
         "edge": told.name,
@@ -369,7 +381,7 @@ fn one(told: &Told, seen: Option<&Seen>, overlay: u64, now: Timestamp) -> Value 
         "ring": told.ring,
         "enrolled_at": told.at,
         "standing": standing,
-        "told": told.order.as_ref().map(|order| hex(&order.digest)),
+        "told": told.order.and_then(|order| order.digest).as_ref().map(hex),
         "told_at": told.order.as_ref().map(|order| order.at),
         "runs": runs.map(|runs| hex(&runs.digest)),
         "heard_ms": seen.map(|seen| now.ms_since(seen.at).max(0)),

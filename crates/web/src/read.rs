@@ -4,7 +4,7 @@
 mod acts;
 mod chat;
 mod containment;
-mod fleet;
+pub(crate) mod fleet;
 mod incidents;
 mod lists;
 mod page;

@@ -397,6 +397,7 @@ fn a_version_that_was_not_deployed_a_stage_left_out_and_a_way_back_to_nowhere_ar
     let deployed = VersionDeployed {
         base: None,
         bytes: 1,
+        cell: None,
         changes: BTreeSet::new(),
         digest,
         incident: None,
@@ -410,7 +411,7 @@ fn a_version_that_was_not_deployed_a_stage_left_out_and_a_way_back_to_nowhere_ar
     let back = VersionRolledBack {
         cells: BTreeSet::new(),
         deployment: Some(word("dep-1")),
-        digest: hash::sha256(&[b"another"]),
+        digest: Some(hash::sha256(&[b"another"])),
         from: digest,
         incident: None,
         lease_ends_at: Timestamp::from_ms(0),

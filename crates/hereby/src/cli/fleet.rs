@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use base::{IncidentId, Name};
+use base::{IncidentId, Name, Tenant};
 use clap::{Args, Subcommand, ValueEnum};
 use record::kinds::rollout::Ring;
 
@@ -15,9 +15,9 @@ pub(crate) enum FleetVerb {
     Rollback(RollbackArgs),
     Promote(PromoteArgs),
     /// Hold the version that goes out where it is; triggers go on
-    Pause,
+    Pause(OfTenant),
     /// Let the version that was held go on
-    Resume,
+    Resume(OfTenant),
     /// Let nothing new go out; what goes back does
     Freeze,
     /// Let versions go out again
@@ -31,16 +31,28 @@ pub(crate) enum FleetVerb {
     Cell(CellArgs),
 }
 
+/// Whose version is meant.
+#[derive(Args, Debug)]
+pub(crate) struct OfTenant {
+    /// The version of this tenant's own, not the fleet's
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Option<Tenant>,
+}
+
 /// Bring out a version of what edges run, stage by stage
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   hereby deploy site/ --plan                     what would change, for whom, by which stages
   hereby deploy site/ -m \"new shop behind /shop\"
   hereby deploy edge.toml --template night.toml -m \"while few are awake\"
+  hereby deploy shop/ --tenant shop -m \"cart moves\"   the shop's routes alone, in its cell alone
 
 PATH is a directory with an edge.toml and the files it names, or an edge.toml alone. Keys of certificates
 stay on the edges: they are named by absolute paths. The stages follow from a template (hereby rollout
-template prints the one that holds where none is said); triggers send the version back by themselves.")]
+template prints the one that holds where none is said); triggers send the version back by themselves.
+
+With --tenant the edge.toml has [[upstream]], [[limit]] and [[route]] alone, and stands for all that the
+fleet's version says of that tenant's routes. It goes to one edge of the tenant's cell, then to the rest.")]
 pub(crate) struct DeployArgs {
     /// A directory with an edge.toml, or an edge.toml
     #[arg(value_name = "PATH")]
@@ -54,6 +66,8 @@ pub(crate) struct DeployArgs {
     /// The incident it is done for
     #[arg(long, value_name = "INC", value_parser = parse::incident)]
     pub(crate) incident: Option<IncidentId>,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
 }
 
 /// Have all edges run an earlier version again, at once
@@ -61,6 +75,7 @@ pub(crate) struct DeployArgs {
 #[command(after_help = "Examples:
   hereby rollback -m \"checkout fails\"
   hereby rollback 3fa9c1d2 -m \"the one from before the weekend\"
+  hereby rollback --tenant shop -m \"its cart fails\"
 
 Without a version: the newest that was fully deployed, other than what runs. It goes to all cells in one
 step. Until its lease ends nothing brings out again what was gone back from, unless somebody lifts the
@@ -78,6 +93,8 @@ pub(crate) struct RollbackArgs {
     /// Don't wait until edges follow
     #[arg(long)]
     pub(crate) no_wait: bool,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
 }
 
 /// Begin the next stage before the present one has held
@@ -87,7 +104,10 @@ pub(crate) struct RollbackArgs {
 
 A stage that has held is followed by the next one without this. A reason is required, and where people
 have keys, a signature.")]
-pub(crate) struct PromoteArgs {}
+pub(crate) struct PromoteArgs {
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
+}
 
 /// See which versions are not to be brought out again, or lift that
 #[derive(Args, Debug)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use base::{Name, Timestamp};
+use base::{Name, Tenant, Timestamp};
 use hyper::Method;
 use policy::config::Config;
 use policy::version::Version;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::{Session, keyfile, wire};
 use crate::cli::edge::{EdgeArgs, EdgeVerb};
 use crate::cli::fleet::{
-    CellVerb, DeployArgs, DiffArgs, FleetVerb, LeaseVerb, RollbackArgs, VersionsArgs,
+    CellVerb, DeployArgs, DiffArgs, FleetVerb, LeaseVerb, OfTenant, RollbackArgs, VersionsArgs,
 };
 use crate::client::{Ask, Secret};
 use crate::exit::{Exit, Failure};
@@ -41,8 +41,18 @@ struct Fleet {
     cells: Vec<Cell>,
     leases: Vec<Lease>,
     frozen: Option<Said>,
-    deployment: Option<Deployment>,
+    /// Those on their way.
+    deployments: Vec<Deployment>,
+    tenants: Vec<Own>,
     invitations: Vec<Value>,
+}
+
+/// A version of a tenant's own.
+#[derive(Debug, Deserialize)]
+struct Own {
+    tenant: Tenant,
+    version: Option<String>,
+    cells: Vec<Name>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,6 +79,7 @@ struct Said {
 #[derive(Debug, Deserialize)]
 struct Deployment {
     deployment: Name,
+    tenant: Option<Tenant>,
     version: String,
     standing: String,
     stage: u32,
@@ -100,6 +111,7 @@ struct Edge {
 #[derive(Debug, Deserialize)]
 struct Known {
     version: String,
+    tenant: Option<Tenant>,
     bytes: u64,
     deployment: Name,
     said: Said,
@@ -112,14 +124,14 @@ impl Session<'_> {
         match verb {
             FleetVerb::Deploy(args) => self.deploy(args).await,
             FleetVerb::Rollback(args) => self.rollback(args).await,
-            FleetVerb::Promote(_) => self.promote().await,
-            FleetVerb::Pause => {
-                let deployment = self.under_way().await?.deployment;
+            FleetVerb::Promote(args) => self.promote(&args.of).await,
+            FleetVerb::Pause(of) => {
+                let deployment = self.under_way(&of).await?.deployment;
                 let said = format!("{deployment} stays where it is.");
                 self.does(PauseDeployment { deployment }, said).await
             }
-            FleetVerb::Resume => {
-                let deployment = self.under_way().await?.deployment;
+            FleetVerb::Resume(of) => {
+                let deployment = self.under_way(&of).await?.deployment;
                 let said = format!("{deployment} goes on.");
                 self.does(ResumeDeployment { deployment }, said).await
             }
@@ -224,16 +236,54 @@ impl Session<'_> {
         self.client.read("/api/v1/fleet").await
     }
 
-    async fn under_way(&self) -> Result<Deployment, Failure> {
-        let fleet = self.read_fleet().await?;
-        fleet.deployment.ok_or_else(|| {
-            Failure::new(Exit::Refused, "no version goes out now")
-                .hint("hereby history lists those that did")
+    /// What is on its way: of the tenant that is named, or the fleet's; or the only one.
+    async fn under_way(&self, of: &OfTenant) -> Result<Deployment, Failure> {
+        let mut all = self.read_fleet().await?.deployments;
+        let meant = all.iter().position(|it| it.tenant == of.tenant);
+        let only = (of.tenant.is_none() && all.len() == 1).then_some(0);
+        if let Some(place) = meant.or(only) {
+            return Ok(all.swap_remove(place));
+        }
+        let failure = Failure::new(Exit::Refused, "no such version goes out now");
+        let names = all.iter().filter_map(|it| it.tenant.as_ref());
+        let names: Vec<String> = names.map(|tenant| format!("--tenant {tenant}")).collect();
+        Err(match names.is_empty() {
+            true => failure.hint("hereby history lists those that did"),
+            false => failure.hint(format!("on their way: {}", names.join(", "))),
         })
     }
 
+    /// The cell that a tenant is in, and how many tenants there are, by the version that all run.
+    async fn place_of(
+        &self,
+        tenant: &Tenant,
+        fleet: &Fleet,
+    ) -> Result<(Option<Name>, usize), Failure> {
+        let none = || {
+            Failure::new(Exit::Refused, "no version was fully deployed yet")
+                .because("a tenant's own stands on the fleet's")
+                .hint("hereby deploy PATH")
+        };
+        let current = fleet.current.as_ref().ok_or_else(none)?;
+        let (_, config) = self.read_version(current).await?;
+        let known = config
+            .tenants
+            .iter()
+            .find(|one| one.name == tenant.as_str());
+        let known = known.ok_or_else(|| {
+            let names: Vec<&str> = config.tenants.iter().map(|one| one.name.as_str()).collect();
+            Failure::new(Exit::Refused, format!("there is no tenant {tenant}")).because(format!(
+                "the version that all run has: {}",
+                names.join(", ")
+            ))
+        })?;
+        let cell = known.cell.as_ref().and_then(|cell| cell.parse().ok());
+        Ok((cell, config.tenants.len()))
+    }
+
     async fn deploy(&self, args: DeployArgs) -> Result<(), Failure> {
-        let (after, config) = source::read(&args.path)?;
+        let tenant = args.of.tenant.as_ref();
+        let (after, config) = source::read(&args.path, tenant)?;
         let template = match &args.template {
             None => None,
             Some(file) => Some(std::fs::read_to_string(file).map_err(|error| {
@@ -241,7 +291,18 @@ impl Session<'_> {
             })?),
         };
         let fleet = self.read_fleet().await?;
-        let before = match &fleet.current {
+        let (cell, all) = match tenant {
+            Some(tenant) => self.place_of(tenant, &fleet).await?,
+            None => (None, config.tenants.len()),
+        };
+        let current = match tenant {
+            None => fleet.current.as_ref(),
+            Some(tenant) => {
+                let own = fleet.tenants.iter().find(|own| own.tenant == *tenant);
+                own.and_then(|own| own.version.as_ref())
+            }
+        };
+        let before = match current {
             // One that this build can't read any more is replaced as if there was none.
             Some(current) => self
                 .read_version(current)
@@ -254,15 +315,19 @@ impl Session<'_> {
         let digest = sha256(&[&bytes]);
         let read = before.as_ref().map(|(version, config)| (version, config));
         let changes = rollout::changes::parts(read, (&after, &config));
-        let tenants = rollout::changes::tenants(read, (&after, &config));
-        let plan = source::plan(&fleet, template.as_deref(), &digest)?;
+        let affected = match tenant {
+            Some(_) => 1,
+            None => rollout::changes::tenants(read, (&after, &config)).len(),
+        };
+        let plan = source::plan(&fleet, template.as_deref(), (&digest, cell.as_ref()))?;
         if args.plan || !self.out.is_json() {
             self.shown_before(&Looked {
                 digest: &digest,
                 before: before.as_ref().map(|(version, _)| version),
                 after: &after,
                 changes: &changes,
-                tenants: (tenants.len(), config.tenants.len()),
+                replaces: current.map(String::as_str),
+                tenants: (affected, all),
                 plan: &plan,
                 fleet: &fleet,
             })?;
@@ -279,10 +344,12 @@ impl Session<'_> {
         self.client.answer(&ask).await?;
         let verb = DeployVersion {
             bytes: bytes.len() as u64,
+            cell,
             changes,
             digest,
             incident: args.incident,
             template: template.map(Into::into),
+            tenant: args.of.tenant,
         };
         let done = self.send(verb).await?;
         let name = done
@@ -296,8 +363,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn promote(&self) -> Result<(), Failure> {
-        let under_way = self.under_way().await?;
+    async fn promote(&self, of: &OfTenant) -> Result<(), Failure> {
+        let under_way = self.under_way(of).await?;
         let stage = under_way.stage + 1;
         let verb = AdvanceDeployment {
             deployment: under_way.deployment.clone(),
@@ -323,6 +390,7 @@ impl Session<'_> {
             digest,
             incident: args.incident,
             lease_ms: u64::try_from(args.lease).ok(),
+            tenant: args.of.tenant.clone(),
         };
         let (id, done) = self.submit(Verb::from(verb)).await?;
         if self.out.is_json() {
@@ -337,14 +405,18 @@ impl Session<'_> {
             return Ok(());
         }
         let fleet = self.read_fleet().await?;
-        let to = fleet.current.as_deref().map_or("nothing", short);
-        self.did(&done, format!("All edges are told to run {to}."));
+        self.did(&done, self.went_back(&fleet, args.of.tenant.as_ref()));
         if let Some(lease) = fleet.leases.iter().max_by_key(|lease| lease.said.at) {
             self.out.talk(format!(
                 "{} is not brought out again before {} (hereby lease lift {} -m WHY)",
                 short(&lease.version),
                 stamp(lease.ends_at),
                 short(&lease.version),
+            ));
+        }
+        for it in fleet.deployments.iter().filter_map(|it| it.tenant.as_ref()) {
+            self.out.talk(format!(
+                "{it}'s own version goes on: hereby rollback --tenant {it}"
             ));
         }
         let followed = match args.no_wait {
@@ -356,6 +428,21 @@ impl Session<'_> {
              changed, and what holds at once (hereby bans, revocations, failover).",
         );
         followed
+    }
+
+    /// What edges are told now.
+    fn went_back(&self, fleet: &Fleet, tenant: Option<&Tenant>) -> String {
+        let Some(tenant) = tenant else {
+            let to = fleet.current.as_deref().map_or("nothing", short);
+            return format!("All edges are told to run {to}.");
+        };
+        let own = fleet.tenants.iter().find(|own| own.tenant == *tenant);
+        match own.and_then(|own| own.version.as_deref()) {
+            Some(to) => format!("{tenant}'s edges are told to run {}.", short(to)),
+            None => {
+                format!("{tenant}'s edges are told to run what the fleet's version says of it.")
+            }
+        }
     }
 
     /// Waits until every edge that is heard of runs what it was told.
@@ -499,6 +586,7 @@ struct Looked<'l> {
     changes: &'l std::collections::BTreeSet<record::kinds::rollout::Part>,
     /// So many tenants may be answered otherwise, of so many.
     tenants: (usize, usize),
+    replaces: Option<&'l str>,
     plan: &'l rollout::plan::Plan,
     fleet: &'l Fleet,
 }

@@ -2,16 +2,14 @@
 //! not, believes only what is proven to be on the record, tries a version before it serves it, and goes on
 //! with what it has when anything of that fails.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ::edge::{Adjust, NotTaken, Offer, Traffic};
+use ::edge::{NotTaken, Offer, Traffic};
 use base::{Line, Name};
 use hyper::{Method, StatusCode};
-use policy::config::Config;
 use record::fleet::{
     Bundle, Counts, Directions, Disbelieved, Fetch, Grown, Known, RefusedOrder, Report, Request,
-    Runs, TOOK_MS, Wanted, sign,
+    TOOK_MS, Wanted, sign,
 };
 use record::note::SignerKey;
 use serde::de::DeserializeOwned;
@@ -19,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::ask::post;
 use super::enrolled::{Home, hex};
+use super::parts::{Here, Laid, Running};
 use crate::client::{Ask, Client, Kept, Trouble};
 use crate::exit::Failure;
 use crate::log::Repeated;
@@ -29,46 +28,6 @@ const JITTER_MS: u64 = 100;
 /// A version that could not be run here is tried again after so long.
 const TRIED_AGAIN: Duration = Duration::from_secs(30);
 
-/// What is different on this machine than in the version.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Here {
-    pub(super) cell: String,
-    /// Where to listen instead, in the order of the version's listeners.
-    pub(super) listen: Vec<std::net::SocketAddr>,
-    pub(super) metrics: Option<std::net::SocketAddr>,
-}
-
-impl Here {
-    /// As the edge applies it.
-    pub(super) fn adjust(self) -> Adjust {
-        Box::new(move |config| self.apply(config))
-    }
-
-    fn apply(&self, config: &mut Config) {
-        config.cell.clone_from(&self.cell);
-        for (listen, address) in config.listen.iter_mut().zip(&self.listen) {
-            listen.address = *address;
-        }
-        if self.metrics.is_some() {
-            config.metrics = self.metrics;
-        }
-    }
-
-    /// Whether a configuration fits this machine, files and all.
-    pub(super) fn try_out(&self, file: &std::path::Path) -> Result<(), String> {
-        let config = ::edge::check_adjusted(file, &|config| self.apply(config));
-        let config = config.map_err(|error| error.to_string())?;
-        if config.listen.len() < self.listen.len() {
-            return Err(format!(
-                "it has {} listeners, and this edge was given {} addresses",
-                config.listen.len(),
-                self.listen.len()
-            ));
-        }
-        Ok(())
-    }
-}
-
 /// What goes on between this edge and control.
 pub(super) struct Agent {
     home: Home,
@@ -78,9 +37,12 @@ pub(super) struct Agent {
     client: Client,
     here: Here,
     /// What runs, or would run if the edge started now.
-    runs: Option<Runs>,
+    running: Running,
+    /// It does what every act up to this one tells it.
+    follows: Option<u64>,
     refused: Option<RefusedOrder>,
-    refused_at: Option<Instant>,
+    /// What was directed when it was refused, and when.
+    refused_at: Option<(u64, Instant)>,
     overlay: u64,
     at_ms: u64,
     trouble: Repeated,
@@ -130,10 +92,11 @@ impl Agent {
             key: home.key()?,
             known: known.ok(),
             client,
-            runs: home
+            running: home
                 .take_next()
                 .filter(|next| fits(&home, &here, next))
-                .or_else(|| home.runs()),
+                .unwrap_or_else(|| home.running()),
+            follows: None,
             here,
             refused: None,
             refused_at: None,
@@ -145,28 +108,28 @@ impl Agent {
         })
     }
 
-    /// What it ran last, laid out: the configuration's file and the version's digest. Waits until it was
-    /// told, where it never was.
-    pub(super) async fn first(&mut self) -> (PathBuf, String) {
+    /// What it ran last, laid out, and the version's digest. Waits until it was told, where it never was.
+    pub(super) async fn first(&mut self) -> (Laid, String) {
         let mut said = false;
         loop {
-            if let Some(runs) = &self.runs {
-                match self.home.lay_out(&runs.digest) {
-                    Ok(file) => return (file, hex(&runs.digest)),
+            if let Some(runs) = &self.running.fleet {
+                match self.home.lay_out(&self.running, &self.here) {
+                    Ok(laid) => return (laid, hex(&runs.digest)),
                     Err(error) => {
                         tracing::error!(
                             "what ran before can't be run: {error}; it is asked for again"
                         );
-                        self.runs = None;
+                        // What was damaged is gone from this disk by now.
+                        self.running = self.home.running();
                     }
                 }
             }
-            if !std::mem::replace(&mut said, true) {
+            if self.running.fleet.is_none() && !std::mem::replace(&mut said, true) {
                 tracing::info!("waits to be told what to run");
             }
             let mut line = self.client.keep();
             self.round(&mut line, None).await;
-            if self.runs.is_none() {
+            if self.running.fleet.is_none() {
                 tokio::time::sleep(Duration::from_millis(EVERY_MS)).await;
             }
         }
@@ -251,11 +214,12 @@ impl Agent {
     }
 
     fn refuse(&mut self, sequence: Option<u64>, why: &str) {
+        let sequence = sequence.unwrap_or(0);
         self.refused = Some(RefusedOrder {
-            sequence: sequence.unwrap_or(0),
+            sequence,
             why: line_of(why),
         });
-        self.refused_at = Some(Instant::now());
+        self.refused_at = Some((sequence, Instant::now()));
     }
 
     /// Does what follows from how things stand: the version first, as that may be one to go back to.
@@ -269,7 +233,9 @@ impl Agent {
         self.at_ms = self.at_ms.max(directions.at_ms);
         self.grow(&directions.grown)?;
         let followed = match directions.sequence {
-            Some(sequence) if self.is_news(sequence) => self.follow(line, sequence, serving).await,
+            Some(sequence) if self.is_news(sequence) => {
+                self.follow_all(line, sequence, serving).await
+            }
             _ => Ok(()),
         };
         let overlaid = self.overlay(line, directions.overlay).await;
@@ -290,86 +256,129 @@ impl Agent {
     /// Whether that act is neither followed nor was refused just now. What is missing on this machine may be
     /// there later.
     fn is_news(&self, sequence: u64) -> bool {
-        let follows = self
-            .runs
-            .as_ref()
-            .is_some_and(|runs| runs.sequence >= sequence);
-        let lately = self.refused_at.is_some_and(|at| at.elapsed() < TRIED_AGAIN);
-        let tried = self
-            .refused
-            .as_ref()
-            .is_some_and(|it| it.sequence == sequence);
-        !(follows || tried && lately)
+        let lately = self
+            .refused_at
+            .is_some_and(|(tried, at)| tried == sequence && at.elapsed() < TRIED_AGAIN);
+        self.follows != Some(sequence) && !lately
     }
 
-    /// Fetches what it is told to run, and runs it.
-    async fn follow(
+    /// Does what all acts up to that one tell it, a bundle at a time.
+    async fn follow_all(
         &mut self,
         line: &mut Kept,
         directed: u64,
         serving: Option<&Serving>,
     ) -> Result<(), Stays> {
-        let bytes = self.fetch(line, Wanted::Bundle).await?;
+        // Control knows of less than it did: it is asked for all of it.
+        self.follows.take_if(|follows| *follows > directed);
+        let mut after = self.follows;
+        let mut refused: Option<(u64, String)> = None;
+        while after < Some(directed) {
+            let (upto, more) = self.follow(line, after, serving).await?;
+            if after >= Some(upto) {
+                break;
+            }
+            after = Some(upto);
+            refused = refused.or(more);
+        }
+        match refused {
+            // What lies before it is followed.
+            Some((sequence, why)) => {
+                self.follows = self.follows.max(sequence.checked_sub(1));
+                Err(Stays::Refused(why))
+            }
+            None => {
+                self.follows = after;
+                self.refused = None;
+                tracing::info!(directed, "does what the record says");
+                Ok(())
+            }
+        }
+    }
+
+    /// Fetches what it is told to run behind that act, and runs it: all of it at once; where that can't be,
+    /// what of it can. Up to which act that is all, and the first that can't be followed.
+    async fn follow(
+        &mut self,
+        line: &mut Kept,
+        after: Option<u64>,
+        serving: Option<&Serving>,
+    ) -> Result<(u64, Option<(u64, String)>), Stays> {
+        let bytes = self.fetch(line, Wanted::Bundle { after }).await?;
         // What this edge does not know of a bundle may change what it means.
         let bundle: Bundle = serde_json::from_slice(&bytes)
             .map_err(|error| Stays::Refused(format!("the bundle can't be read: {error}")))?;
         let enrolled = &self.home.enrolled;
-        let floor = self.runs.as_ref().map(|runs| runs.sequence);
         let us: (&Name, &Name) = (&enrolled.cell, &enrolled.edge);
         let known = self.known.as_mut().ok_or_else(unknown_record)?;
-        let (digest, sequence, _) = known.told(&bundle, us, floor)?;
+        let told = known.told(&bundle, us, |tenant| self.running.sequence(tenant))?;
         self.keep_checkpoint(&bundle.grown);
-        let same = self.runs.as_ref().filter(|runs| runs.digest == digest);
-        let since_ms = same.map(|runs| runs.since_ms);
-        let runs = Runs {
-            digest,
-            sequence,
-            since_ms: since_ms.unwrap_or_else(|| self.now_ms()),
-        };
-        if since_ms.is_none() {
-            if !self.home.has(&digest) {
-                let bytes = self.fetch(line, Wanted::Version(digest)).await?;
-                self.home
-                    .keep_version(&digest, &bytes)
-                    .map_err(Stays::Refused)?;
-            }
-            let file = self.home.lay_out(&digest).map_err(Stays::Refused)?;
-            self.swap(file, &runs, serving)
-                .await
-                .map_err(Stays::Refused)?;
+        let now_ms = self.now_ms();
+        let mut next = self.running.clone();
+        told.iter().for_each(|one| next.tell(one, now_ms));
+        match self.run(line, next, serving).await {
+            Ok(()) => return Ok((bundle.upto, None)),
+            Err(Stays::Refused(_)) => {}
+            Err(stays) => return Err(stays),
         }
-        if let Err(error) = self.home.keep_runs(&runs) {
+        let mut refused = None;
+        for one in &told {
+            let mut next = self.running.clone();
+            next.tell(one, now_ms);
+            match self.run(line, next, serving).await {
+                Err(Stays::Refused(why)) => refused = refused.or(Some((one.sequence, why))),
+                other => other?,
+            }
+        }
+        Ok((bundle.upto, refused))
+    }
+
+    /// Runs that from now on, whatever of it is new.
+    async fn run(
+        &mut self,
+        line: &mut Kept,
+        next: Running,
+        serving: Option<&Serving>,
+    ) -> Result<(), Stays> {
+        if next == self.running {
+            return Ok(());
+        }
+        if !next.is_like(&self.running) {
+            for digest in next.digests() {
+                if !self.home.has(&digest) {
+                    let bytes = self.fetch(line, Wanted::Version(digest)).await?;
+                    self.home
+                        .keep_version(&digest, &bytes)
+                        .map_err(Stays::Refused)?;
+                }
+            }
+            if next.fleet.is_some() {
+                self.swap(&next, serving).await.map_err(Stays::Refused)?;
+            }
+        }
+        if let Err(error) = self.home.keep_running(&next) {
             // A start without control would go back to what was kept before.
             tracing::error!(%error, "what runs can't be kept");
         }
-        tracing::info!(
-            sequence,
-            directed,
-            version = hex(&digest),
-            "runs what the record says"
-        );
-        self.runs = Some(runs);
-        self.refused = None;
+        self.running = next;
         Ok(())
     }
 
-    /// Tries a version, and has the edge serve it; has a successor serve it where this process can't.
-    async fn swap(
-        &self,
-        file: PathBuf,
-        runs: &Runs,
-        serving: Option<&Serving>,
-    ) -> Result<(), String> {
-        let (here, tried) = (self.here.clone(), file.clone());
-        let tried = tokio::task::spawn_blocking(move || here.try_out(&tried)).await;
+    /// Tries it out, and has the edge serve it; has a successor serve it where this process can't.
+    async fn swap(&self, next: &Running, serving: Option<&Serving>) -> Result<(), String> {
+        let laid = self.home.lay_out(next, &self.here)?;
+        let tried = laid.clone();
+        let tried = tokio::task::spawn_blocking(move || tried.try_out()).await;
         tried.map_err(|_| "trying it out ended in a bug".to_owned())??;
         let Some(serving) = serving else {
             return Ok(());
         };
         let (done, said) = oneshot::channel();
+        let label = next.fleet.as_ref().map(|runs| hex(&runs.digest));
         let offer = Offer {
-            config_file: file,
-            label: hex(&runs.digest),
+            adjust: laid.adjust(),
+            config_file: laid.file,
+            label: label.unwrap_or_default(),
             done,
         };
         let stopping = || "the edge is stopping".to_owned();
@@ -379,30 +388,35 @@ impl Agent {
             Err(NotTaken::Wrong(why)) => Err(why),
             Err(needs @ NotTaken::NeedsUpgrade(_)) => {
                 tracing::info!("{needs}: a successor is started for it");
-                let kept = self.home.keep_next(runs);
+                let kept = self.home.keep_next(next);
                 kept.map_err(|error| format!("what a successor is to run can't be kept: {error}"))?;
-                let state_dir = self.home.state_dir().to_owned();
-                let asked = tokio::task::spawn_blocking(move || {
-                    post(
-                        &state_dir,
-                        "/upgrade",
-                        &serde_json::json!({ "program": null }),
-                    )
-                });
-                match asked.await {
-                    // It runs it by now, and this process ends.
-                    Ok(Ok(_)) => Ok(()),
-                    Ok(Err(failure)) => {
-                        let _ = self.home.take_next();
-                        let why = failure.why.unwrap_or_default();
-                        Err(format!(
-                            "no successor would serve it: {}; {why}",
-                            failure.what
-                        ))
-                    }
-                    Err(_) => Err(stopping()),
-                }
+                self.succeeded().await
             }
+        }
+    }
+
+    /// Whether a successor serves what it was left.
+    async fn succeeded(&self) -> Result<(), String> {
+        let state_dir = self.home.state_dir().to_owned();
+        let asked = tokio::task::spawn_blocking(move || {
+            post(
+                &state_dir,
+                "/upgrade",
+                &serde_json::json!({ "program": null }),
+            )
+        });
+        match asked.await {
+            // It runs it by now, and this process ends.
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(failure)) => {
+                let _ = self.home.take_next();
+                let why = failure.why.unwrap_or_default();
+                Err(format!(
+                    "no successor would serve it: {}; {why}",
+                    failure.what
+                ))
+            }
+            Err(_) => Err("the edge is stopping".to_owned()),
         }
     }
 
@@ -435,11 +449,12 @@ impl Agent {
             at_ms: self.now_ms(),
             counts: counts.unwrap_or_default(),
             edge: self.home.enrolled.edge.clone(),
+            follows: self.follows.filter(|_| serving.is_some()),
             overlay: serving.map_or(0, |serving| serving.traffic.overlay_sequence()),
             process: serving.map_or(0, |serving| serving.traffic.process() >> 12),
             program: line_of(env!("CARGO_PKG_VERSION")),
             refused: self.refused.clone(),
-            runs: self.runs.clone().filter(|_| serving.is_some()),
+            runs: self.running.fleet.clone().filter(|_| serving.is_some()),
             size: self.known.as_ref().map_or(0, Known::size),
         }
     }
@@ -497,11 +512,9 @@ fn unknown_record() -> Stays {
 }
 
 /// Whether what a predecessor could not change to can be served by this process. It is what runs then.
-fn fits(home: &Home, here: &Here, next: &Runs) -> bool {
-    let fits = home
-        .lay_out(&next.digest)
-        .and_then(|file| here.try_out(&file));
-    let kept = fits.and_then(|()| home.keep_runs(next).map_err(|error| error.to_string()));
+fn fits(home: &Home, here: &Here, next: &Running) -> bool {
+    let fits = home.lay_out(next, here).and_then(|laid| laid.try_out());
+    let kept = fits.and_then(|()| home.keep_running(next).map_err(|error| error.to_string()));
     kept.map_err(|error| tracing::error!("what was to be served next is not: {error}"))
         .is_ok()
 }

@@ -1,19 +1,22 @@
 //! What an enrolled edge keeps on its disk: who it is, whom it believes, the newest checkpoint that it has
 //! seen, and the version that it ran last. It starts from these alone when control is gone.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use base::Name;
+use base::{Name, Tenant};
+use policy::config::Config;
 use policy::version::Version;
-use record::fleet::{Known, Pins, Runs};
+use record::fleet::{Known, Pins};
 use record::hash::{Hash, sha256};
 use record::note::{SignerKey, VerifierKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::parts::{Here, Laid, Part, Running, place};
 use crate::cli::Globals;
 use crate::client::Pin;
 use crate::exit::{Exit, Failure};
@@ -27,8 +30,8 @@ const NEXT: &str = "next.json";
 const KEY_NEW: &str = "edge.key.new";
 const VERSIONS: &str = "versions";
 
-/// Versions that are kept beside the one that runs: what is gone back to is there already.
-const VERSIONS_KEPT: usize = 8;
+/// Versions that are kept beside those that run: what is gone back to is there already.
+const VERSIONS_KEPT: usize = 16;
 
 /// Who this edge is, and whom it asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -211,22 +214,31 @@ impl Home {
         self.write(CHECKPOINT, text.as_bytes())
     }
 
-    /// What it ran last, if it ran anything.
-    pub(super) fn runs(&self) -> Option<Runs> {
-        let runs: Runs = read(&self.state_dir.join(RUNS)).ok()?;
-        self.blob(&runs.digest).exists().then_some(runs)
+    /// What it ran last.
+    pub(super) fn running(&self) -> Running {
+        self.there(&self.state_dir.join(RUNS)).unwrap_or_default()
+    }
+
+    /// What was kept there, as far as its versions are still on this disk.
+    fn there(&self, path: &Path) -> Option<Running> {
+        let mut running: Running = read(path).ok()?;
+        running.fleet.take_if(|runs| !self.has(&runs.digest));
+        running
+            .tenants
+            .retain(|_, own| own.digest.is_none_or(|digest| self.has(&digest)));
+        Some(running)
     }
 
     /// What a successor is to run instead, if there is anything; it is looked at once.
-    pub(super) fn take_next(&self) -> Option<Runs> {
+    pub(super) fn take_next(&self) -> Option<Running> {
         let path = self.state_dir.join(NEXT);
-        let next: Option<Runs> = read(&path).ok();
+        let next = self.there(&path);
         let _ = fs::remove_file(&path);
-        next.filter(|next| self.blob(&next.digest).exists())
+        next.filter(|next| next.fleet.is_some())
     }
 
     /// Keeps what a successor is to run.
-    pub(super) fn keep_next(&self, next: &Runs) -> io::Result<()> {
+    pub(super) fn keep_next(&self, next: &Running) -> io::Result<()> {
         self.write(NEXT, &json(next))
     }
 
@@ -236,9 +248,9 @@ impl Home {
     }
 
     /// Keeps what it runs.
-    pub(super) fn keep_runs(&self, runs: &Runs) -> io::Result<()> {
-        self.write(RUNS, &json(runs))?;
-        self.forget(&runs.digest);
+    pub(super) fn keep_running(&self, running: &Running) -> io::Result<()> {
+        self.write(RUNS, &json(running))?;
+        self.forget(&running.digests());
         Ok(())
     }
 
@@ -265,24 +277,48 @@ impl Home {
             .map_err(|error| format!("it can't be kept: {error}"))
     }
 
-    /// Lays a version out as files; where its configuration is. What lies there is what the version says,
-    /// whatever was there before.
-    pub(super) fn lay_out(&self, digest: &Hash) -> Result<PathBuf, String> {
+    /// Lays all of it out as files. Of what none is there of the fleet's there is nothing to lay out.
+    pub(super) fn lay_out(&self, running: &Running, here: &Here) -> Result<Laid, String> {
+        let fleet = running.fleet.as_ref();
+        let fleet = fleet.ok_or("no version of the fleet's is here")?;
+        let (file, _) = self.laid(None, &fleet.digest)?;
+        let parts = running.own().map(|(tenant, digest)| {
+            let laid = self.laid(Some(tenant), &digest);
+            let (file, config) = laid.map_err(|why| format!("{tenant}'s own version: {why}"))?;
+            Ok(Part {
+                tenant: tenant.clone(),
+                config,
+                place: place(&file),
+            })
+        });
+        Ok(Laid {
+            file,
+            parts: parts.collect::<Result<_, String>>()?,
+            here: here.clone(),
+        })
+    }
+
+    /// Lays a version out as files; where its configuration is, and what it says. What lies there is what the
+    /// version says, whatever was there before.
+    fn laid(&self, tenant: Option<&Tenant>, digest: &Hash) -> Result<(PathBuf, Config), String> {
         let bytes = fs::read(self.blob(digest)).map_err(|error| error.to_string())?;
         if sha256(&[&bytes]) != *digest {
             // It was changed on this disk: it is fetched again.
             let _ = fs::remove_file(self.blob(digest));
             return Err("the version that was kept is damaged".to_owned());
         }
-        let (version, _) = Version::parse(&bytes).map_err(|flaws| {
+        let (version, config) = Version::parse(&bytes).map_err(|flaws| {
             let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
             lines.join("; ")
         })?;
+        if version.tenant() != tenant {
+            return Err("it is another's version than the act says".to_owned());
+        }
         let place = self.state_dir.join(VERSIONS).join(hex(digest));
-        let config = place.join(policy::version::CONFIG);
+        let file = place.join(policy::version::CONFIG);
         let laid = lay(&version, &place);
         laid.map_err(|error| format!("it can't be laid out: {error}"))?;
-        Ok(config)
+        Ok((file, config))
     }
 
     /// Where what holds at once is kept.
@@ -299,16 +335,17 @@ impl Home {
         replace(&self.state_dir.join(name), bytes)
     }
 
-    /// Forgets versions that are older than the last few, but for the one that runs.
-    fn forget(&self, running: &Hash) {
+    /// Forgets versions that are older than the last few, but for those that run.
+    fn forget(&self, running: &BTreeSet<Hash>) {
         let Ok(entries) = fs::read_dir(self.state_dir.join(VERSIONS)) else {
             return;
         };
+        let kept: BTreeSet<PathBuf> = running.iter().map(|digest| self.blob(digest)).collect();
         let mut blobs: Vec<_> = entries
             .flatten()
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|end| end == "json"))
-            .filter(|path| *path != self.blob(running))
+            .filter(|path| !kept.contains(path))
             .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
             .collect();
         blobs.sort();

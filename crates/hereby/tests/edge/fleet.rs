@@ -17,7 +17,7 @@ const THREE: [(&str, &str, &str); 3] = [
 #[test]
 fn a_bad_version_hurts_one_edge_for_seconds_and_nothing_brings_it_out_again() {
     let mut fleet = Fleet::new(&THREE);
-    let load = Load::on(&fleet);
+    let load = Load::on(&fleet, "shop.example");
     fleet.deploy("one", 200);
     eventually("the first edge runs it", || fleet.answer(0) == "one");
     assert_eq!(fleet.answer(1), "", "the others wait");
@@ -80,6 +80,69 @@ fn a_bad_version_hurts_one_edge_for_seconds_and_nothing_brings_it_out_again() {
     drop(load);
     story(&fleet);
     exported(&fleet);
+    fleet.must(&["unfreeze"]);
+    of_a_tenant(&fleet);
+}
+
+/// A tenant's own version goes to one edge of its cell, and back to what the fleet's version says.
+fn of_a_tenant(fleet: &Fleet) {
+    let carts = |fleet: &Fleet| [1, 2].map(|edge| fleet.answer_of("cart.example", edge));
+    assert_eq!(carts(fleet), ["one's cart", "one's cart"]);
+    let elsewhere = fleet.answer_of("cart.example", 0);
+    assert!(
+        elsewhere != "one's cart",
+        "its cell alone has it: {elsewhere}"
+    );
+    let load = Load::on(fleet, "cart.example");
+    let (bad, template) = (fleet.own("broken", 500), fleet.template());
+    let deploy = ["deploy", &bad, "--tenant", "cart", "--template", &template];
+    let plan = fleet.must(&[&deploy[..], &["--plan"]].concat());
+    assert!(
+        plan.contains("affected: 1 of 2 tenants, in 1 cell"),
+        "{plan}"
+    );
+    let unknown = fleet.no(&["deploy", &bad, "--tenant", "till", "-m", "no such"]);
+    assert!(unknown.contains("there is no tenant till"), "{unknown}");
+    fleet.must(&[&deploy[..], &["-m", "cart moves"]].concat());
+    eventually("one edge runs it", || {
+        carts(fleet).contains(&"broken".to_owned())
+    });
+    let hurt = carts(fleet);
+    assert!(hurt.contains(&"one's cart".to_owned()), "{hurt:?}");
+    assert!(
+        fleet.all_answer("one"),
+        "its neighbours are answered as before"
+    );
+    eventually("it is sent back", || fleet.standing() == "rolled_back");
+    eventually("what the fleet's version says holds", || {
+        carts(fleet) == ["one's cart", "one's cart"]
+    });
+    drop(load);
+    let again = fleet.no(&[&deploy[..], &["-m", "once more"]].concat());
+    assert!(again.contains("went back from this version"), "{again}");
+    let own = fleet.no(&["rollback", "--tenant", "cart", "-m", "it fails"]);
+    assert!(own.contains("none of its own"), "{own}");
+    // A good one is gone back from by hand while it goes out; the fleet's version is not touched.
+    let good = fleet.own("good", 200);
+    fleet.must(&[
+        "deploy",
+        &good,
+        "--tenant",
+        "cart",
+        "--template",
+        &template,
+        "-m",
+        "again",
+    ]);
+    eventually("one edge runs it", || {
+        carts(fleet).contains(&"good".to_owned())
+    });
+    let shown = fleet.must(&["fleet"]);
+    assert!(shown.contains(": cart's "), "{shown}");
+    let said = fleet.must(&["rollback", "--tenant", "cart", "-m", "not yet"]);
+    assert!(said.contains("3 of 3 edges run it"), "{said}");
+    assert_eq!(carts(fleet), ["one's cart", "one's cart"]);
+    fleet.must(&["verify"]);
 }
 
 /// The incident's export alone tells what went out for it, what a trigger found, and that it went back.

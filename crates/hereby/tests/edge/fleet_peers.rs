@@ -138,7 +138,20 @@ impl Fleet {
     pub(crate) fn version(&self, name: &str, status: u16, more: &str) -> String {
         let text = format!(
             "[[listen]]\naddress = \"0.0.0.0:8080\"\n[[tenant]]\nname = \"shop\"\nhosts = [\"*\"]\n\
-             [[route]]\nname = \"all\"\nrespond = {{ status = {status}, body = \"{name}\" }}\n{more}"
+             [[tenant]]\nname = \"cart\"\nhosts = [\"cart.example\"]\ncell = \"eu-1\"\n\
+             [[route]]\nname = \"all\"\ntenant = \"shop\"\n\
+             respond = {{ status = {status}, body = \"{name}\" }}\n\
+             [[route]]\nname = \"cart\"\ntenant = \"cart\"\n\
+             respond = {{ status = {status}, body = \"{name}'s cart\" }}\n{more}"
+        );
+        self.place.write(&format!("{name}/edge.toml"), &text);
+        self.place.path(name).to_str().unwrap().to_owned()
+    }
+
+    /// A directory with a version of the cart's own.
+    pub(crate) fn own(&self, name: &str, status: u16) -> String {
+        let text = format!(
+            "[[route]]\nname = \"all\"\nrespond = {{ status = {status}, body = \"{name}\" }}\n"
         );
         self.place.write(&format!("{name}/edge.toml"), &text);
         self.place.path(name).to_str().unwrap().to_owned()
@@ -162,9 +175,21 @@ impl Fleet {
 
     /// What an edge answers; empty where none does.
     pub(crate) fn answer(&self, number: usize) -> String {
+        self.answer_of("shop.example", number)
+    }
+
+    /// The same for that host.
+    pub(crate) fn answer_of(&self, host: &str, number: usize) -> String {
         let url = format!("http://127.0.0.1:{}/", self.edges[number].port);
         let output = Command::new("curl")
-            .args(["-s", "--max-time", "5", &url])
+            .args([
+                "-s",
+                "--max-time",
+                "5",
+                "-H",
+                &format!("Host: {host}"),
+                &url,
+            ])
             .output()
             .unwrap();
         String::from_utf8(output.stdout).unwrap()
@@ -219,7 +244,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn on(fleet: &Fleet) -> Load {
+    pub(crate) fn on(fleet: &Fleet, host: &'static str) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
         let mut load = Load {
             stop: stop.clone(),
@@ -232,7 +257,7 @@ impl Load {
             load.counts.push(counts.clone());
             load.threads.push(std::thread::spawn(move || {
                 while !stop.load(Relaxed) {
-                    if let Some(status) = once(port) {
+                    if let Some(status) = once(port, host) {
                         counts.0.fetch_add(1, Relaxed);
                         counts.1.fetch_add(u64::from(status != 200), Relaxed);
                     }
@@ -261,12 +286,12 @@ impl Drop for Load {
 }
 
 /// One request; none: nobody listens there.
-fn once(port: u16) -> Option<u16> {
+fn once(port: u16, host: &str) -> Option<u16> {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let sent =
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n");
+    let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let sent = stream.write_all(head.as_bytes());
     let mut answer = Vec::new();
     if sent.is_err() || stream.read_to_end(&mut answer).is_err() {
         return Some(0);

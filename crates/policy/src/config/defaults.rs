@@ -107,6 +107,7 @@ impl Default for Tenant {
     fn default() -> Tenant {
         Tenant {
             name: String::new(),
+            cell: None,
             hosts: Box::default(),
             paths: Box::default(),
             header: None,

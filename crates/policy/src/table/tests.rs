@@ -73,6 +73,7 @@ fn pattern(text: &str) -> HostPattern {
 
 fn tenant(hosts: &[&str], paths: &[&str], header: Option<(&str, &str)>) -> Tenant {
     Tenant {
+        cell: None,
         name: "t".to_owned(),
         hosts: hosts.iter().map(|host| pattern(host)).collect(),
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),

@@ -12,7 +12,7 @@ fn files(some: &[(&str, &[u8])]) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn flaws(some: &[(&str, &[u8])]) -> Vec<String> {
-    let flaws = Version::new(files(some)).unwrap_err();
+    let flaws = Version::new(None, files(some)).unwrap_err();
     flaws.iter().map(ToString::to_string).collect()
 }
 
@@ -23,7 +23,7 @@ fn what_is_packed_is_read_again_and_has_one_spelling() {
         ("www/a.png", &[0x89, 0x50, 0xff, 0x00]),
         (CONFIG, SITE.as_bytes()),
     ];
-    let (version, config) = Version::new(files(all)).unwrap();
+    let (version, config) = Version::new(None, files(all)).unwrap();
     assert_eq!(config.tenants.len(), 1);
     let bytes = version.to_bytes();
     assert_eq!(Version::parse(&bytes).unwrap(), (version.clone(), config));
@@ -86,11 +86,14 @@ fn files_that_stay_on_a_machine_are_named_by_an_absolute_path() {
         )
     };
     let some = |config: &str| {
-        Version::new(files(&[
-            ("www/index.html", b""),
-            ("site.pem", b"-----BEGIN CERTIFICATE-----\n"),
-            (CONFIG, config.as_bytes()),
-        ]))
+        Version::new(
+            None,
+            files(&[
+                ("www/index.html", b""),
+                ("site.pem", b"-----BEGIN CERTIFICATE-----\n"),
+                (CONFIG, config.as_bytes()),
+            ]),
+        )
     };
     assert!(some(&text("/etc/site.key", "/var/log/edge.log")).is_ok());
     assert!(some(&text("/etc/site.key", "-")).is_ok());
@@ -115,17 +118,49 @@ fn a_version_is_bounded() {
         .map(|number| (format!("www/{number}"), Vec::new()))
         .collect();
     assert_eq!(
-        Version::new(many).unwrap_err(),
+        Version::new(None, many).unwrap_err(),
         [Flaw::TooManyFiles(FILES_MAX + 1)]
     );
     // What is short may be long in JSON.
     let control = vec![0x01; BYTES_MAX / 3];
     assert!(matches!(
-        Version::new(files(&[(CONFIG, SITE.as_bytes()), ("www/a", &control)])).unwrap_err()[..],
+        Version::new(
+            None,
+            files(&[(CONFIG, SITE.as_bytes()), ("www/a", &control)])
+        )
+        .unwrap_err()[..],
         [Flaw::TooLong(_)]
     ));
     assert!(matches!(
         Version::parse(&vec![b' '; BYTES_MAX + 1]).unwrap_err()[..],
         [Flaw::TooLong(_)]
     ));
+}
+
+#[test]
+fn a_tenants_own_says_where_its_requests_go_and_whose_it_is() {
+    let shop: Tenant = "shop".parse().unwrap();
+    let own = "[[upstream]]\nname = \"api\"\nservers = [\"127.0.0.1:9000\"]\n\
+               [[route]]\nname = \"all\"\nto = \"api\"\n";
+    let of = |text: &str| Version::new(Some(shop.clone()), files(&[(CONFIG, text.as_bytes())]));
+    let (version, _) = of(own).unwrap();
+    let text = String::from_utf8(version.to_bytes()).unwrap();
+    assert!(text.contains("\"tenant\":\"shop\""), "{text}");
+    let (again, _) = Version::parse(text.as_bytes()).unwrap();
+    assert_eq!(again.tenant(), Some(&shop));
+    // Another's with the same files is another version.
+    let fleets = Version::new(None, files(&[(CONFIG, own.as_bytes())])).unwrap();
+    assert_ne!(fleets.0.to_bytes(), version.to_bytes());
+    for (more, key) in [
+        ("[[listen]]\naddress = \"127.0.0.1:1\"\n", "listen"),
+        ("[connection]\nhead_ms = 1\n", "connection"),
+        ("[overload]\nlag_ms_max = 1\n", "overload"),
+        ("[access_log]\npath = \"-\"\n", "access_log"),
+    ] {
+        let found = of(&format!("{own}{more}")).unwrap_err();
+        assert_eq!(found, [Flaw::NotATenants(key)]);
+    }
+    let named = own.replace("to = ", "tenant = \"web\"\nto = ")
+        + "[[tenant]]\nname = \"web\"\nhosts = [\"*\"]\n";
+    assert_eq!(of(&named).unwrap_err(), [Flaw::NotATenants("tenant")]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use base::{IncidentId, Line, Name, Timestamp};
+use base::{IncidentId, Line, Name, Tenant, Timestamp};
 
 use crate::hash::Hash;
 use crate::kinds::rollout::{Part, Ring};
@@ -49,6 +49,9 @@ forms! {
     DeployVersion {
         /// How long it is.
         bytes: u64,
+        /// A tenant's cell, where the fleet's version names one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cell: Option<Name>,
         /// What it changes.
         changes: BTreeSet<Part>,
         /// SHA-256 of the version.
@@ -59,6 +62,9 @@ forms! {
         /// A template of plans in TOML; none: `careful`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         template: Option<Box<str>>,
+        /// Whose own version it is; none: the fleet's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tenant: Option<Tenant>,
     }
     /// Begins the next stage. hereby does it when a stage has held; a person may before that, and says
     /// why.
@@ -103,7 +109,7 @@ forms! {
         /// Which.
         deployment: Name,
     }
-    /// Has all cells run an earlier version again.
+    /// Has all cells run an earlier version again, or a tenant's cells an earlier one of its own.
     RollBack {
         /// SHA-256 of the version to go back to; none: what was fully deployed last, other than what
         /// runs.
@@ -115,6 +121,9 @@ forms! {
         /// How long nothing brings out again what runs now, in milliseconds; none: a day.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lease_ms: Option<u64>,
+        /// Whose own version goes back; none: the one whose `digest` it is, or the fleet's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tenant: Option<Tenant>,
     }
     /// Lets a version that was rolled back be brought out again.
     LiftLease {

@@ -1,4 +1,5 @@
-//! What edges run: cells, the edges in them, versions, and how a version reaches them.
+//! What edges run: cells, the edges in them, versions, and how a version reaches them. Acts about a tenant's
+//! own version have that tenant in their envelope; all others are about the fleet's.
 //!
 //! An act that says what somebody runs from now on ([`DeploymentAdvanced`], [`VersionRolledBack`]) names
 //! version and cells itself: an edge needs nothing but that act and its proof to know what it is told.
@@ -103,11 +104,15 @@ pub struct EdgeRetired {}
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VersionDeployed {
-    /// What was fully deployed before, and is gone back to.
+    /// What was fully deployed before, and is gone back to. Before the first of a tenant's own: what the
+    /// fleet's version says of the tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Hash>,
     /// How long it is.
     pub bytes: u64,
+    /// The only cell that it goes to; none: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<Name>,
     /// What it changes of that.
     pub changes: BTreeSet<Part>,
     /// SHA-256 of the version.
@@ -242,8 +247,10 @@ pub struct VersionRolledBack {
     /// The deployment that is ended by it, if one was in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<Name>,
-    /// SHA-256 of the version that they run again.
-    pub digest: Hash,
+    /// SHA-256 of the version that they run again; none, with a tenant alone: what the fleet's version says
+    /// of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Hash>,
     /// SHA-256 of the version that goes.
     pub from: Hash,
     /// What it is done for.

@@ -6,7 +6,7 @@ use record::command::{
 };
 use record::kinds::rollout::Ring;
 
-use super::{QUICK, Who, World, deploying, name, version};
+use super::{QUICK, Who, World, deploying, deploying_own, going_back, name, own_version, version};
 use crate::state::End;
 
 fn advance(deployment: &str, stage: u32, requests: u64) -> AdvanceDeployment {
@@ -14,14 +14,6 @@ fn advance(deployment: &str, stage: u32, requests: u64) -> AdvanceDeployment {
         deployment: name(deployment),
         requests: Some(requests),
         stage,
-    }
-}
-
-fn back() -> RollBack {
-    RollBack {
-        digest: None,
-        incident: None,
-        lease_ms: None,
     }
 }
 
@@ -86,7 +78,7 @@ fn a_version_goes_stage_by_stage_and_is_current_when_it_was_watched() {
             .contains("hereby ends deployments itself")
     );
     world.must(Who::Own, complete.clone());
-    assert_eq!(world.state.current, Some(version(1)));
+    assert_eq!(world.state.fleet.current, Some(version(1)));
     assert!(world.ask(Who::Own, complete).is_err());
     assert!(
         world
@@ -151,7 +143,7 @@ fn a_trigger_sends_it_back_and_nothing_brings_it_out_again() {
     let refused = world.no(Who::Signed, deploying(2));
     assert!(refused.contains("went back from this version"), "{refused}");
     // Whoever asks a moment later means the same, not one more step back.
-    let refused = world.no(Who::Signed, back());
+    let refused = world.no(Who::Signed, going_back());
     assert!(refused.contains("that is what runs"), "{refused}");
     let digest = version(2);
     assert!(world.ask(Who::Hasty, LiftLease { digest }).is_err());
@@ -168,7 +160,7 @@ fn a_lease_ends_by_itself() {
         Who::Person,
         RollBack {
             lease_ms: Some(1_000),
-            ..back()
+            ..going_back()
         },
     );
     assert!(world.ask(Who::Person, deploying(2)).is_err());
@@ -180,7 +172,7 @@ fn a_lease_ends_by_itself() {
             Who::Person,
             RollBack {
                 lease_ms: Some(lease_ms),
-                ..back()
+                ..going_back()
             },
         );
         assert!(refused.contains("1 ms to 30 days"), "{refused}");
@@ -192,21 +184,25 @@ fn going_back_is_always_possible_and_goes_where_all_were() {
     let mut world = World::new();
     assert!(
         world
-            .no(Who::Hasty, back())
+            .no(Who::Hasty, going_back())
             .contains("nothing to go back from")
     );
     complete(&mut world, "dep-1", 1);
-    assert!(world.no(Who::Hasty, back()).contains("no other version"));
+    assert!(
+        world
+            .no(Who::Hasty, going_back())
+            .contains("no other version")
+    );
     complete(&mut world, "dep-2", 2);
     complete(&mut world, "dep-3", 3);
     world.must(Who::Person, FreezeFleet {});
-    world.must(Who::Hasty, back());
-    assert_eq!(world.state.current, Some(version(2)));
+    world.must(Who::Hasty, going_back());
+    assert_eq!(world.state.fleet.current, Some(version(2)));
     assert_eq!(world.told("f-2"), Some(version(2)));
     // Further back by name; never to what was gone back from, nor to what never ran everywhere.
     let to = |number| RollBack {
         digest: Some(version(number)),
-        ..back()
+        ..going_back()
     };
     assert!(
         world
@@ -229,12 +225,12 @@ fn the_first_version_of_all_can_only_be_stopped() {
     assert_eq!(world.told("c-1"), Some(version(1)));
     assert_eq!(world.told("e-1"), None);
     world.must(Who::Person, deploying(2));
-    assert_eq!(world.ask(Who::Hasty, back()), Ok(1));
-    assert_eq!(world.state.in_progress(), None);
+    assert_eq!(world.ask(Who::Hasty, going_back()), Ok(1));
+    assert_eq!(world.state.in_progress().count(), 0);
 }
 
 #[test]
-fn what_is_frozen_or_held_goes_no_further_and_can_go_back() {
+fn what_is_frozen_or_held_goes_no_further_and_can_go_going_back() {
     let mut world = World::new();
     complete(&mut world, "dep-1", 1);
     world.must(Who::Person, deploying(2));
@@ -423,22 +419,22 @@ fn what_was_gone_back_from_is_not_gone_back_to_unless_it_is_named() {
     complete(&mut world, "dep-1", 1);
     complete(&mut world, "dep-2", 2);
     complete(&mut world, "dep-3", 3);
-    world.must(Who::Person, back());
+    world.must(Who::Person, going_back());
     // Its lease ends, and a fourth version is brought out.
     world.pass(2 * 86_400_000);
     complete(&mut world, "dep-4", 4);
-    world.must(Who::Person, back());
+    world.must(Who::Person, going_back());
     assert_eq!(
-        world.state.current,
+        world.state.fleet.current,
         Some(version(2)),
         "the third was bad, the second ran before the fourth"
     );
     let named = RollBack {
         digest: Some(version(3)),
-        ..back()
+        ..going_back()
     };
     world.must(Who::Person, named);
-    assert_eq!(world.state.current, Some(version(3)));
+    assert_eq!(world.state.fleet.current, Some(version(3)));
 }
 
 #[test]
@@ -498,7 +494,7 @@ fn who_runs_it_alone_is_not_retired_and_no_cell_is_left_for_an_invitation() {
     let edge = alone.expect("one edge of a cell is the first");
     let refused = world.no(Who::Person, RetireEdge { edge: edge.clone() });
     assert!(refused.contains("runs on"), "{refused}");
-    world.must(Who::Person, back());
+    world.must(Who::Person, going_back());
     world.must(Who::Person, RetireEdge { edge });
     // A cell that is removed takes its invitations with it.
     let cell = name("spare");
@@ -519,4 +515,71 @@ fn who_runs_it_alone_is_not_retired_and_no_cell_is_left_for_an_invitation() {
     world.must(Who::Person, invite);
     world.must(Who::Person, RemoveCell { cell });
     assert!(world.state.invitations.is_empty());
+}
+
+#[test]
+fn a_tenants_own_goes_to_its_cell_alone_and_back_to_the_fleets() {
+    let mut world = World::new();
+    let early = world.no(Who::Person, deploying_own("shop", 1));
+    assert!(early.contains("stands on the fleet's"), "{early}");
+    complete(&mut world, "dep-1", 1);
+    // One edge of its cell, then the rest of it; nobody elsewhere hears of it.
+    world.must(Who::Person, deploying_own("shop", 1));
+    let shop = "shop".parse().unwrap();
+    let told = |world: &World, edge: &str| {
+        let orders = world.state.orders_of(&name(edge), None);
+        let mut own = orders
+            .into_iter()
+            .filter(|(tenant, _)| *tenant == Some(&shop));
+        own.next().map(|(_, order)| order.digest)
+    };
+    let all = |world: &World| ["c-1", "e-1", "e-2", "f-1", "f-2"].map(|edge| told(world, edge));
+    let first = all(&world);
+    assert_eq!(first.iter().flatten().count(), 1, "{first:?}");
+    // Another tenant's beside it, but not a second in the same cell, nor one of all cells.
+    world.must(Who::Person, deploying_own("bank", 1));
+    for other in [
+        deploying_own("blog", 1),
+        deploying_own("shop", 2),
+        deploying(2),
+    ] {
+        let no = world.no(Who::Person, other);
+        assert!(no.contains("hereby rollback --tenant"), "{no}");
+    }
+    world.pass(60_000);
+    world.must(Who::Own, advance("dep-2", 1, 10));
+    let own = Some(Some(own_version("shop", 1)));
+    assert_eq!(all(&world), [None, own, own, None, None]);
+    let fleets = Some(version(1));
+    assert_eq!(world.told("e-1"), fleets, "the fleet's goes on under it");
+    // The fleet goes back without it, and it without the fleet.
+    let back = |tenant: Option<&str>| RollBack {
+        tenant: tenant.map(|tenant| tenant.parse().unwrap()),
+        ..going_back()
+    };
+    let none = world.no(Who::Person, back(None));
+    assert!(none.contains("no other version"), "{none}");
+    let stranger = world.no(Who::Person, back(Some("stranger")));
+    assert!(stranger.contains("none of its own"), "{stranger}");
+    world.must(Who::Person, back(Some("shop")));
+    assert_eq!(all(&world), [None, Some(None), Some(None), None, None]);
+    let leased = world.no(Who::Person, deploying_own("shop", 1));
+    assert!(leased.contains("is not brought out again"), "{leased}");
+    world.pass(60_000);
+    world.must(Who::Own, advance("dep-3", 1, 10));
+    world.pass(60_000);
+    let deployment = name("dep-3");
+    world.must(Who::Own, CompleteDeployment { deployment });
+    let bank = "bank".parse().unwrap();
+    assert_eq!(
+        world.state.track(Some(&bank)).unwrap().current,
+        Some(own_version("bank", 1))
+    );
+    // A version is its tenant's alone.
+    let mixed = RollBack {
+        digest: Some(own_version("bank", 1)),
+        ..back(Some("shop"))
+    };
+    let mixed = world.no(Who::Person, mixed);
+    assert!(mixed.contains("another's"), "{mixed}");
 }

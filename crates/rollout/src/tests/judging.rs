@@ -5,7 +5,7 @@ use record::act::Act;
 use record::command::{AdvanceDeployment, CompleteDeployment, LiftLease, RollBack};
 use record::kinds::Body;
 
-use super::{Who, World, deploying, name, version};
+use super::{Who, World, deploying, deploying_own, going_back, name, own_version, version};
 use crate::judge::{Judge, Law};
 use crate::state::name_of;
 
@@ -28,14 +28,44 @@ fn history() -> Vec<(Act, Who)> {
     world.must(Who::Own, CompleteDeployment { deployment });
     world.must(Who::Person, deploying(2));
     world.must(Who::Signed, advance(2, 1));
-    let back = RollBack {
-        digest: None,
-        incident: None,
-        lease_ms: None,
-    };
-    world.must(Who::Hasty, back);
+    world.must(Who::Hasty, going_back());
     world.must(Who::Person, LiftLease { digest: version(2) });
     world.must(Who::Person, deploying(2));
+    world.acts
+}
+
+/// Behind a fleet's version: two tenants' own at once, of which one goes back to the fleet's.
+fn of_tenants() -> Vec<(Act, Who)> {
+    let mut world = World::new();
+    world.must(Who::Person, deploying(1));
+    let advance = |number: u32, stage: u32| AdvanceDeployment {
+        deployment: name_of(number),
+        requests: Some(10),
+        stage,
+    };
+    let complete = |number: u32| CompleteDeployment {
+        deployment: name_of(number),
+    };
+    for stage in 1..3 {
+        world.pass(60_000);
+        world.must(Who::Own, advance(1, stage));
+    }
+    world.pass(60_000);
+    world.must(Who::Own, complete(1));
+    world.must(Who::Person, deploying_own("shop", 1));
+    world.must(Who::Person, deploying_own("bank", 1));
+    world.pass(60_000);
+    world.must(Who::Own, advance(3, 1));
+    let tenant = "shop".parse().ok();
+    world.must(
+        Who::Hasty,
+        RollBack {
+            tenant,
+            ..going_back()
+        },
+    );
+    world.pass(60_000);
+    world.must(Who::Own, complete(3));
     world.acts
 }
 
@@ -68,6 +98,52 @@ type Bend = fn(&mut Vec<(Act, Who)>);
 #[test]
 fn what_was_decided_is_sound() {
     assert_eq!(judged(&history()), None);
+    assert_eq!(judged(&of_tenants()), None);
+}
+
+#[test]
+fn each_bent_act_of_a_tenants_own_is_found() {
+    let bends: [(Law, &'static str, Bend); 7] = [
+        (Law::Stages, "beside another", |acts| {
+            let at = nth(acts, 2, DEPLOYED);
+            if let Body::VersionDeployed(body) = &mut acts[at].0.body {
+                body.cell = Some(name("eu-1"));
+            }
+        }),
+        (Law::Stages, "beside another", |acts| {
+            let at = nth(acts, 2, DEPLOYED);
+            if let Body::VersionDeployed(body) = &mut acts[at].0.body {
+                body.cell = None;
+            }
+        }),
+        (Law::Deployed, "another's version", |acts| {
+            let at = nth(acts, 2, DEPLOYED);
+            if let Body::VersionDeployed(body) = &mut acts[at].0.body {
+                body.digest = own_version("shop", 1);
+            }
+        }),
+        (Law::Deployed, "another version than its own", |acts| {
+            let at = nth(acts, 4, ADVANCED);
+            acts[at].0.tenant = None;
+        }),
+        (Law::Stages, "whom its plan does not", |acts| {
+            let at = nth(acts, 4, ADVANCED);
+            if let Body::DeploymentAdvanced(body) = &mut acts[at].0.body {
+                body.reaches.insert(name("canary"), None);
+            }
+        }),
+        (Law::Rollback, "never ran everywhere", |acts| {
+            let at = nth(acts, 0, BACK);
+            if let Body::VersionRolledBack(body) = &mut acts[at].0.body {
+                body.digest = Some(version(1));
+            }
+        }),
+        (Law::Stages, "not on its way", |acts| {
+            let at = nth(acts, 0, BACK);
+            acts[at].0.tenant = None;
+        }),
+    ];
+    find(of_tenants, bends);
 }
 
 #[test]
@@ -116,7 +192,7 @@ fn each_bent_act_is_found() {
         (Law::Rollback, "never ran everywhere", |acts| {
             let at = nth(acts, 0, BACK);
             if let Body::VersionRolledBack(body) = &mut acts[at].0.body {
-                body.digest = version(3);
+                body.digest = Some(version(3));
             }
         }),
         (Law::Rollback, "leaves a deployment", |acts| {
@@ -135,7 +211,7 @@ fn each_bent_act_is_found() {
             };
         }),
     ];
-    find(bends);
+    find(history, bends);
 }
 
 #[test]
@@ -168,17 +244,20 @@ fn each_act_that_reaches_or_leaves_the_wrong_ones_is_found() {
         (Law::Rollback, "to what it goes back from", |acts| {
             let at = nth(acts, 0, BACK);
             if let Body::VersionRolledBack(body) = &mut acts[at].0.body {
-                (body.from, body.digest) = (version(1), version(1));
+                (body.from, body.digest) = (version(1), Some(version(1)));
                 body.deployment = None;
             }
             acts.retain(|(act, _)| act.subject.id() != "dep-2");
         }),
     ];
-    find(bends);
+    find(history, bends);
 }
 
 /// That each is found in the history that it bends, and nothing else is said of it first.
-fn find(bends: impl IntoIterator<Item = (Law, &'static str, Bend)>) {
+fn find(
+    history: fn() -> Vec<(Act, Who)>,
+    bends: impl IntoIterator<Item = (Law, &'static str, Bend)>,
+) {
     for (number, (law, what, bend)) in bends.into_iter().enumerate() {
         let mut acts = history();
         bend(&mut acts);
@@ -190,7 +269,12 @@ fn find(bends: impl IntoIterator<Item = (Law, &'static str, Bend)>) {
 
 #[test]
 fn behind_a_state_it_goes_on_as_if_it_had_seen_all() {
-    let acts = history();
+    for acts in [history(), of_tenants()] {
+        goes_on_behind_any(&acts);
+    }
+}
+
+fn goes_on_behind_any(acts: &[(Act, Who)]) {
     for cut in 0..acts.len() {
         let mut state = crate::State::default();
         for (index, (act, _)) in acts[..cut].iter().enumerate() {

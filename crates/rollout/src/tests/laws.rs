@@ -1,7 +1,9 @@
 //! Whatever is asked, by whomever, in any order, late, twice: the invariants hold. They are looked up in the
 //! acts alone, not in the state that decided them.
 
-use base::Name;
+use std::collections::BTreeMap;
+
+use base::{Name, Tenant};
 use proptest::prelude::*;
 use record::command::{
     AdvanceDeployment, CompleteDeployment, DefineCell, FireTrigger, FreezeFleet, LiftLease,
@@ -11,14 +13,17 @@ use record::hash::Hash;
 use record::kinds::Body;
 use record::kinds::rollout::Ring;
 
-use super::{Who, World, deploying, name, version};
+use super::{Who, World, deploying, deploying_own, going_back, name, own_version, version};
 use crate::judge::Judge;
 use crate::state::{State, name_of};
+
+const TENANTS: [&str; 3] = ["shop", "bank", "blog"];
 
 /// Something that is asked, or happens.
 #[derive(Clone, Debug)]
 enum Step {
     Deploy(u8),
+    DeployOwn(u8, u8),
     /// Out to all, if nothing stands in its way.
     Whole(u8),
     /// Of the deployment that is so many back.
@@ -27,6 +32,7 @@ enum Step {
     Fire(u32),
     Complete(u32),
     Back(Option<u8>),
+    BackOwn(u8, Option<u8>),
     Lift(u8),
     Freeze(bool),
     Cell(u8),
@@ -48,12 +54,15 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1_u8..6).prop_map(Step::Deploy),
         4 => (1_u8..6).prop_map(Step::Whole),
+        4 => (0_u8..3, 1_u8..4).prop_map(|(tenant, number)| Step::DeployOwn(tenant, number)),
         8 => (0_u32..2, 0_u32..4, prop_oneof![Just(0_u64), Just(10)])
             .prop_map(|(back, stage, requests)| Step::Advance(back, stage, requests)),
         1 => any::<bool>().prop_map(Step::Pause),
         2 => (0_u32..2).prop_map(Step::Fire),
         4 => (0_u32..2).prop_map(Step::Complete),
         3 => proptest::option::of(1_u8..6).prop_map(Step::Back),
+        2 => (0_u8..3, proptest::option::of(1_u8..4))
+            .prop_map(|(tenant, number)| Step::BackOwn(tenant, number)),
         1 => (1_u8..6).prop_map(Step::Lift),
         1 => any::<bool>().prop_map(Step::Freeze),
         1 => (0_u8..3).prop_map(Step::Cell),
@@ -71,6 +80,10 @@ fn take(world: &mut World, who: Who, step: &Step) -> bool {
     let edges = ["c-1", "e-1", "e-2", "f-1", "f-2", "x-0", "x-1", "x-2"];
     let outcome = match step {
         Step::Deploy(number) => world.ask(who, deploying(*number)),
+        Step::DeployOwn(tenant, number) => {
+            let tenant = TENANTS[usize::from(*tenant)];
+            world.ask(who, deploying_own(tenant, *number))
+        }
         Step::Whole(number) => {
             if world.ask(Who::Person, deploying(*number)).is_ok() {
                 for stage in 1..4 {
@@ -123,8 +136,18 @@ fn take(world: &mut World, who: Who, step: &Step) -> bool {
         Step::Back(number) => {
             let verb = RollBack {
                 digest: number.map(version),
-                incident: None,
                 lease_ms: Some(3_600_000),
+                ..going_back()
+            };
+            world.ask(who, verb)
+        }
+        Step::BackOwn(tenant, number) => {
+            let tenant = TENANTS[usize::from(*tenant)];
+            let verb = RollBack {
+                digest: number.map(|number| own_version(tenant, number)),
+                tenant: tenant.parse().ok(),
+                lease_ms: Some(3_600_000),
+                ..going_back()
             };
             world.ask(who, verb)
         }
@@ -159,13 +182,20 @@ fn take(world: &mut World, who: Who, step: &Step) -> bool {
     outcome.is_ok()
 }
 
-/// What every edge is told, by the acts alone.
-fn told(world: &World, cell: &Name, edge: &Name) -> Option<(Hash, usize)> {
-    let acts = world.acts.iter().enumerate().rev();
-    let mut told = acts.filter_map(|(index, (act, _))| {
-        record::fleet::tells(act, cell, edge).map(|digest| (digest, index))
-    });
-    told.next()
+/// What every edge is told, by the acts alone: of the fleet's version, and of each tenant's own.
+fn told(world: &World, cell: &Name, edge: &Name) -> Vec<(Option<Tenant>, Option<Hash>, u64)> {
+    let mut told = BTreeMap::new();
+    for (index, (act, _)) in (0_u64..).zip(&world.acts) {
+        if let Some((tenant, digest)) = record::fleet::tells(act, cell, edge) {
+            told.insert(tenant.cloned(), (digest, index));
+        }
+    }
+    let told = told.into_iter();
+    let mut told: Vec<_> = told
+        .map(|(tenant, (digest, index))| (tenant, digest, index))
+        .collect();
+    told.sort_by_key(|(_, _, index)| *index);
+    told
 }
 
 fn holds(world: &mut World, judge: &mut Judge, seen: &mut usize) {
@@ -182,16 +212,32 @@ fn holds(world: &mut World, judge: &mut Judge, seen: &mut usize) {
         }
     }
     *seen = world.acts.len();
-    assert_eq!(world.state.current, judge.current());
+    assert_eq!(world.state.fleet.current, judge.current(None));
+    for (tenant, track) in &world.state.tenants {
+        assert_eq!(track.current, judge.current(Some(tenant)), "{tenant}");
+    }
     for (edge, known) in &world.state.edges {
-        let order = world.state.order_of(edge);
-        let order = order.map(|order| (order.digest, order.index as usize));
-        // An edge that believes the newest act that names it does what the state says.
-        assert_eq!(order, told(world, &known.cell, edge), "{edge}");
+        let orders = world.state.orders_of(edge, None);
+        let orders: Vec<_> = orders
+            .into_iter()
+            .map(|(tenant, order)| (tenant.cloned(), order.digest, order.index))
+            .collect();
+        // An edge that believes the newest acts that name it does what the state says.
+        assert_eq!(orders, told(world, &known.cell, edge), "{edge}");
+        let newest = world.state.newest_for(edge);
+        assert!(newest >= orders.last().map(|(_, _, index)| *index));
+        if let Some((_, _, middle)) = orders.get(orders.len() / 2) {
+            let behind = world.state.orders_of(edge, Some(*middle));
+            assert_eq!(behind.len(), orders.len() - orders.len() / 2 - 1);
+        }
     }
     // Invariant 6: going back is possible whenever something was fully deployed before.
-    let under_way = world.state.in_progress().is_some();
-    if under_way {
+    for (number, tenant) in world
+        .state
+        .in_progress()
+        .map(|(number, it)| (number, it.tenant.clone()))
+        .collect::<Vec<_>>()
+    {
         let (acts, now) = (world.acts.clone(), world.now);
         let mut other = World {
             state: world.state.clone(),
@@ -199,12 +245,11 @@ fn holds(world: &mut World, judge: &mut Judge, seen: &mut usize) {
             now,
         };
         let back = RollBack {
-            digest: None,
-            incident: None,
-            lease_ms: None,
+            tenant,
+            ..going_back()
         };
         assert!(other.ask(Who::Hasty, back).is_ok(), "no way back");
-        assert!(other.state.in_progress().is_none());
+        assert!(other.state.in_progress().all(|(left, _)| left != number));
     }
 }
 
@@ -221,7 +266,7 @@ proptest! {
             holds(&mut world, &mut judge, &mut seen);
             // The same once more: happens only where it is another thing by now.
             let again = *who == Who::Own && happened && !enrolls;
-            if again && !matches!(step, Step::Back(_) | Step::Deploy(_)) {
+            if again && !matches!(step, Step::Back(_) | Step::BackOwn(..) | Step::Deploy(_) | Step::DeployOwn(..)) {
                 prop_assert!(!take(&mut world, *who, step), "{step:?} twice");
             }
             holds(&mut world, &mut judge, &mut seen);

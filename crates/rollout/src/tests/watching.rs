@@ -3,7 +3,7 @@
 use record::command::Verb;
 use record::hash::Hash;
 
-use super::{Who, World, deploying, name, report, version};
+use super::{Who, World, deploying, deploying_own, name, report, version};
 use crate::watch::{Proposal, Watch};
 
 /// Edges that do as they are told, answer ten requests a second each, and fail some of them.
@@ -14,6 +14,8 @@ struct Fleet {
     /// Of a hundred requests to a version so many fail.
     bad: fn(Hash) -> u64,
     silent: &'static [&'static str],
+    /// Half of what it is asked fails, whatever it runs.
+    failing: Option<&'static str>,
     /// They run the ninth version, whatever they are told.
     stubborn: &'static [&'static str],
 }
@@ -28,6 +30,7 @@ impl Fleet {
             counts: EDGES.map(|edge| (edge, (0, 0))).into(),
             bad,
             silent: &[],
+            failing: None,
             stubborn: &[],
         }
     }
@@ -36,20 +39,28 @@ impl Fleet {
     fn second(&mut self) -> Vec<Proposal> {
         self.world.pass(1_000);
         for edge in EDGES {
-            let runs = match self.stubborn.contains(&edge) {
+            let stubborn = self.stubborn.contains(&edge);
+            let runs = match stubborn {
                 true => Some(version(9)),
                 false => self.world.told(edge),
             };
+            let newest = self.world.state.newest_for(&name(edge));
+            let follows = newest.filter(|_| !stubborn);
             let counts = self.counts.get_mut(edge).unwrap();
             if let Some(runs) = runs {
                 counts.0 += 10;
                 // Spread over the seconds.
-                let share = (self.bad)(runs);
+                let share = match self.failing == Some(edge) {
+                    true => 50,
+                    false => (self.bad)(runs),
+                };
                 counts.1 += (counts.0 * share / 100) - ((counts.0 - 10) * share / 100);
             }
             if !self.silent.contains(&edge) {
-                self.watch
-                    .hear(report(edge, self.world.now, runs, *counts), self.world.now);
+                self.watch.hear(
+                    report(edge, self.world.now, follows, *counts),
+                    self.world.now,
+                );
             }
         }
         let proposals = self.watch.look(&self.world.state, self.world.now);
@@ -71,7 +82,7 @@ impl Fleet {
     fn brought_out(mut self, number: u8) -> Fleet {
         self.world.must(Who::Person, deploying(number));
         self.seconds(400);
-        assert_eq!(self.world.state.current, Some(version(number)));
+        assert_eq!(self.world.state.fleet.current, Some(version(number)));
         self
     }
 }
@@ -208,15 +219,37 @@ fn late_and_repeated_reports_and_restarts_count_nothing_twice() {
     assert_eq!(hear(1_000, (110, 0), 2_600), ms(at(2_000)));
     let seen = watch.seen(&name("c-1")).unwrap();
     assert_eq!((seen.at, seen.report.counts.requests), (at(2_000), 120));
-    assert_eq!(watch.runs(&name("c-1"), at(2_000)), None);
-    let runs = Some(version(1));
-    watch.hear(report("c-1", at(3_000), runs, (5, 0)), at(3_000));
-    assert_eq!(watch.runs(&name("c-1"), at(7_999)), runs);
+    assert!(!seen.follows(0), "it was told nothing");
+    watch.hear(report("c-1", at(3_000), Some(7), (5, 0)), at(3_000));
+    let seen = watch.seen(&name("c-1")).unwrap();
     assert_eq!(
-        watch.runs(&name("c-1"), at(8_000)),
-        None,
-        "it is not heard of any more"
+        [6, 7, 8].map(|index| seen.follows(index)),
+        [true, true, false]
     );
+    assert!(seen.is_fresh(at(7_999)));
+    assert!(!seen.is_fresh(at(8_000)), "it is not heard of any more");
+}
+
+#[test]
+fn a_tenants_own_is_looked_at_in_its_cell_while_another_goes_elsewhere() {
+    let mut fleet = Fleet::new(|_| 0).brought_out(1);
+    fleet.world.must(Who::Person, deploying_own("shop", 1));
+    fleet.world.must(Who::Person, deploying_own("bank", 1));
+    // One edge of the shop's cell begins to fail: which was told is drawn by the version's digest.
+    let (_, shop) = fleet.world.state.in_progress().next().unwrap();
+    let first = shop.reached.get(&name("eu-1")).cloned().flatten().unwrap();
+    let first = EDGES.into_iter().find(|edge| *edge == first.as_str());
+    fleet.failing = first;
+    let proposed = fleet.seconds(40);
+    let ids: Vec<&str> = proposed.iter().map(|(_, id)| id.as_str()).collect();
+    assert_eq!(ids, ["fire:dep-2"]);
+    let shop = "shop".parse().unwrap();
+    assert_eq!(fleet.world.state.track(Some(&shop)).unwrap().current, None);
+    fleet.failing = None;
+    // The other one goes on to its end, by its own cell's requests.
+    let proposed = fleet.seconds(140);
+    let ids: Vec<&str> = proposed.iter().map(|(_, id)| id.as_str()).collect();
+    assert_eq!(ids, ["advance:dep-3:1", "complete:dep-3"]);
 }
 
 #[test]

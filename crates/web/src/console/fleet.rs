@@ -17,9 +17,11 @@ use super::words::{Moment, duration, moment, words};
 use super::{Page, page};
 use crate::blobs::hex;
 use crate::edges::edges;
+use crate::read::fleet::in_stages;
 use crate::reply::Answer;
 
 const EDGES_SHOWN: usize = 200;
+const OWN_SHOWN: usize = 100;
 const HISTORY_SHOWN: usize = 10;
 /// As many digits of a digest as people compare.
 const DIGITS: usize = 12;
@@ -36,7 +38,8 @@ struct FleetPage {
     frame: Frame,
     current: Option<String>,
     frozen: Option<Because>,
-    going: Option<Going>,
+    tenants: Vec<Own>,
+    going: Vec<Going>,
     leases: Vec<Lease>,
     edges: Vec<Edge>,
     more: bool,
@@ -50,9 +53,18 @@ struct Because {
     why: String,
 }
 
+/// A version of a tenant's own.
+struct Own {
+    tenant: String,
+    version: String,
+    cells: String,
+}
+
 /// A version on its way.
 struct Going {
     name: String,
+    /// Whose own it is; empty: the fleet's.
+    tenant: String,
     version: String,
     said: Because,
     held: Option<Because>,
@@ -92,6 +104,7 @@ struct Edge {
 
 struct Past {
     name: String,
+    tenant: String,
     version: String,
     at: Moment,
     by: String,
@@ -108,18 +121,14 @@ async fn fleet(visit: Visit) -> Answer {
         let now = site.engine().now();
         let head = site.engine().view().head().size;
         let all = edges(site, now, None, EDGES_SHOWN + 1);
-        let answered = |number| site.watch().requests_in_stage(number);
-        let requests = site
-            .engine()
-            .view()
-            .read(|state| state.fleet.in_progress().map(|(number, _)| number));
-        let requests = requests.and_then(answered);
+        let requests = in_stages(site);
         let more = all.len() > EDGES_SHOWN;
         let shown = all.iter().take(EDGES_SHOWN);
         let frame = Frame::new(&visit, "fleet", t.say("fleet"));
         Ok(site.engine().view().read(|state| FleetPage {
             frame: frame.following(None, head),
-            current: state.fleet.current.as_ref().map(short),
+            current: state.fleet.fleet.current.as_ref().map(short),
+            tenants: tenants(state),
             frozen: state
                 .fleet
                 .frozen
@@ -128,7 +137,11 @@ async fn fleet(visit: Visit) -> Answer {
             going: state
                 .fleet
                 .in_progress()
-                .map(|(number, it)| going(t, number, it, requests.unwrap_or(0), now)),
+                .map(|(number, it)| {
+                    let requests = requests.get(&number).copied();
+                    going(t, number, it, requests.unwrap_or(0), now)
+                })
+                .collect(),
             leases: leases(t, state, now),
             edges: shown.map(|(_, edge)| one(t, edge)).collect(),
             more,
@@ -152,6 +165,24 @@ fn because(t: &Words, said: &Said, now: Timestamp) -> Because {
             .map(ToString::to_string)
             .unwrap_or_default(),
     }
+}
+
+fn tenants(state: &State) -> Vec<Own> {
+    let all = state.fleet.tenants.iter();
+    let own = all.filter_map(|(tenant, track)| {
+        let cells: Vec<&str> = track.orders.keys().map(|cell| cell.as_str()).collect();
+        Some(Own {
+            tenant: tenant.to_string(),
+            version: short(&track.current?),
+            cells: cells.join(", "),
+        })
+    });
+    own.take(OWN_SHOWN).collect()
+}
+
+fn tenant(it: &Deployment) -> String {
+    let tenant = it.tenant.as_ref();
+    tenant.map(ToString::to_string).unwrap_or_default()
 }
 
 fn going(t: &Words, number: u32, it: &Deployment, requests: u64, now: Timestamp) -> Going {
@@ -204,6 +235,7 @@ fn going(t: &Words, number: u32, it: &Deployment, requests: u64, now: Timestamp)
     });
     Going {
         name: name_of(number).to_string(),
+        tenant: tenant(it),
         version: short(&it.digest),
         said: because(t, &it.said, now),
         held: it.paused.as_ref().map(|said| because(t, said, now)),
@@ -296,6 +328,7 @@ fn history(t: &Words, state: &State, now: Timestamp) -> Vec<Past> {
             };
             Past {
                 name: name_of(*number).to_string(),
+                tenant: tenant(it),
                 version: short(&it.digest),
                 at: moment(t, it.said.at, now),
                 by: who(t, &it.said.by),

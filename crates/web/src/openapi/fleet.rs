@@ -58,7 +58,9 @@ fn moved(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
                     true,
                 ),
                 must("digest", "Hash"),
+                may("cell", "Name"),
                 may("incident", "IncidentId"),
+                may("tenant", "Name"),
                 (
                     "template",
                     json!({"type": ["string", "null"], "maxLength": 32_768}),
@@ -88,6 +90,7 @@ fn moved(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
                 may("digest", "Hash"),
                 may("incident", "IncidentId"),
                 may("lease_ms", "Milliseconds"),
+                may("tenant", "Name"),
             ],
             json!({}),
         ),
@@ -146,18 +149,24 @@ pub(super) fn schemas() -> Value {
                 "checkpoint": {"type": "string"},
                 "consistency": list(reference("Hash")),
             })),
-            "proof": {"type": "string", "description": "C2SP tlog-proof"},
+            "proofs": list(json!({"type": "string", "description": "C2SP tlog-proof"})),
+            "upto": reference("Index"),
             "v": {"const": 1},
         })),
         "Fleet": object(json!({
-            "current": {"anyOf": [hex(), {"type": "null"}]},
+            "current": maybe("VersionDigest"),
+            "tenants": list(object(json!({
+                "tenant": reference("Name"),
+                "version": maybe("VersionDigest"),
+                "cells": list(reference("Name")),
+            }))),
             "cells": list(object(json!({
                 "cell": reference("Name"),
                 "ring": reference("Ring"),
                 "edges": reference("Count"),
-                "version": {"anyOf": [hex(), {"type": "null"}]},
+                "version": maybe("VersionDigest"),
                 "one": {"anyOf": [
-                    object(json!({"edge": reference("Name"), "version": hex()})),
+                    object(json!({"edge": reference("Name"), "version": maybe("VersionDigest")})),
                     {"type": "null"},
                 ]},
             }))),
@@ -165,7 +174,7 @@ pub(super) fn schemas() -> Value {
                 "version": hex(), "ends_at": reference("Timestamp"), "said": reference("Said"),
             }))),
             "frozen": maybe("Said"),
-            "deployment": maybe("Deployment"),
+            "deployments": list(reference("Deployment")),
             "invitations": list(object(json!({
                 "edge": reference("Name"),
                 "cell": reference("Name"),
@@ -175,6 +184,7 @@ pub(super) fn schemas() -> Value {
         "Edge": edge(),
         "Version": object(json!({
             "version": hex(),
+            "tenant": maybe("Name"),
             "bytes": reference("Count"),
             "deployment": reference("Name"),
             "said": reference("Said"),
@@ -213,6 +223,8 @@ fn deployment() -> Value {
     let list = |item: Value| json!({"type": "array", "items": item});
     object(json!({
         "deployment": reference("Name"),
+        "tenant": maybe("Name"),
+        "cell": maybe("Name"),
         "version": reference("VersionDigest"),
         "base": maybe("VersionDigest"),
         "standing": {

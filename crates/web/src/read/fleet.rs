@@ -1,7 +1,10 @@
 //! What edges there are, what each is told to run and does, and how versions went out.
 
-use base::Name;
+use std::collections::BTreeMap;
+
+use base::{Name, Tenant};
 use engine::State;
+use policy::config::Config;
 use policy::version::Version;
 use record::command::DeployVersion;
 use record::hash::Hash;
@@ -65,46 +68,69 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn fleet(call: Call) -> Answer {
     let now = call.site.engine().now();
-    let under_way = |state: &State| state.fleet.in_progress().map(|(number, _)| number);
-    let number = call.site.engine().view().read(under_way);
-    let requests = number.and_then(|number| call.site.watch().requests_in_stage(number));
+    let requests = in_stages(&call.site);
     let shown = call.site.engine().view().read(|state| {
         let fleet = &state.fleet;
         let cells = fleet.cells.iter().map(|(name, ring)| {
-            let orders = fleet.orders.get(name);
+            let orders = fleet.fleet.orders.get(name);
             let all = orders.and_then(|orders| orders.all.as_ref());
             let one = orders.and_then(|orders| orders.one.as_ref());
             json!({
                 "cell": name,
                 "ring": ring.as_str(),
                 "edges": fleet.edges_of(name).count(),
-                "version": all.map(|order| hex(&order.digest)),
-                "one": one.map(|(edge, order)| json!({"edge": edge, "version": hex(&order.digest)})),
+                "version": all.and_then(|order| order.digest).as_ref().map(hex),
+                "one": one.map(|(edge, order)| {
+                    json!({"edge": edge, "version": order.digest.as_ref().map(hex)})
+                }),
             })
         });
         let leases = fleet.leases.iter().filter(|(_, lease)| now < lease.ends_at);
         let leases = leases.map(|(digest, lease)| {
             json!({"version": hex(digest), "ends_at": lease.ends_at, "said": said(&lease.said)})
         });
-        let under_way = fleet.in_progress();
+        let tenants = fleet.tenants.iter().map(|(tenant, track)| {
+            json!({
+                "tenant": tenant,
+                "version": track.current.as_ref().map(hex),
+                "cells": track.orders.keys().collect::<Vec<_>>(),
+            })
+        });
+        let under_way = fleet.in_progress().map(|(number, it)| {
+            let mut shown = deployment(number, it);
+            if let Value::Object(fields) = &mut shown {
+                fields.insert("requests_in_stage".to_owned(), json!(requests.get(&number)));
+            }
+            shown
+        });
         json!({
-            "current": fleet.current.as_ref().map(hex),
+            "current": fleet.fleet.current.as_ref().map(hex),
+            "tenants": tenants.collect::<Vec<_>>(),
             "cells": cells.collect::<Vec<_>>(),
             "leases": leases.collect::<Vec<_>>(),
             "frozen": fleet.frozen.as_ref().map(said),
-            "deployment": under_way.map(|(number, it)| {
-                let mut shown = deployment(number, it);
-                if let Value::Object(fields) = &mut shown {
-                    fields.insert("requests_in_stage".to_owned(), json!(requests));
-                }
-                shown
-            }),
+            "deployments": under_way.collect::<Vec<_>>(),
             "invitations": fleet.invitations.iter().filter(|(_, it)| now < it.expires_at)
                 .map(|(edge, it)| json!({"edge": edge, "cell": it.cell, "expires_at": it.expires_at}))
                 .collect::<Vec<_>>(),
         })
     });
     reply::json(&shown)
+}
+
+/// How many requests the changed edges of each deployment in progress answered in its stage. Read before
+/// anything else: nobody waits for that who holds the view.
+pub(crate) fn in_stages(site: &Site) -> BTreeMap<u32, u64> {
+    let under_way = |state: &State| -> Vec<u32> {
+        let all = state.fleet.in_progress();
+        all.map(|(number, _)| number).collect()
+    };
+    let numbers = site.engine().view().read(under_way);
+    let watch = site.watch();
+    let known = numbers.into_iter();
+    known
+        .filter_map(|number| Some((number, watch.requests_in_stage(number)?)))
+        .collect()
 }
 
 async fn all_edges(call: Call) -> Answer {
@@ -120,6 +146,10 @@ async fn all_edges(call: Call) -> Answer {
 
 async fn versions(call: Call) -> Answer {
     list(call, |state, before| {
+        let current = |version: &rollout::state::Version| {
+            let track = state.fleet.track(version.tenant.as_ref());
+            track.and_then(|track| track.current)
+        };
         let mut all: Vec<(u32, Value)> = state
             .fleet
             .versions
@@ -128,11 +158,12 @@ async fn versions(call: Call) -> Answer {
             .map(|(digest, version)| {
                 let shown = json!({
                     "version": hex(digest),
+                    "tenant": version.tenant,
                     "bytes": version.bytes,
                     "deployment": name_of(version.deployment),
                     "said": said(&version.said),
                     "full_at": version.full_at,
-                    "current": state.fleet.current == Some(*digest),
+                    "current": current(version) == Some(*digest),
                 });
                 (version.deployment, shown)
             })
@@ -180,6 +211,8 @@ fn deployment(number: u32, it: &Deployment) -> Value {
     let reached = it.reached.iter();
     json!({
         "deployment": name_of(number),
+        "tenant": it.tenant,
+        "cell": it.cell,
         "version": hex(&it.digest),
         "base": it.base.as_ref().map(hex),
         "standing": standing,
@@ -220,10 +253,38 @@ pub(crate) fn must_be_sound(site: &Site, verb: &DeployVersion) -> Result<(), Pro
         let detail = format!("this version has {length} bytes, not {}", verb.bytes);
         return Err(Problem::wrong_state(detail));
     }
-    let base = site.engine().view().read(|state| state.fleet.current);
-    let before = base.map(|base| blob(&base)).transpose()?.flatten();
+    let tenant = verb.tenant.as_ref();
+    if after.0.tenant() != tenant {
+        let detail = match after.0.tenant() {
+            Some(tenant) => format!("this version is {tenant}'s own: say so (--tenant {tenant})"),
+            None => "this version is the fleet's, no tenant's own".to_owned(),
+        };
+        return Err(Problem::wrong_state(detail));
+    }
+    let current = |tenant: Option<&Tenant>| {
+        let view = site.engine().view();
+        view.read(|state| state.fleet.track(tenant).and_then(|track| track.current))
+    };
+    let base = current(tenant)
+        .map(|base| blob(&base))
+        .transpose()?
+        .flatten();
     // What this build can't read any more is as none: otherwise nothing could ever replace it.
-    let before = before.and_then(|bytes| Version::parse(&bytes).ok());
+    let before = base.and_then(|bytes| Version::parse(&bytes).ok());
+    if let Some(tenant) = tenant {
+        let fleets = current(None)
+            .map(|fleets| blob(&fleets))
+            .transpose()?
+            .flatten();
+        let fleets = fleets.and_then(|bytes| Version::parse(&bytes).ok());
+        must_be_there(
+            tenant,
+            verb.cell.as_ref(),
+            fleets.as_ref().map(|(_, config)| config),
+        )?;
+    } else {
+        must_stay(site, &after.1)?;
+    }
     let before = before.as_ref().map(|(version, config)| (version, config));
     let changes = rollout::changes::parts(before, (&after.0, &after.1));
     if changes != verb.changes {
@@ -231,6 +292,58 @@ pub(crate) fn must_be_sound(site: &Site, verb: &DeployVersion) -> Result<(), Pro
             "it changes something else than is said: what all run is another version by now. Look \
              again: hereby deploy --plan",
         ));
+    }
+    Ok(())
+}
+
+/// A tenant's own version goes where the fleet's says that the tenant is.
+fn must_be_there(
+    tenant: &Tenant,
+    cell: Option<&Name>,
+    fleets: Option<&Config>,
+) -> Result<(), Problem> {
+    let mut tenants = fleets.into_iter().flat_map(|config| &config.tenants);
+    let known = tenants.find(|one| one.name == tenant.as_str());
+    let Some(known) = known else {
+        let detail = format!("the version that all run has no tenant {tenant}");
+        return Err(Problem::wrong_state(detail));
+    };
+    if known.cell.as_deref() != cell.map(Name::as_str) {
+        let place = known.cell.as_deref().unwrap_or("every cell");
+        let detail = format!("{tenant} is in {place}, by the version that all run: look again");
+        return Err(Problem::wrong_state(detail));
+    }
+    Ok(())
+}
+
+/// A tenant with a version of its own stays in its cell: elsewhere nobody was told of that.
+fn must_stay(site: &Site, config: &Config) -> Result<(), Problem> {
+    let view = site.engine().view();
+    let own: BTreeMap<Tenant, Vec<Name>> = view.read(|state| {
+        let tracks = state.fleet.tenants.iter();
+        tracks
+            .filter(|(_, track)| track.current.is_some())
+            .map(|(tenant, track)| (tenant.clone(), track.orders.keys().cloned().collect()))
+            .collect()
+    });
+    for tenant in &config.tenants {
+        let known = own.iter().find(|(name, _)| name.as_str() == tenant.name);
+        let Some((name, cells)) = known else {
+            continue;
+        };
+        let there = |cell: &str| cells.iter().any(|known| known.as_str() == cell);
+        let all = || {
+            let cells_now =
+                view.read(|state| state.fleet.cells.keys().cloned().collect::<Vec<_>>());
+            cells_now.iter().all(|cell| there(cell.as_str()))
+        };
+        let stays = tenant.cell.as_deref().map_or_else(all, there);
+        if !stays {
+            return Err(Problem::wrong_state(format!(
+                "{name} would be in another cell, where nobody was told of the version of its own: send \
+                 that back first (hereby rollback --tenant {name}), until it has none"
+            )));
+        }
     }
     Ok(())
 }

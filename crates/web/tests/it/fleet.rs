@@ -1,7 +1,7 @@
 //! Edges ask: they enroll, report, and are told what they are to run, with proof. Who is no edge, or not
 //! this one, is told nothing.
 
-use base::{Name, Timestamp};
+use base::Name;
 use engine::{Outcome, Transport};
 use record::command::{AdvanceDeployment, Command, CompleteDeployment, Verb};
 use record::fleet::{
@@ -26,8 +26,12 @@ pub(crate) struct Edge {
     cell: Name,
     key: SignerKey,
     known: Known,
+    follows: Option<u64>,
     at_ms: u64,
 }
+
+/// All that an edge is told.
+const ALL: Wanted = Wanted::Bundle { after: None };
 
 /// A version that answers this.
 pub(crate) fn version(body: &str) -> Vec<u8> {
@@ -36,7 +40,7 @@ pub(crate) fn version(body: &str) -> Vec<u8> {
          [[route]]\nname = \"all\"\nrespond = {{ status = 200, body = \"{body}\" }}\n"
     );
     let files = [("edge.toml".to_owned(), config.into_bytes())];
-    let (version, _) = policy::version::Version::new(files.into()).unwrap();
+    let (version, _) = policy::version::Version::new(None, files.into()).unwrap();
     version.to_bytes()
 }
 
@@ -96,6 +100,7 @@ impl Edge {
             cell: name(cell),
             key: key(edge),
             known: Known::new(log, &pins.checkpoint).unwrap(),
+            follows: None,
             at_ms: 1,
         }
     }
@@ -106,6 +111,7 @@ impl Edge {
             at_ms: self.at_ms,
             counts: Counts::default(),
             edge: self.name.clone(),
+            follows: self.follows,
             overlay: 0,
             process: 1,
             program: "0.1.0".parse().unwrap(),
@@ -133,11 +139,12 @@ impl Edge {
 
     /// What it is told to run, believed.
     fn told(&mut self, world: &World, floor: Option<u64>) -> Result<(Hash, u64), Disbelieved> {
-        let bundle: Bundle = self.fetch(world, Wanted::Bundle).expect(200).typed();
+        let bundle: Bundle = self.fetch(world, ALL).expect(200).typed();
         let us = (&self.cell, &self.name);
-        self.known
-            .told(&bundle, us, floor)
-            .map(|(digest, index, _): (_, _, Timestamp)| (digest, index))
+        let told = self.known.told(&bundle, us, |_| floor)?;
+        self.follows = Some(bundle.upto);
+        let last = told.last().unwrap();
+        Ok((last.digest.unwrap(), last.sequence))
     }
 }
 
@@ -286,9 +293,7 @@ fn what_an_edge_is_told_is_proven_and_only_it_is_told() {
     let mut serving = Edge::enrolled(&world, "e-1", "eu-1");
     let directions: Directions = office.report(&world, None).expect(200).typed();
     assert_eq!(directions.sequence, None);
-    office
-        .fetch(&world, Wanted::Bundle)
-        .refused(404, "not_found");
+    office.fetch(&world, ALL).refused(404, "not_found");
     let one = version("one");
     let digest = sha256(&[&one]);
     let args = deploying(&world, &one);
@@ -308,9 +313,9 @@ fn what_an_edge_is_told_is_proven_and_only_it_is_told() {
         .fetch(&world, Wanted::Version(digest))
         .refused(404, "not_found");
     // A bundle of one edge is not another's.
-    let bundle: Bundle = office.fetch(&world, Wanted::Bundle).expect(200).typed();
+    let bundle: Bundle = office.fetch(&world, ALL).expect(200).typed();
     let us = (&serving.cell.clone(), &serving.name.clone());
-    let error = serving.known.told(&bundle, us, None).unwrap_err();
+    let error = serving.known.told(&bundle, us, |_| None).unwrap_err();
     assert!(
         matches!(error, Disbelieved::NotForUs | Disbelieved::Fork(_)),
         "{error}"
@@ -326,13 +331,16 @@ fn what_an_edge_is_told_is_proven_and_only_it_is_told() {
     let two = version("two");
     world.done("version.deploy", "deploy/two", &deploying(&world, &two));
     complete(&world, "dep-2", 1);
-    let before: Bundle = serving.fetch(&world, Wanted::Bundle).expect(200).typed();
+    let before: Bundle = serving.fetch(&world, ALL).expect(200).typed();
     roll_back(&world, "back");
     let back = serving.told(&world, Some(told.1)).unwrap();
     assert_eq!(back.0, digest);
     assert!(back.1 > told.1);
     let us = (&serving.cell.clone(), &serving.name.clone());
-    let error = serving.known.told(&before, us, Some(back.1)).unwrap_err();
+    let error = serving
+        .known
+        .told(&before, us, |_| Some(back.1))
+        .unwrap_err();
     assert!(matches!(error, Disbelieved::Shorter { .. }), "{error}");
 }
 
@@ -454,4 +462,111 @@ fn a_record_that_was_forked_or_cut_is_not_believed() {
         edge.known.grow(&many).unwrap_err(),
         Disbelieved::TooLong(129)
     ));
+}
+
+/// A version of a tenant's own.
+fn own_version(tenant: &str, body: &str) -> Vec<u8> {
+    let config =
+        format!("[[route]]\nname = \"all\"\nrespond = {{ status = 200, body = \"{body}\" }}\n");
+    let files = [("edge.toml".to_owned(), config.into_bytes())];
+    let tenant = Some(tenant.parse().unwrap());
+    let (version, _) = policy::version::Version::new(tenant, files.into()).unwrap();
+    version.to_bytes()
+}
+
+#[test]
+fn a_tenants_own_version_is_its_own_and_goes_where_the_fleets_says() {
+    let world = World::new();
+    cells(&world);
+    let mut office = Edge::enrolled(&world, "o-1", "office");
+    let mut serving = Edge::enrolled(&world, "e-1", "eu-1");
+    let fleets = |cell: &str| {
+        let text = String::from_utf8(version("one")).unwrap();
+        text.replace(
+            "[\\\"*\\\"]\\n",
+            &format!("[\\\"*\\\"]\\ncell = \\\"{cell}\\\"\\n"),
+        )
+        .into_bytes()
+    };
+    world.done(
+        "version.deploy",
+        "deploy/one",
+        &deploying(&world, &fleets("eu-1")),
+    );
+    complete(&world, "dep-1", 1);
+    let args = |bytes: &[u8], tenant: Option<&str>, cell: Option<&str>| {
+        let mut args = deploying(&world, bytes);
+        args["tenant"] = json!(tenant);
+        args["cell"] = json!(cell);
+        args
+    };
+    let shops = own_version("shop", "own");
+    for (args, why) in [
+        (args(&shops, None, None), "this version is shop's own"),
+        (
+            args(&shops, Some("till"), Some("eu-1")),
+            "this version is shop's own",
+        ),
+        (
+            args(&own_version("till", "own"), Some("till"), Some("eu-1")),
+            "has no tenant till",
+        ),
+        (
+            args(&shops, Some("shop"), Some("office")),
+            "shop is in eu-1",
+        ),
+        (args(&shops, Some("shop"), None), "shop is in eu-1"),
+    ] {
+        let said = world.local(&Ask::command("version.deploy", "no", &args));
+        assert!(said.text().contains(why), "{}", said.text());
+    }
+    let deploy = args(&shops, Some("shop"), Some("eu-1"));
+    world.done("version.deploy", "deploy/own", &deploy);
+    // Two acts reach the one edge, and one the other; each with its proof.
+    let bundle: Bundle = serving.fetch(&world, ALL).expect(200).typed();
+    let us = (&serving.cell.clone(), &serving.name.clone());
+    let told = serving.known.told(&bundle, us, |_| None).unwrap();
+    let tenants: Vec<_> = told
+        .iter()
+        .map(|one| one.tenant.as_ref().map(ToString::to_string))
+        .collect();
+    assert_eq!(tenants, [None, Some("shop".to_owned())]);
+    assert_eq!(told[1].digest, Some(sha256(&[&shops])));
+    let behind = Wanted::Bundle {
+        after: Some(told[0].sequence),
+    };
+    let behind: Bundle = serving.fetch(&world, behind).expect(200).typed();
+    assert_eq!(behind.proofs, bundle.proofs[1..]);
+    serving
+        .fetch(&world, Wanted::Version(sha256(&[&shops])))
+        .expect(200);
+    let (digest, _) = office.told(&world, None).unwrap();
+    assert_eq!(digest, sha256(&[&fleets("eu-1")]));
+    office
+        .fetch(&world, Wanted::Version(sha256(&[&shops])))
+        .refused(404, "not_found");
+    // What says that it is whole up to an act that is not there is not believed.
+    let ahead = Bundle {
+        upto: 1 << 40,
+        ..behind
+    };
+    let error = serving.known.told(&ahead, us, |_| None).unwrap_err();
+    assert!(matches!(error, Disbelieved::Ahead(_)), "{error}");
+    complete(&world, "dep-2", 2);
+    let fleet = world.local(&Ask::get("/api/v1/fleet")).json();
+    assert_eq!(fleet["tenants"][0]["tenant"], "shop");
+    assert_eq!(fleet["tenants"][0]["cells"], json!(["eu-1"]));
+    // Nobody elsewhere was told of it: it stays there.
+    let moved = deploying(&world, &fleets("office"));
+    let said = world.local(&Ask::command("version.deploy", "moved", &moved));
+    assert!(
+        said.text().contains("would be in another cell"),
+        "{}",
+        said.text()
+    );
+    // Gone back from, it runs by the fleet's version.
+    world.done("version.roll_back", "back", &json!({"tenant": "shop"}));
+    let bundle: Bundle = serving.fetch(&world, ALL).expect(200).typed();
+    let told = serving.known.told(&bundle, us, |_| None).unwrap();
+    assert_eq!(told[1].digest, None);
 }

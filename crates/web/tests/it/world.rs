@@ -151,10 +151,7 @@ fn boot() -> Deed {
         },
         cause: None,
         why: None,
-        drafts: vec![Draft {
-            subject: Subject::Record,
-            body: opened.into(),
-        }],
+        drafts: vec![Draft::new(Subject::Record, opened)],
     }
 }
 

@@ -1,7 +1,9 @@
 //! The fleet, versions and deployments as people read them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use base::{Name, Tenant};
 use serde_json::json;
 
 use super::{Deployment, Edge, Fleet, Known, Looked, Said, hex, short, source};
@@ -23,7 +25,7 @@ impl Session<'_> {
             let stages = looked.plan.stages.iter().zip(reached);
             return self.out.json(&json!({
                 "version": hex(looked.digest),
-                "replaces": looked.fleet.current,
+                "replaces": looked.replaces,
                 "changes": changes,
                 "tenants_affected": affected,
                 "tenants": all,
@@ -37,7 +39,7 @@ impl Session<'_> {
         }
         self.out
             .lines(&source::differences(looked.before, looked.after))?;
-        let replaces = looked.fleet.current.as_deref().map_or_else(
+        let replaces = looked.replaces.map_or_else(
             || "the first version".to_owned(),
             |current| format!("replaces {}", short(current)),
         );
@@ -46,11 +48,12 @@ impl Session<'_> {
                 .styled(Style::Bold, short(&hex(looked.digest)))
                 .text(format!(" {replaces}, changes {}", changes.join(", "))),
         )?;
-        let cells: usize = looked.fleet.cells.len();
+        let stages = looked.plan.stages.iter();
+        let cells: BTreeSet<&Name> = stages.flat_map(|stage| &stage.cells).collect();
         self.out.data(format!(
             "affected: {affected} of {}, in {}",
             counted(all, "tenant"),
-            counted(cells, "cell"),
+            counted(cells.len(), "cell"),
         ))?;
         crate::rollout::shown(looked.plan, &source::cells(looked.fleet), self.out)
     }
@@ -85,7 +88,13 @@ impl Session<'_> {
                 .text(" is what was fully deployed last"),
             None => Line::new().text("no version was fully deployed yet"),
         });
-        if let Some(deployment) = &fleet.deployment {
+        let own = fleet.tenants.iter();
+        for (own, version) in own.filter_map(|own| Some((own, own.version.as_deref()?))) {
+            let cells: Vec<&str> = own.cells.iter().map(Name::as_str).collect();
+            let text = format!(" is {}'s own, in {}", own.tenant, cells.join(", "));
+            lines.push(Line::new().styled(Style::Bold, short(version)).text(text));
+        }
+        for deployment in &fleet.deployments {
             lines.extend(self.going(deployment));
         }
         for lease in &fleet.leases {
@@ -126,7 +135,11 @@ impl Session<'_> {
         };
         let mut line = Line::new()
             .styled(Style::Bold, deployment.deployment.to_string())
-            .text(format!(": {} ", short(&deployment.version)))
+            .text(format!(
+                ": {}{} ",
+                whose(deployment.tenant.as_ref()),
+                short(&deployment.version)
+            ))
             .styled(style, deployment.standing.clone())
             .text(format!(", stage {} of {count}", place + 1));
         if let Some(stage) = deployment.stages.get(place).filter(|_| place + 1 < count) {
@@ -209,6 +222,7 @@ impl Session<'_> {
             };
             let cells = vec![
                 Line::new().styled(Style::Bold, short(&known.version).to_owned()),
+                tenant(known.tenant.as_ref()),
                 Line::new().text(known.deployment.to_string()),
                 Line::new().text(stamp(known.said.at)),
                 Line::new().text(known.said.by.to_string()),
@@ -217,7 +231,16 @@ impl Session<'_> {
             ];
             (cells, known.said.why.clone().unwrap_or_default())
         });
-        let header = ["VERSION", "DEPLOYMENT", "AT", "BY", "FULLY", "BYTES", "WHY"];
+        let header = [
+            "VERSION",
+            "TENANT",
+            "DEPLOYMENT",
+            "AT",
+            "BY",
+            "FULLY",
+            "BYTES",
+            "WHY",
+        ];
         self.print(table(&header, rows.collect(), self.out.width()))
     }
 
@@ -244,6 +267,7 @@ impl Session<'_> {
             let cells = vec![
                 Line::new().styled(Style::Bold, it.deployment.to_string()),
                 Line::new().text(short(&it.version).to_owned()),
+                tenant(it.tenant.as_ref()),
                 Line::new().text(stamp(it.said.at)),
                 Line::new().text(it.said.by.to_string()),
                 Line::new().styled(style, it.standing.clone()),
@@ -256,6 +280,7 @@ impl Session<'_> {
         let header = [
             "DEPLOYMENT",
             "VERSION",
+            "TENANT",
             "AT",
             "BY",
             "STANDING",
@@ -264,6 +289,18 @@ impl Session<'_> {
         ];
         self.print(table(&header, rows.collect(), self.out.width()))
     }
+}
+
+fn tenant(tenant: Option<&Tenant>) -> Line {
+    match tenant {
+        Some(tenant) => Line::new().text(tenant.to_string()),
+        None => Line::new().styled(Style::Dim, "-"),
+    }
+}
+
+/// Whose own it is, before a version.
+fn whose(tenant: Option<&Tenant>) -> String {
+    tenant.map_or_else(String::new, |tenant| format!("{tenant}'s "))
 }
 
 fn by(said: &Said) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use base::{Name, Tenant};
 use policy::config::Config;
 use policy::version::{BYTES_MAX, CONFIG, FILES_MAX, Version};
 use record::hash::Hash;
@@ -22,7 +23,7 @@ const AROUND: usize = 2;
 ///
 /// # Errors
 /// With all that is wrong in it.
-pub(super) fn read(path: &Path) -> Result<(Version, Config), Failure> {
+pub(super) fn read(path: &Path, tenant: Option<&Tenant>) -> Result<(Version, Config), Failure> {
     let unreadable = |path: &Path, error: &dyn std::fmt::Display| {
         Failure::usage(format!("{} can't be read", path.display())).because(error)
     };
@@ -34,7 +35,7 @@ pub(super) fn read(path: &Path) -> Result<(Version, Config), Failure> {
         let content = fs::read(path).map_err(|error| unreadable(path, &error))?;
         files.insert(CONFIG.to_owned(), content);
     }
-    Version::new(files).map_err(|flaws| {
+    Version::new(tenant.cloned(), files).map_err(|flaws| {
         let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
         let mut failure = Failure::new(Exit::Usage, lines.join("\n"));
         if lines.len() > 1 {
@@ -84,7 +85,11 @@ fn collect(
 ///
 /// # Errors
 /// When it would not.
-pub(super) fn plan(fleet: &Fleet, template: Option<&str>, digest: &Hash) -> Result<Plan, Failure> {
+pub(super) fn plan(
+    fleet: &Fleet,
+    template: Option<&str>,
+    (digest, cell): (&Hash, Option<&Name>),
+) -> Result<Plan, Failure> {
     let template = match template {
         None => Template::careful(),
         Some(text) => Template::parse(text).map_err(|wrong| {
@@ -97,7 +102,7 @@ pub(super) fn plan(fleet: &Fleet, template: Option<&str>, digest: &Hash) -> Resu
     let drawn = Plan::draw(
         &template,
         &cells(fleet),
-        Scope::Fleet,
+        cell.map_or(Scope::Fleet, |cell| Scope::Cell(cell.clone())),
         u64::from_be_bytes(*first),
     );
     drawn.map_err(|none| {

@@ -29,7 +29,8 @@ pub(super) fn told(act: &Act) -> Option<Told> {
                 false => changes.join(", "),
             };
             strong(format!(
-                "began to bring out {}, which changes {changes}, in {}{}",
+                "began to bring out {}{}, which changes {changes}, in {}{}",
+                whose(act),
                 short(&body.digest),
                 counted(body.plan.stages.len(), "stage"),
                 beside(body.incident)
@@ -59,9 +60,12 @@ pub(super) fn told(act: &Act) -> Option<Told> {
             plain(format!("completed it: all run {}", short(&body.digest)))
         }
         Body::VersionRolledBack(body) => strong(format!(
-            "went back from {} to {} everywhere; the lease ends {} ({}){}",
+            "went back from {}{} to {} everywhere; the lease ends {} ({}){}",
+            whose(act),
             short(&body.from),
-            short(&body.digest),
+            body.digest
+                .as_ref()
+                .map_or_else(|| "what the fleet's version says".to_owned(), short),
             stamp(body.lease_ends_at),
             duration(body.lease_ends_at.ms_since(act.at)),
             beside(body.incident)
@@ -73,6 +77,12 @@ pub(super) fn told(act: &Act) -> Option<Told> {
         Body::FleetUnfrozen(_) => plain("let versions go out again"),
         _ => return None,
     })
+}
+
+/// Whose own version it is, before it.
+fn whose(act: &Act) -> String {
+    let tenant = act.tenant.as_ref();
+    tenant.map_or_else(String::new, |tenant| format!("{tenant}'s "))
 }
 
 fn short(digest: &Hash) -> String {

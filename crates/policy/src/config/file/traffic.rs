@@ -134,6 +134,7 @@ fn tenant(table: &Table<'_>, report: &mut Report) -> Tenant {
         name: table
             .parsed("name", syntax::name, report)
             .unwrap_or_default(),
+        cell: table.parsed("cell", syntax::name, report),
         hosts: hosts
             .into_iter()
             .filter_map(|host| table.read("hosts", host, syntax::host_pattern, report))

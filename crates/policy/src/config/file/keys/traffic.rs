@@ -18,6 +18,12 @@ pub(crate) static TENANT: Section = Section {
             "Lower-case letters, digits, - and _, at most 64.",
         ),
         key(
+            "cell",
+            Text,
+            May,
+            "The only cell that serves it. Without it: every cell.",
+        ),
+        key(
             "hosts",
             Texts(HOSTS_MAX),
             Must,

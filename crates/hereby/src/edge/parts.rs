@@ -1,0 +1,155 @@
+//! What an edge runs is put together of the fleet's version, of tenants' own versions, and of what is
+//! different on its machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ::edge::Adjust;
+use base::Tenant;
+use policy::config::Config;
+use record::fleet::{Runs, Told};
+use record::hash::Hash;
+use serde::{Deserialize, Serialize};
+
+/// What an edge was told to run, act by act.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Running {
+    /// The fleet's version.
+    pub(super) fleet: Option<Runs>,
+    /// Tenants' own.
+    pub(super) tenants: BTreeMap<Tenant, Own>,
+}
+
+/// A tenant's own version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Own {
+    /// Which; none: what the fleet's says of it.
+    pub(super) digest: Option<Hash>,
+    /// The act that told it so.
+    pub(super) sequence: u64,
+}
+
+impl Running {
+    /// The act by which it runs that.
+    pub(super) fn sequence(&self, tenant: Option<&Tenant>) -> Option<u64> {
+        match tenant {
+            None => self.fleet.as_ref().map(|runs| runs.sequence),
+            Some(tenant) => self.tenants.get(tenant).map(|own| own.sequence),
+        }
+    }
+
+    /// Takes in what an act tells.
+    pub(super) fn tell(&mut self, told: &Told, now_ms: u64) {
+        match (&told.tenant, told.digest) {
+            (Some(tenant), digest) => {
+                let sequence = told.sequence;
+                self.tenants
+                    .insert(tenant.clone(), Own { digest, sequence });
+            }
+            (None, Some(digest)) => {
+                let same = self.fleet.as_ref().filter(|runs| runs.digest == digest);
+                let since_ms = same.map_or(now_ms, |runs| runs.since_ms);
+                self.fleet = Some(Runs {
+                    digest,
+                    sequence: told.sequence,
+                    since_ms,
+                });
+            }
+            // No act says that.
+            (None, None) => {}
+        }
+    }
+
+    /// The versions that it is put together of.
+    pub(super) fn digests(&self) -> BTreeSet<Hash> {
+        let fleet = self.fleet.iter().map(|runs| runs.digest);
+        fleet.chain(self.own().map(|(_, digest)| digest)).collect()
+    }
+
+    /// Whether the two are served alike.
+    pub(super) fn is_like(&self, other: &Running) -> bool {
+        let fleet = |one: &Running| one.fleet.as_ref().map(|runs| runs.digest);
+        fleet(self) == fleet(other) && self.own().eq(other.own())
+    }
+
+    /// Tenants that have a version of their own.
+    pub(super) fn own(&self) -> impl Iterator<Item = (&Tenant, Hash)> {
+        let tenants = self.tenants.iter();
+        tenants.filter_map(|(tenant, own)| Some((tenant, own.digest?)))
+    }
+}
+
+/// What is different on this machine than in the version.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Here {
+    pub(super) cell: String,
+    /// Where to listen instead, in the order of the version's listeners.
+    pub(super) listen: Vec<SocketAddr>,
+    pub(super) metrics: Option<SocketAddr>,
+}
+
+/// A tenant's own version, read.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) tenant: Tenant,
+    pub(super) config: Config,
+    /// Where its files lie.
+    pub(super) place: PathBuf,
+}
+
+/// All of it, laid out on this disk.
+#[derive(Clone, Debug)]
+pub(super) struct Laid {
+    /// The fleet's configuration.
+    pub(super) file: PathBuf,
+    pub(super) parts: Arc<[Part]>,
+    pub(super) here: Here,
+}
+
+impl Laid {
+    /// As the edge applies it.
+    pub(super) fn adjust(&self) -> Adjust {
+        let laid = self.clone();
+        Box::new(move |config| laid.apply(config))
+    }
+
+    fn apply(&self, config: &mut Config) {
+        let here = &self.here;
+        config.cell.clone_from(&here.cell);
+        for (listen, address) in config.listen.iter_mut().zip(&here.listen) {
+            listen.address = *address;
+        }
+        if here.metrics.is_some() {
+            config.metrics = here.metrics;
+        }
+        for part in &*self.parts {
+            // A tenant that the fleet's version does not have is nobody's traffic.
+            config.put(part.tenant.as_str(), &part.config, &part.place);
+        }
+    }
+
+    /// Whether it fits this machine, files and all.
+    pub(super) fn try_out(&self) -> Result<(), String> {
+        let config = ::edge::check_adjusted(&self.file, &|config| self.apply(config));
+        let config = config.map_err(|error| error.to_string())?;
+        if config.listen.len() < self.here.listen.len() {
+            return Err(format!(
+                "it has {} listeners, and this edge was given {} addresses",
+                config.listen.len(),
+                self.here.listen.len()
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Where a version's files lie, of where its configuration does.
+pub(super) fn place(config_file: &Path) -> PathBuf {
+    config_file
+        .parent()
+        .map_or_else(PathBuf::new, Path::to_owned)
+}
