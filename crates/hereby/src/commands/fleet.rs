@@ -253,12 +253,8 @@ impl Session<'_> {
         })
     }
 
-    /// The cell that a tenant is in, and how many tenants there are, by the version that all run.
-    async fn place_of(
-        &self,
-        tenant: &Tenant,
-        fleet: &Fleet,
-    ) -> Result<(Option<Name>, usize), Failure> {
+    /// Where a tenant's own version would stand, by the version that all run.
+    async fn place_of(&self, tenant: &Tenant, fleet: &Fleet) -> Result<Place, Failure> {
         let none = || {
             Failure::new(Exit::Refused, "no version was fully deployed yet")
                 .because("a tenant's own stands on the fleet's")
@@ -277,8 +273,12 @@ impl Session<'_> {
                 names.join(", ")
             ))
         })?;
-        let cell = known.cell.as_ref().and_then(|cell| cell.parse().ok());
-        Ok((cell, config.tenants.len()))
+        let own = fleet.tenants.iter().find(|own| own.tenant == *tenant);
+        Ok(Place {
+            cell: known.cell.as_ref().and_then(|cell| cell.parse().ok()),
+            tenants: config.tenants.len(),
+            replaces: own.and_then(|own| own.version.clone()),
+        })
     }
 
     async fn deploy(&self, args: DeployArgs) -> Result<(), Failure> {
@@ -291,26 +291,15 @@ impl Session<'_> {
             })?),
         };
         let fleet = self.read_fleet().await?;
-        let (cell, all) = match tenant {
+        let place = match tenant {
             Some(tenant) => self.place_of(tenant, &fleet).await?,
-            None => (None, config.tenants.len()),
+            None => Place {
+                cell: None,
+                tenants: config.tenants.len(),
+                replaces: fleet.current.clone(),
+            },
         };
-        let current = match tenant {
-            None => fleet.current.as_ref(),
-            Some(tenant) => {
-                let own = fleet.tenants.iter().find(|own| own.tenant == *tenant);
-                own.and_then(|own| own.version.as_ref())
-            }
-        };
-        let before = match current {
-            // One that this build can't read any more is replaced as if there was none.
-            Some(current) => self
-                .read_version(current)
-                .await
-                .map_err(|failure| self.out.warn(&failure.what))
-                .ok(),
-            None => None,
-        };
+        let before = self.replaced(&place).await;
         let bytes = after.to_bytes();
         let digest = sha256(&[&bytes]);
         let read = before.as_ref().map(|(version, config)| (version, config));
@@ -319,15 +308,15 @@ impl Session<'_> {
             Some(_) => 1,
             None => rollout::changes::tenants(read, (&after, &config)).len(),
         };
-        let plan = source::plan(&fleet, template.as_deref(), (&digest, cell.as_ref()))?;
+        let plan = source::plan(&fleet, template.as_deref(), (&digest, place.cell.as_ref()))?;
         if args.plan || !self.out.is_json() {
             self.shown_before(&Looked {
                 digest: &digest,
                 before: before.as_ref().map(|(version, _)| version),
                 after: &after,
                 changes: &changes,
-                replaces: current.map(String::as_str),
-                tenants: (affected, all),
+                replaces: place.replaces.as_deref(),
+                tenants: (affected, place.tenants),
                 plan: &plan,
                 fleet: &fleet,
             })?;
@@ -344,7 +333,7 @@ impl Session<'_> {
         self.client.answer(&ask).await?;
         let verb = DeployVersion {
             bytes: bytes.len() as u64,
-            cell,
+            cell: place.cell,
             changes,
             digest,
             incident: args.incident,
@@ -361,6 +350,14 @@ impl Session<'_> {
             self.next("fleet --watch");
         }
         Ok(())
+    }
+
+    /// What a version would replace. One that this build can't read any more is replaced as if there was
+    /// none.
+    async fn replaced(&self, place: &Place) -> Option<(Version, Config)> {
+        let current = place.replaces.as_ref()?;
+        let read = self.read_version(current).await;
+        read.map_err(|failure| self.out.warn(&failure.what)).ok()
     }
 
     async fn promote(&self, of: &OfTenant) -> Result<(), Failure> {
@@ -558,6 +555,16 @@ impl Session<'_> {
         self.out
             .lines(&source::differences(Some(&before.0), &after.0))
     }
+}
+
+/// Where a version would stand.
+struct Place {
+    /// The only cell that it goes to.
+    cell: Option<Name>,
+    /// How many tenants there are.
+    tenants: usize,
+    /// What runs in its place.
+    replaces: Option<String>,
 }
 
 /// A digest as people write it.

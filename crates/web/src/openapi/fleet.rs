@@ -153,34 +153,7 @@ pub(super) fn schemas() -> Value {
             "upto": reference("Index"),
             "v": {"const": 1},
         })),
-        "Fleet": object(json!({
-            "current": maybe("VersionDigest"),
-            "tenants": list(object(json!({
-                "tenant": reference("Name"),
-                "version": maybe("VersionDigest"),
-                "cells": list(reference("Name")),
-            }))),
-            "cells": list(object(json!({
-                "cell": reference("Name"),
-                "ring": reference("Ring"),
-                "edges": reference("Count"),
-                "version": maybe("VersionDigest"),
-                "one": {"anyOf": [
-                    object(json!({"edge": reference("Name"), "version": maybe("VersionDigest")})),
-                    {"type": "null"},
-                ]},
-            }))),
-            "leases": list(object(json!({
-                "version": hex(), "ends_at": reference("Timestamp"), "said": reference("Said"),
-            }))),
-            "frozen": maybe("Said"),
-            "deployments": list(reference("Deployment")),
-            "invitations": list(object(json!({
-                "edge": reference("Name"),
-                "cell": reference("Name"),
-                "expires_at": reference("Timestamp"),
-            }))),
-        })),
+        "Fleet": fleet(),
         "Edge": edge(),
         "Version": object(json!({
             "version": hex(),
@@ -193,6 +166,39 @@ pub(super) fn schemas() -> Value {
         })),
         "Deployment": deployment(),
     })
+}
+
+fn fleet() -> Value {
+    let list = |item: Value| json!({"type": "array", "items": item});
+    let hex = || reference("VersionDigest");
+    object(json!({
+        "current": maybe("VersionDigest"),
+        "tenants": list(object(json!({
+            "tenant": reference("Name"),
+            "version": maybe("VersionDigest"),
+            "cells": list(reference("Name")),
+        }))),
+        "cells": list(object(json!({
+            "cell": reference("Name"),
+            "ring": reference("Ring"),
+            "edges": reference("Count"),
+            "version": maybe("VersionDigest"),
+            "one": {"anyOf": [
+                object(json!({"edge": reference("Name"), "version": maybe("VersionDigest")})),
+                {"type": "null"},
+            ]},
+        }))),
+        "leases": list(object(json!({
+            "version": hex(), "ends_at": reference("Timestamp"), "said": reference("Said"),
+        }))),
+        "frozen": maybe("Said"),
+        "deployments": list(reference("Deployment")),
+        "invitations": list(object(json!({
+            "edge": reference("Name"),
+            "cell": reference("Name"),
+            "expires_at": reference("Timestamp"),
+        }))),
+    }))
 }
 
 fn edge() -> Value {

@@ -474,53 +474,72 @@ fn own_version(tenant: &str, body: &str) -> Vec<u8> {
     version.to_bytes()
 }
 
-#[test]
-fn a_tenants_own_version_is_its_own_and_goes_where_the_fleets_says() {
+/// The fleet's version, which has the shop in that cell.
+fn shop_in(cell: &str) -> Vec<u8> {
+    let text = String::from_utf8(version("one")).unwrap();
+    let named = format!("[\\\"*\\\"]\\ncell = \\\"{cell}\\\"\\n");
+    text.replace("[\\\"*\\\"]\\n", &named).into_bytes()
+}
+
+/// An office and a cell with the shop, each with an edge; all run the fleet's version.
+fn with_shop() -> (World, Edge, Edge) {
     let world = World::new();
     cells(&world);
-    let mut office = Edge::enrolled(&world, "o-1", "office");
-    let mut serving = Edge::enrolled(&world, "e-1", "eu-1");
-    let fleets = |cell: &str| {
-        let text = String::from_utf8(version("one")).unwrap();
-        text.replace(
-            "[\\\"*\\\"]\\n",
-            &format!("[\\\"*\\\"]\\ncell = \\\"{cell}\\\"\\n"),
-        )
-        .into_bytes()
-    };
-    world.done(
-        "version.deploy",
-        "deploy/one",
-        &deploying(&world, &fleets("eu-1")),
-    );
+    let office = Edge::enrolled(&world, "o-1", "office");
+    let serving = Edge::enrolled(&world, "e-1", "eu-1");
+    let fleets = deploying(&world, &shop_in("eu-1"));
+    world.done("version.deploy", "deploy/one", &fleets);
     complete(&world, "dep-1", 1);
-    let args = |bytes: &[u8], tenant: Option<&str>, cell: Option<&str>| {
-        let mut args = deploying(&world, bytes);
-        args["tenant"] = json!(tenant);
-        args["cell"] = json!(cell);
-        args
-    };
+    (world, office, serving)
+}
+
+/// The arguments that deploy a version as a tenant's own.
+fn deploying_own(world: &World, bytes: &[u8], tenant: Option<&str>, cell: Option<&str>) -> Value {
+    let mut args = deploying(world, bytes);
+    args["tenant"] = json!(tenant);
+    args["cell"] = json!(cell);
+    args
+}
+
+#[test]
+fn a_tenants_own_version_is_no_others_and_stays_where_the_tenant_is() {
+    let (world, _, _) = with_shop();
     let shops = own_version("shop", "own");
-    for (args, why) in [
-        (args(&shops, None, None), "this version is shop's own"),
+    let tills = own_version("till", "own");
+    for (bytes, tenant, cell, why) in [
+        (&shops, None, None, "this version is shop's own"),
         (
-            args(&shops, Some("till"), Some("eu-1")),
+            &shops,
+            Some("till"),
+            Some("eu-1"),
             "this version is shop's own",
         ),
-        (
-            args(&own_version("till", "own"), Some("till"), Some("eu-1")),
-            "has no tenant till",
-        ),
-        (
-            args(&shops, Some("shop"), Some("office")),
-            "shop is in eu-1",
-        ),
-        (args(&shops, Some("shop"), None), "shop is in eu-1"),
+        (&tills, Some("till"), Some("eu-1"), "has no tenant till"),
+        (&shops, Some("shop"), Some("office"), "shop is in eu-1"),
+        (&shops, Some("shop"), None, "shop is in eu-1"),
     ] {
+        let args = deploying_own(&world, bytes, tenant, cell);
         let said = world.local(&Ask::command("version.deploy", "no", &args));
         assert!(said.text().contains(why), "{}", said.text());
     }
-    let deploy = args(&shops, Some("shop"), Some("eu-1"));
+    let deploy = deploying_own(&world, &shops, Some("shop"), Some("eu-1"));
+    world.done("version.deploy", "deploy/own", &deploy);
+    complete(&world, "dep-2", 2);
+    let fleet = world.local(&Ask::get("/api/v1/fleet")).json();
+    assert_eq!(fleet["tenants"][0]["tenant"], "shop");
+    assert_eq!(fleet["tenants"][0]["cells"], json!(["eu-1"]));
+    // Nobody elsewhere was told of it: it stays there.
+    let moved = deploying(&world, &shop_in("office"));
+    let said = world.local(&Ask::command("version.deploy", "moved", &moved));
+    let why = "would be in another cell";
+    assert!(said.text().contains(why), "{}", said.text());
+}
+
+#[test]
+fn an_edge_is_told_of_a_tenants_own_version_beside_the_fleets() {
+    let (world, mut office, mut serving) = with_shop();
+    let shops = own_version("shop", "own");
+    let deploy = deploying_own(&world, &shops, Some("shop"), Some("eu-1"));
     world.done("version.deploy", "deploy/own", &deploy);
     // Two acts reach the one edge, and one the other; each with its proof.
     let bundle: Bundle = serving.fetch(&world, ALL).expect(200).typed();
@@ -541,7 +560,7 @@ fn a_tenants_own_version_is_its_own_and_goes_where_the_fleets_says() {
         .fetch(&world, Wanted::Version(sha256(&[&shops])))
         .expect(200);
     let (digest, _) = office.told(&world, None).unwrap();
-    assert_eq!(digest, sha256(&[&fleets("eu-1")]));
+    assert_eq!(digest, sha256(&[&shop_in("eu-1")]));
     office
         .fetch(&world, Wanted::Version(sha256(&[&shops])))
         .refused(404, "not_found");
@@ -553,17 +572,6 @@ fn a_tenants_own_version_is_its_own_and_goes_where_the_fleets_says() {
     let error = serving.known.told(&ahead, us, |_| None).unwrap_err();
     assert!(matches!(error, Disbelieved::Ahead(_)), "{error}");
     complete(&world, "dep-2", 2);
-    let fleet = world.local(&Ask::get("/api/v1/fleet")).json();
-    assert_eq!(fleet["tenants"][0]["tenant"], "shop");
-    assert_eq!(fleet["tenants"][0]["cells"], json!(["eu-1"]));
-    // Nobody elsewhere was told of it: it stays there.
-    let moved = deploying(&world, &fleets("office"));
-    let said = world.local(&Ask::command("version.deploy", "moved", &moved));
-    assert!(
-        said.text().contains("would be in another cell"),
-        "{}",
-        said.text()
-    );
     // Gone back from, it runs by the fleet's version.
     world.done("version.roll_back", "back", &json!({"tenant": "shop"}));
     let bundle: Bundle = serving.fetch(&world, ALL).expect(200).typed();
