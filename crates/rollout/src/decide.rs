@@ -348,7 +348,11 @@ fn deploy(state: &State, verb: &DeployVersion, asked: &Asked<'_>) -> Decision {
             "there are 2^32 deployments already",
         ));
     };
-    let plan = draw(state, verb)?;
+    let mut plan = draw(state, verb)?;
+    if base.is_none() && tenant.is_none() {
+        // Watching ends in going back, and nothing ran before.
+        plan.watch_ms = 0;
+    }
     let name = name_of(number);
     let body = VersionDeployed {
         base,

@@ -308,7 +308,11 @@ impl Session<'_> {
             Some(_) => 1,
             None => rollout::changes::tenants(read, (&after, &config)).len(),
         };
-        let plan = source::plan(&fleet, template.as_deref(), (&digest, place.cell.as_ref()))?;
+        let mut plan = source::plan(&fleet, template.as_deref(), (&digest, place.cell.as_ref()))?;
+        if fleet.current.is_none() {
+            // There is nothing to go back to: it is not watched.
+            plan.watch_ms = 0;
+        }
         if args.plan || !self.out.is_json() {
             self.shown_before(&Looked {
                 digest: &digest,

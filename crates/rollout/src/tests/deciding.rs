@@ -68,12 +68,6 @@ fn a_version_goes_stage_by_stage_and_is_current_when_it_was_watched() {
     let complete = CompleteDeployment { deployment };
     assert!(
         world
-            .no(Who::Own, complete.clone())
-            .contains("still to be watched")
-    );
-    world.pass(60_000);
-    assert!(
-        world
             .no(Who::Signed, complete.clone())
             .contains("hereby ends deployments itself")
     );
@@ -85,6 +79,18 @@ fn a_version_goes_stage_by_stage_and_is_current_when_it_was_watched() {
             .no(Who::Person, deploying(1))
             .contains("run this version already")
     );
+    // What replaces another one is watched.
+    world.must(Who::Person, deploying(2));
+    for stage in 1..3 {
+        world.pass(60_000);
+        world.must(Who::Own, advance("dep-2", stage, 10));
+    }
+    let deployment = name("dep-2");
+    let complete = CompleteDeployment { deployment };
+    let early = world.no(Who::Own, complete.clone());
+    assert!(early.contains("still to be watched"), "{early}");
+    world.pass(60_000);
+    world.must(Who::Own, complete);
 }
 
 #[test]

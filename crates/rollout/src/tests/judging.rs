@@ -10,7 +10,7 @@ use crate::judge::{Judge, Law};
 use crate::state::name_of;
 
 /// The first version goes out to all, the second goes on early once and is gone back from, and its lease
-/// is lifted.
+/// is lifted; then it goes out, watched.
 fn history() -> Vec<(Act, Who)> {
     let mut world = World::new();
     let advance = |number: u32, stage: u32| AdvanceDeployment {
@@ -31,6 +31,13 @@ fn history() -> Vec<(Act, Who)> {
     world.must(Who::Hasty, going_back());
     world.must(Who::Person, LiftLease { digest: version(2) });
     world.must(Who::Person, deploying(2));
+    for stage in 1..3 {
+        world.pass(60_000);
+        world.must(Who::Own, advance(3, stage));
+    }
+    world.pass(60_000);
+    let deployment = name_of(3);
+    world.must(Who::Own, CompleteDeployment { deployment });
     world.acts
 }
 
@@ -183,7 +190,7 @@ fn each_bent_act_is_found() {
             acts[at].0.why = None;
         }),
         (Law::Stages, "not watched", |acts| {
-            let at = nth(acts, 0, COMPLETED);
+            let at = nth(acts, 1, COMPLETED);
             acts[at].0.at = acts[at].0.at.plus_ms(-1);
         }),
         (Law::Stages, "beside another", |acts| {

@@ -99,6 +99,11 @@ fn a_healthy_version_goes_on_as_soon_as_each_stage_has_held() {
     );
     let times: Vec<u64> = proposed.iter().map(|(second, _)| *second).collect();
     // A second passes until the first are heard of, each time.
+    // The first of all is not watched: there is nothing to go back to.
+    assert_eq!(times, [61, 122, 123]);
+    fleet.world.must(Who::Person, deploying(2));
+    let proposed = fleet.seconds(200);
+    let times: Vec<u64> = proposed.iter().map(|(second, _)| *second).collect();
     assert_eq!(times, [61, 122, 183]);
 }
 
