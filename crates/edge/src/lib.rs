@@ -16,6 +16,8 @@ mod cork;
 mod counts;
 mod edge;
 mod facts;
+#[cfg(feature = "faults")]
+mod faults;
 mod files;
 mod forward;
 mod gate;

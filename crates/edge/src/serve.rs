@@ -164,6 +164,8 @@ fn decide(
     parts: &Parts,
     account: &mut Box<Account>,
 ) -> Result<Decided, Refused> {
+    #[cfg(feature = "faults")]
+    crate::faults::reached(&account.running.config);
     match account.edge.acme.answer(facts.tls, parts) {
         Some(answer) => Ok(Decided::Answered(answer)),
         None => judge::judge(facts, parts, account).map(Decided::Route),

@@ -19,6 +19,7 @@ pub(crate) mod containment;
 pub(crate) mod directory;
 pub(crate) mod edge;
 pub(crate) mod fleet;
+pub(crate) mod gameday;
 pub(crate) mod groups;
 pub(crate) mod listen;
 pub(crate) mod machine;
@@ -212,6 +213,7 @@ pub(crate) enum Task {
     Serve(machine::ServeArgs),
     Edge(edge::EdgeArgs),
     Rollout(rollout::RolloutArgs),
+    Gameday(gameday::GamedayArgs),
     Doctor(machine::DoctorArgs),
     Token(access::TokenArgs),
     Login(access::LoginArgs),

@@ -204,6 +204,7 @@ impl Session<'_> {
             | Task::Serve(_)
             | Task::Witness(_)
             | Task::Rollout(_)
+            | Task::Gameday(_)
             | Task::Verify(_)
             | Task::Auditor(_)
             | Task::Prove(_)

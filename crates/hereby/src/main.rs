@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod edge;
 mod exit;
+mod gameday;
 mod log;
 mod offline;
 mod page;
@@ -45,6 +46,10 @@ fn main() -> ExitCode {
     let globals = cli.globals;
     let out = Out::of_process(globals.color, globals.json, globals.quiet);
     // The panic's own message is on stderr already; the code must still be one of the table.
+    if let Err(error) = ::gameday::end_with_parent() {
+        let failure = Failure::new(Exit::Internal, "it would outlive what started it");
+        return end(&out, Err(failure.because(error)));
+    }
     let outcome = catch_unwind(AssertUnwindSafe(|| run(cli.task, &globals, &out)))
         .unwrap_or_else(|_| Err(Failure::new(Exit::Internal, "this is a bug in hereby")));
     end(&out, outcome)
@@ -57,6 +62,7 @@ fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failure> {
         Task::Witness(args) => witness::run(args, globals, out),
         Task::Edge(args) => edge::run(args, globals, out),
         Task::Rollout(args) => rollout::run(args, out),
+        Task::Gameday(args) => gameday::run(args, out),
         Task::Verify(args) => offline::verify(args, globals, out),
         Task::Auditor(args) => offline::auditor(args, globals, out),
         Task::Prove(args) => offline::prove(args, globals, out),

@@ -5,7 +5,7 @@
 //! is missing is unknown: an edge that is not heard of is neither healthy nor harmed, and no stage ends
 //! without one.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use base::{Line, Name, Timestamp};
 use policy::Reason;
@@ -35,6 +35,9 @@ pub struct Watch {
     interval_at: Option<Timestamp>,
     trials: BTreeMap<u32, Trial>,
 }
+
+/// So many releases are named at most.
+const PROGRAMS_SHOWN: usize = 4;
 
 /// One edge, as it was heard of last.
 #[derive(Clone, Debug)]
@@ -218,7 +221,8 @@ impl Watch {
             };
             trial.take(changed, unchanged, now);
             if let Some(fired) = trial.fired(now) {
-                proposals.push(fired.proposed(name_of(number)));
+                let programs = self.programs(state, deployment);
+                proposals.push(fired.proposed(name_of(number), &programs));
                 continue;
             }
             self.follow(state, number, deployment, now);
@@ -226,6 +230,16 @@ impl Watch {
         }
         self.rest(state, &fresh, now);
         proposals
+    }
+
+    /// The releases of hereby that edges run which run this version: when it fails, the fault may as well be
+    /// theirs.
+    fn programs(&self, state: &State, deployment: &Deployment) -> BTreeSet<&str> {
+        let told = state.edges.iter();
+        let told = told.filter(|(name, edge)| deployment.reaches(&edge.cell, name));
+        told.filter_map(|(name, _)| Some(self.seen.get(name)?.report.program.as_str()))
+            .take(PROGRAMS_SHOWN)
+            .collect()
     }
 
     /// Counts how long it was seen that all who were told run it.
@@ -494,10 +508,18 @@ impl Fired {
         }
     }
 
-    fn proposed(self, deployment: Name) -> Proposal {
+    fn proposed(self, deployment: Name, programs: &BTreeSet<&str>) -> Proposal {
+        let programs: Vec<String> = programs.iter().map(|it| format!("hereby {it}")).collect();
+        let suspects = format!(
+            "{}. Suspects: this version; {}, which runs it",
+            self.what,
+            programs.join(", ")
+        );
+        let what = Line::clean(&suspects).map(|(line, _)| line);
+        let what = what.filter(|_| !programs.is_empty()).unwrap_or(self.what);
         Proposal {
             id: format!("fire:{deployment}"),
-            why: Some(self.what.to_string()),
+            why: Some(what.to_string()),
             verb: FireTrigger {
                 bad: self.changed.bad,
                 deployment,
@@ -505,7 +527,7 @@ impl Fired {
                 trigger: self.trigger,
                 unchanged_bad: self.unchanged.bad,
                 unchanged_requests: self.unchanged.all,
-                what: self.what,
+                what,
             }
             .into(),
         }

@@ -69,7 +69,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         "Change what edges run, and undo it",
         &[
             "deploy", "rollback", "promote", "pause", "resume", "freeze", "unfreeze", "lease",
-            "fleet", "versions", "diff", "history", "cell", "rollout",
+            "fleet", "versions", "diff", "history", "cell", "rollout", "gameday",
         ],
     ),
     (

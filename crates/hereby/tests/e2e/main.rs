@@ -26,6 +26,7 @@ mod edge_page;
 mod faults;
 mod fleet_page;
 mod forge;
+mod gameday;
 mod go_verifier;
 mod harness;
 mod kill;

@@ -1,0 +1,168 @@
+//! Real processes in a directory of their own. All of them end with the run, however that ends, and the
+//! directory goes with them.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal, test_kill_process};
+use tempfile::TempDir;
+
+/// A process that finds this in its environment ends when the one with that id does, which started it.
+pub const ENDS_WITH_PARENT: &str = "HEREBY_ENDS_WITH_PARENT";
+
+/// Before the id of the process that made a directory.
+const PREFIX: &str = "hereby-gameday-";
+/// Edges come behind control and what measures: shared processors are no contagion.
+const NICE: i32 = 5;
+
+/// Has this process end with the one that started it, if it is told to.
+///
+/// # Errors
+/// When that is gone already, or the system can't do it.
+pub fn end_with_parent() -> io::Result<()> {
+    let Some(parent) = std::env::var_os(ENDS_WITH_PARENT) else {
+        return Ok(());
+    };
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let parent = parent
+        .to_str()
+        .and_then(|parent| parent.parse::<i32>().ok());
+    match getppid().map(Pid::as_raw_nonzero).map(Into::into) == parent {
+        true => Ok(()),
+        false => Err(io::Error::other(
+            "the process that started this one is gone",
+        )),
+    }
+}
+
+/// Where everything of a run lies.
+#[derive(Debug)]
+pub(crate) struct Place(TempDir);
+
+impl Place {
+    /// A new one; those of runs that were killed go.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub(crate) fn new() -> io::Result<Place> {
+        let parent = std::env::temp_dir();
+        for entry in parent.read_dir()?.flatten() {
+            let name = entry.file_name();
+            let left = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+            let pid = left.and_then(|left| left.split('-').next()?.parse::<i32>().ok());
+            let gone = pid
+                .and_then(Pid::from_raw)
+                .is_some_and(|pid| test_kill_process(pid).is_err());
+            if gone {
+                // Somebody else's stays; so does what can't be removed.
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let place = tempfile::Builder::new()
+            .prefix(&prefix)
+            .tempdir_in(parent)?;
+        Ok(Place(place))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file, with the directories above it.
+    pub(crate) fn write(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+        let path = self.path(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    fn log(&self, name: &str) -> io::Result<File> {
+        let path = self.path(&format!("{name}.log"));
+        OpenOptions::new().create(true).append(true).open(path)
+    }
+}
+
+/// A process that is killed when nobody has it any more.
+#[derive(Debug)]
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts `program ARGS`, which writes to its own log.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub(crate) fn start<S: AsRef<OsStr>>(
+        program: &Path,
+        name: &str,
+        args: impl IntoIterator<Item = S>,
+        place: &Place,
+    ) -> io::Result<Process> {
+        let log = place.log(name)?;
+        let child = command(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // What ends the run from the terminal ends it there, in order.
+            .process_group(0)
+            .spawn()?;
+        Ok(Process(child))
+    }
+
+    /// Has it come behind others where processors are short.
+    pub(crate) fn behind_others(self) -> Process {
+        let pid = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
+        // Where that is not allowed it runs as everything else.
+        let _ = pid.map(|pid| rustix::process::setpriority_process(Some(pid), NICE));
+        self
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env(ENDS_WITH_PARENT, std::process::id().to_string());
+    // What the person who runs it has set is about their own hereby.
+    for name in ["HEREBY_URL", "HEREBY_TOKEN", "HEREBY_DATA_DIR"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs `program ARGS` to its end.
+///
+/// # Errors
+/// When it can't be started.
+pub(crate) fn call(program: &Path, args: &[String]) -> io::Result<Output> {
+    command(program).args(args).stdin(Stdio::null()).output()
+}
+
+/// Ports that nobody listens on.
+pub(crate) fn free_ports(count: usize) -> io::Result<Vec<u16>> {
+    // All are held until all are known: none comes twice.
+    let held: Vec<TcpListener> = (0..count)
+        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .collect::<io::Result<_>>()?;
+    held.iter()
+        .map(|one| Ok(one.local_addr()?.port()))
+        .collect()
+}
