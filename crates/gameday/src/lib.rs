@@ -3,13 +3,16 @@
 //!
 //! Nothing here has a way of its own into hereby: everything is done by its command line, as a person would.
 
+mod end;
 mod load;
 mod origin;
+mod play;
 mod process;
 mod report;
 mod run;
 mod scenario;
 mod score;
+mod world;
 
 pub use process::{ENDS_WITH_PARENT, end_with_parent};
 pub use report::html;

@@ -140,11 +140,13 @@ impl Drop for Process {
 
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
-    command.env(ENDS_WITH_PARENT, std::process::id().to_string());
     // What the person who runs it has set is about their own hereby.
-    for name in ["HEREBY_URL", "HEREBY_TOKEN", "HEREBY_DATA_DIR"] {
-        command.env_remove(name);
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"HEREBY_") {
+            command.env_remove(name);
+        }
     }
+    command.env(ENDS_WITH_PARENT, std::process::id().to_string());
     command
 }
 

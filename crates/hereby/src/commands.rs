@@ -149,6 +149,7 @@ impl<'a> Session<'a> {
 }
 
 impl Session<'_> {
+    #[expect(clippy::too_many_lines, reason = "a table of what each task leads to")]
     async fn run(&self, task: Task) -> Result<(), Failure> {
         match task {
             Task::Chat(args) => self.chat(args).await,

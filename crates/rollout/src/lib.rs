@@ -12,13 +12,15 @@ mod decide;
 pub mod drawn;
 pub mod judge;
 pub mod plan;
+mod reach;
 pub mod sequential;
 pub mod simulate;
 pub mod state;
 pub mod template;
 pub mod watch;
 
-pub use decide::{Asked, decide, draw};
+pub use decide::{Asked, decide};
+pub use reach::draw;
 pub use state::State;
 
 #[cfg(test)]

@@ -253,34 +253,6 @@ impl Session<'_> {
         })
     }
 
-    /// Where a tenant's own version would stand, by the version that all run.
-    async fn place_of(&self, tenant: &Tenant, fleet: &Fleet) -> Result<Place, Failure> {
-        let none = || {
-            Failure::new(Exit::Refused, "no version was fully deployed yet")
-                .because("a tenant's own stands on the fleet's")
-                .hint("hereby deploy PATH")
-        };
-        let current = fleet.current.as_ref().ok_or_else(none)?;
-        let (_, config) = self.read_version(current).await?;
-        let known = config
-            .tenants
-            .iter()
-            .find(|one| one.name == tenant.as_str());
-        let known = known.ok_or_else(|| {
-            let names: Vec<&str> = config.tenants.iter().map(|one| one.name.as_str()).collect();
-            Failure::new(Exit::Refused, format!("there is no tenant {tenant}")).because(format!(
-                "the version that all run has: {}",
-                names.join(", ")
-            ))
-        })?;
-        let own = fleet.tenants.iter().find(|own| own.tenant == *tenant);
-        Ok(Place {
-            cell: known.cell.as_ref().and_then(|cell| cell.parse().ok()),
-            tenants: config.tenants.len(),
-            replaces: own.and_then(|own| own.version.clone()),
-        })
-    }
-
     async fn deploy(&self, args: DeployArgs) -> Result<(), Failure> {
         let tenant = args.of.tenant.as_ref();
         let (after, config) = source::read(&args.path, tenant)?;
@@ -291,14 +263,7 @@ impl Session<'_> {
             })?),
         };
         let fleet = self.read_fleet().await?;
-        let place = match tenant {
-            Some(tenant) => self.place_of(tenant, &fleet).await?,
-            None => Place {
-                cell: None,
-                tenants: config.tenants.len(),
-                replaces: fleet.current.clone(),
-            },
-        };
+        let place = self.place_of(tenant, &fleet, &config).await?;
         let before = self.replaced(&place).await;
         let bytes = after.to_bytes();
         let digest = sha256(&[&bytes]);
@@ -354,14 +319,6 @@ impl Session<'_> {
             self.next("fleet --watch");
         }
         Ok(())
-    }
-
-    /// What a version would replace. One that this build can't read any more is replaced as if there was
-    /// none.
-    async fn replaced(&self, place: &Place) -> Option<(Version, Config)> {
-        let current = place.replaces.as_ref()?;
-        let read = self.read_version(current).await;
-        read.map_err(|failure| self.out.warn(&failure.what)).ok()
     }
 
     async fn promote(&self, of: &OfTenant) -> Result<(), Failure> {
@@ -559,16 +516,6 @@ impl Session<'_> {
         self.out
             .lines(&source::differences(Some(&before.0), &after.0))
     }
-}
-
-/// Where a version would stand.
-struct Place {
-    /// The only cell that it goes to.
-    cell: Option<Name>,
-    /// How many tenants there are.
-    tenants: usize,
-    /// What runs in its place.
-    replaces: Option<String>,
 }
 
 /// A digest as people write it.

@@ -13,6 +13,7 @@ use rollout::template::Template;
 use similar::{ChangeTag, TextDiff};
 
 use super::Fleet;
+use crate::commands::Session;
 use crate::exit::{Exit, Failure};
 use crate::say::{Line, Style, counted};
 
@@ -112,6 +113,66 @@ pub(super) fn plan(
         )
         .hint("hereby cell define, then hereby edge invite")
     })
+}
+
+/// Where a version would stand.
+pub(super) struct Place {
+    /// The only cell that it goes to.
+    pub(super) cell: Option<Name>,
+    /// How many tenants there are.
+    pub(super) tenants: usize,
+    /// What runs in its place.
+    pub(super) replaces: Option<String>,
+}
+
+impl Session<'_> {
+    /// Where a version would stand: a tenant's own by the fleet's version that all run.
+    pub(super) async fn place_of(
+        &self,
+        tenant: Option<&Tenant>,
+        fleet: &Fleet,
+        config: &Config,
+    ) -> Result<Place, Failure> {
+        let Some(tenant) = tenant else {
+            return Ok(Place {
+                cell: None,
+                tenants: config.tenants.len(),
+                replaces: fleet.current.clone(),
+            });
+        };
+        let none = || {
+            Failure::new(Exit::Refused, "no version was fully deployed yet")
+                .because("a tenant's own stands on the fleet's")
+                .hint("hereby deploy PATH")
+        };
+        let current = fleet.current.as_ref().ok_or_else(none)?;
+        let (_, config) = self.read_version(current).await?;
+        let known = config
+            .tenants
+            .iter()
+            .find(|one| one.name == tenant.as_str());
+        let known = known.ok_or_else(|| {
+            let names: Vec<&str> = config.tenants.iter().map(|one| one.name.as_str()).collect();
+            Failure::new(Exit::Refused, format!("there is no tenant {tenant}")).because(format!(
+                "the version that all run has: {}",
+                names.join(", ")
+            ))
+        })?;
+        let own = fleet.tenants.iter().find(|own| own.tenant == *tenant);
+        Ok(Place {
+            cell: known.cell.as_ref().and_then(|cell| cell.parse().ok()),
+            tenants: config.tenants.len(),
+            replaces: own.and_then(|own| own.version.clone()),
+        })
+    }
+
+    /// What a version would replace. One that this build can't read any more is replaced as if there was
+    /// none.
+    pub(super) async fn replaced(&self, place: &Place) -> Option<(Version, Config)> {
+        let current = place.replaces.as_ref()?;
+        let read = self.read_version(current).await;
+        read.map_err(|failure| self.out.warn(&failure.what)).ok()
+    }
 }
 
 /// Cells that have edges.

@@ -1,0 +1,402 @@
+//! Everything that runs in a rehearsal: control and edges as real processes, services behind them, and
+//! requests to them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant, SystemTime};
+
+use base::Name;
+use serde_json::Value;
+
+use crate::load::Load;
+use crate::origin::Origin;
+use crate::process::{Place, Process, call, free_ports};
+use crate::run::{Call, CannotRun, Options, Tell, system};
+use crate::scenario::{Condition, Scenario};
+use crate::score::Deed;
+
+/// Between two looks at how things stand.
+pub(crate) const LOOK: Duration = Duration::from_millis(250);
+/// So long everything may take to be there.
+const BEGINS_WITHIN: Duration = Duration::from_secs(60);
+/// A quick plan: nobody waits an hour for a rehearsal. What it watches is what any plan does.
+const TEMPLATE: &str = "name = \"rehearsal\"\nwatch_ms = 60000\n\
+    [[stage]]\nreach = \"internal\"\ntime_ms_min = 10000\nrequests_min = 20\n\
+    [[stage]]\nreach = \"all\"\n\
+    [[trigger]]\nname = \"errors\"\nmeasure = \"errors\"\ncompare = true\nmost_ppm = 100000\n\
+    requests_min = 20\n";
+/// An edge, with what is asked of it.
+pub(crate) struct Edge {
+    pub(crate) name: Name,
+    pub(crate) port: u16,
+    pub(crate) process: Option<Process>,
+    pub(crate) load: Option<Load>,
+}
+
+/// Everything that runs.
+pub(crate) struct World<'s> {
+    pub(crate) scenario: &'s Scenario,
+    pub(crate) options: &'s Options,
+    // Processes end before the directory goes.
+    pub(crate) edges: Vec<Edge>,
+    /// As many that are one compartment without stages.
+    pub(crate) without: Vec<Edge>,
+    pub(crate) control: Option<Process>,
+    pub(crate) origins: BTreeMap<Name, Origin>,
+    pub(crate) port: u16,
+    pub(crate) place: Place,
+    pub(crate) begun: Instant,
+    /// When something first went wrong on purpose.
+    pub(crate) wrong_at: Option<(Instant, SystemTime)>,
+    pub(crate) deeds: Vec<Deed>,
+    pub(crate) measured: BTreeMap<String, u64>,
+    pub(crate) incident: String,
+}
+impl<'s> World<'s> {
+    /// Control and edges, which all run the fleet's first version.
+    pub(crate) async fn build(
+        scenario: &'s Scenario,
+        options: &'s Options,
+        tell: &mut dyn Tell,
+    ) -> Result<World<'s>, CannotRun> {
+        let place = Place::new().map_err(system("no directory"))?;
+        let count = scenario.edges().count();
+        let both = if scenario.without { 2 * count } else { count };
+        let mut ports = free_ports(both + 1)
+            .map_err(system("no ports"))?
+            .into_iter();
+        let mut world = World {
+            scenario,
+            options,
+            edges: Vec::new(),
+            without: Vec::new(),
+            control: None,
+            origins: BTreeMap::new(),
+            port: ports.next().unwrap_or_default(),
+            place,
+            begun: Instant::now(),
+            wrong_at: None,
+            deeds: Vec::new(),
+            measured: BTreeMap::new(),
+            incident: String::new(),
+        };
+        for tenant in &scenario.tenant {
+            let origin = Origin::begin().await.map_err(system("no service"))?;
+            world.origins.insert(tenant.name.clone(), origin);
+        }
+        tell.said(None, "control begins");
+        world.begin_control().await?;
+        for (name, cell) in scenario.edges() {
+            let port = ports.next().unwrap_or_default();
+            tell.said(None, &format!("{name} enrolls in {}", cell.name));
+            world.enroll(&name, &cell.name, cell.ring.as_str()).await?;
+            let process = world.begin_edge(&name, port)?;
+            world.edges.push(Edge {
+                name,
+                port,
+                process: Some(process),
+                load: None,
+            });
+        }
+        world.bring_out_first(tell).await?;
+        if scenario.without {
+            tell.said(
+                None,
+                "beside them as many edges that are one compartment without stages",
+            );
+            for ((name, _), port) in scenario.edges().zip(ports) {
+                let process = world.begin_without(&name, port, &[])?;
+                world.without.push(Edge {
+                    name,
+                    port,
+                    process: Some(process),
+                    load: None,
+                });
+            }
+            world.until_all_listen().await?;
+        }
+        Ok(world)
+    }
+
+    pub(crate) async fn begin_control(&mut self) -> Result<(), CannotRun> {
+        let listen = format!("127.0.0.1:{}", self.port);
+        let data = self.place.path("data");
+        let data = data.to_string_lossy();
+        let args = ["serve", "--listen", &listen, "--data-dir", &data];
+        let process = Process::start(&self.options.program, "control", args, &self.place);
+        self.control = Some(process.map_err(system("control can't begin"))?);
+        let end = Instant::now() + BEGINS_WITHIN;
+        while self.ask(&["fleet", "--json"]).await.is_err() {
+            let lives = self.control.as_mut().is_some_and(Process::runs);
+            if !lives || Instant::now() > end {
+                return Err(CannotRun::Missing(format!(
+                    "control does not begin: {}",
+                    self.said("control")
+                )));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until edges that ask nobody are there.
+    pub(crate) async fn until_all_listen(&self) -> Result<(), CannotRun> {
+        let end = Instant::now() + BEGINS_WITHIN;
+        for edge in &self.without {
+            let place = (Ipv4Addr::LOCALHOST, edge.port);
+            while tokio::net::TcpStream::connect(place).await.is_err() {
+                if Instant::now() > end {
+                    let said = self.said(&format!("{}-alone", edge.name));
+                    let what = format!("{} does not begin: {said}", edge.name);
+                    return Err(CannotRun::Missing(what));
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The end of what a process said.
+    pub(crate) fn said(&self, name: &str) -> String {
+        let log = self.place.path(&format!("{name}.log"));
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        let last = text.lines().rev().take(3);
+        let mut last: Vec<&str> = last.collect();
+        last.reverse();
+        last.join("; ")
+    }
+
+    pub(crate) async fn enroll(
+        &self,
+        edge: &Name,
+        cell: &Name,
+        ring: &str,
+    ) -> Result<(), CannotRun> {
+        let token = self.place.path(&format!("{edge}.token"));
+        let token = token.to_string_lossy().into_owned();
+        let state = self.place.path(edge.as_str());
+        let state = state.to_string_lossy().into_owned();
+        let url = format!("http://127.0.0.1:{}", self.port);
+        // The first edge of a cell makes it.
+        let _ = self
+            .ask(&["cell", "define", cell.as_str(), "--ring", ring])
+            .await;
+        let invite = [
+            "edge",
+            "invite",
+            edge.as_str(),
+            "--cell",
+            cell.as_str(),
+            "--output",
+            &token,
+        ];
+        self.ask(&invite).await?;
+        let enroll = [
+            "edge",
+            "enroll",
+            edge.as_str(),
+            "--state-dir",
+            &state,
+            "--url",
+            &url,
+        ];
+        let enroll = [&enroll[..], &["--token-file", &token]].concat();
+        self.call(&enroll).await.map(drop)
+    }
+
+    pub(crate) fn begin_edge(&self, name: &Name, port: u16) -> Result<Process, CannotRun> {
+        let listen = format!("127.0.0.1:{port}");
+        let state = self.place.path(name.as_str());
+        let state = state.to_string_lossy();
+        let args = ["edge", "--listen", &listen, "--state-dir", &state];
+        let process = Process::start(&self.options.program, name.as_str(), args, &self.place);
+        process
+            .map(Process::behind_others)
+            .map_err(system("an edge can't begin"))
+    }
+
+    /// An edge by itself, with all tenants in one compartment.
+    pub(crate) fn begin_without(
+        &self,
+        name: &Name,
+        port: u16,
+        changed: &[(Name, Vec<toml::Table>)],
+    ) -> Result<Process, CannotRun> {
+        let file = self.write_without(name, port, changed)?;
+        let (file, state) = (
+            file.to_string_lossy(),
+            self.place.path(&format!("{name}-alone")),
+        );
+        let state = state.to_string_lossy();
+        let args = ["edge", "--config", &file, "--state-dir", &state];
+        let log = format!("{name}-alone");
+        let process = Process::start(&self.options.program, &log, args, &self.place);
+        process
+            .map(Process::behind_others)
+            .map_err(system("an edge can't begin"))
+    }
+
+    pub(crate) fn write_without(
+        &self,
+        name: &Name,
+        port: u16,
+        changed: &[(Name, Vec<toml::Table>)],
+    ) -> Result<PathBuf, CannotRun> {
+        let text = self.scenario.fleets(&self.ports(), changed, true)?;
+        let text = text.replace("127.0.0.1:7780", &format!("127.0.0.1:{port}"));
+        let file = format!("{name}-alone.toml");
+        let written = self.place.write(&file, &text);
+        written.map_err(system("a file can't be written"))
+    }
+
+    pub(crate) fn ports(&self) -> BTreeMap<Name, u16> {
+        let origins = self.origins.iter();
+        origins
+            .map(|(tenant, origin)| (tenant.clone(), origin.port))
+            .collect()
+    }
+
+    pub(crate) async fn bring_out_first(&mut self, tell: &mut dyn Tell) -> Result<(), CannotRun> {
+        tell.said(None, "the fleet's first version goes out");
+        let text = self.scenario.fleets(&self.ports(), &[], false)?;
+        let write = |name: &str, text: &str| {
+            let written = self.place.write(name, text);
+            written.map_err(system("a file can't be written"))
+        };
+        write("template.toml", TEMPLATE)?;
+        let file = write("first/edge.toml", &text)?;
+        let line = self.deploying(&file, None, "the first version");
+        self.load_on(true);
+        self.ask(&line.iter().map(String::as_str).collect::<Vec<_>>())
+            .await?;
+        let end = Instant::now() + BEGINS_WITHIN;
+        while !(self.is(Condition::Completed).await && self.is(Condition::Follow).await) {
+            if Instant::now() > end {
+                return Err(CannotRun::Missing(
+                    "the first version reaches not all".to_owned(),
+                ));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        // What was asked before anything was there says nothing.
+        self.load_on(false);
+        Ok(())
+    }
+
+    pub(crate) fn deploying(&self, file: &Path, tenant: Option<&Name>, why: &str) -> Vec<String> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let template = self.place.path("template.toml");
+        let directory = file.parent().unwrap_or(file);
+        let mut line = vec!["deploy".to_owned(), text(directory)];
+        line.extend(["--template".to_owned(), text(&template)]);
+        if let Some(tenant) = tenant {
+            line.extend(["--tenant".to_owned(), tenant.to_string()]);
+        }
+        line.extend(["-m".to_owned(), why.to_owned()]);
+        line
+    }
+
+    /// Begins to ask all edges, or stops.
+    pub(crate) fn load_on(&mut self, on: bool) {
+        let (scenario, begun) = (self.scenario, self.begun);
+        let rate = scenario.load.requests_per_s;
+        for (edge, (_, cell)) in self.edges.iter_mut().zip(scenario.edges()) {
+            let tenants = scenario.tenants_of(&cell.name);
+            edge.load = on.then(|| Load::on(edge.port, &tenants, rate, begun));
+        }
+        let all: Vec<Name> = scenario.tenant.iter().map(|one| one.name.clone()).collect();
+        for edge in &mut self.without {
+            edge.load = on.then(|| Load::on(edge.port, &all, rate, begun));
+        }
+    }
+
+    /// Runs `hereby ARGS` to its end.
+    pub(crate) async fn output(&self, args: &[&str]) -> Result<Output, CannotRun> {
+        let program = self.options.program.clone();
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let output = tokio::task::spawn_blocking(move || call(&program, &args)).await;
+        let output = output.unwrap_or_else(|_| Err(io::Error::other("a bug")));
+        output.map_err(system("hereby can't be run"))
+    }
+
+    pub(crate) async fn call(&self, args: &[&str]) -> Result<String, CannotRun> {
+        let output = self.output(args).await?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(CannotRun::Call(Call {
+            line: args.join(" "),
+            said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        }))
+    }
+
+    /// The same of the control that runs here.
+    pub(crate) async fn ask(&self, args: &[&str]) -> Result<String, CannotRun> {
+        let data = self.place.path("data");
+        let data = data.to_string_lossy();
+        self.call(&[args, &["--data-dir", &data]].concat()).await
+    }
+
+    pub(crate) async fn document(&self, args: &[&str]) -> Option<Value> {
+        serde_json::from_str(&self.ask(args).await.ok()?).ok()
+    }
+
+    /// How things stand, as far as can be told.
+    pub(crate) async fn is(&self, condition: Condition) -> bool {
+        match condition {
+            Condition::RolledBack | Condition::Completed | Condition::Out => {
+                let Some(shown) = self.document(&["history", "--json"]).await else {
+                    return false;
+                };
+                let standing = shown.pointer("/items/0/standing").and_then(Value::as_str);
+                let wanted: &[&str] = match condition {
+                    Condition::RolledBack => &["rolled_back"],
+                    Condition::Completed => &["completed"],
+                    _ => &["watched", "completed"],
+                };
+                standing.is_some_and(|standing| wanted.contains(&standing))
+            }
+            Condition::Follow => {
+                let Some(shown) = self.document(&["fleet", "--json"]).await else {
+                    return false;
+                };
+                let edges = shown.get("edges").and_then(Value::as_array);
+                edges.is_some_and(|edges| {
+                    let mut all = edges.iter();
+                    all.all(|edge| edge.get("standing").and_then(Value::as_str) == Some("follows"))
+                })
+            }
+            Condition::Well => self.failed_since(Duration::from_secs(2)) == Some(0),
+            Condition::Hurt => self
+                .failed_since(Duration::from_secs(1))
+                .is_some_and(|many| many > 0),
+        }
+    }
+
+    /// How many requests failed in whole seconds that ended lately; none: not so long is measured.
+    pub(crate) fn failed_since(&self, time: Duration) -> Option<u64> {
+        let now_s = self.begun.elapsed().as_secs();
+        let first = now_s.checked_sub(time.as_secs())?;
+        // Before anything goes wrong nothing may fail at those beside it either.
+        let beside = self.without.iter().filter(|_| self.wrong_at.is_none());
+        let all = self
+            .edges
+            .iter()
+            .chain(beside)
+            .filter_map(|edge| edge.load.as_ref());
+        let mut failed = 0;
+        for load in all {
+            let counts = load.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            let seconds = counts.seconds.iter().zip(0_u64..);
+            failed += seconds
+                .filter(|(_, second)| *second >= first)
+                .map(|(count, _)| count.failed)
+                .sum::<u64>();
+        }
+        Some(failed)
+    }
+}
