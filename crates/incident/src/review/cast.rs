@@ -43,9 +43,9 @@ struct Found {
 }
 
 impl Cast {
-    pub(super) fn of(acts: &[Placed]) -> Cast {
+    pub(super) fn of(acts: Vec<&Placed>) -> Cast {
         let mut found: BTreeMap<PersonName, Found> = BTreeMap::new();
-        for (place, Placed { act, .. }) in acts.iter().enumerate() {
+        for (place, Placed { act, .. }) in acts.into_iter().enumerate() {
             let mut meet = |person: &PersonName, acted: bool| {
                 if let Some(known) = found.get_mut(person) {
                     known.acted |= acted;

@@ -3,6 +3,7 @@
 
 use base::{PersonName, Timestamp};
 use record::act::Act;
+use record::hash::Hash;
 use record::kinds::Body;
 use record::kinds::incident::{BlobRef, Stamp};
 use record::kinds::work::{ImpactStated, Relation, StepOutcome, TaskOutcome, Verification};
@@ -20,6 +21,8 @@ pub(super) fn deed(story: &Story<'_>, act: &Act) -> Deed {
         .or_else(|| work(story, act))
         .or_else(|| of_tasks(story, act))
         .or_else(|| of_rooms(act))
+        .or_else(|| of_versions(act))
+        .or_else(|| contained(act))
         .unwrap_or_else(|| match &act.body {
             Body::Unknown(unknown) => (
                 format!("{} (of a later version)", unknown.kind),
@@ -54,6 +57,75 @@ fn of_rooms(act: &Act) -> Option<Deed> {
         Body::ChatRoomUnlinked(body) => format!("left the room in {}", body.channel),
         _ => return None,
     }))
+}
+
+/// What went out for it, and what became of that.
+fn of_versions(act: &Act) -> Option<Deed> {
+    let whose = act.tenant.as_ref();
+    let whose = whose.map_or_else(String::new, |tenant| format!("{tenant}'s own "));
+    let name = act.subject.id();
+    Some(match &act.body {
+        Body::VersionDeployed(body) => {
+            let version = short(&body.digest);
+            plain(format!(
+                "began to bring out {whose}version {version} ({name})"
+            ))
+        }
+        Body::DeploymentAdvanced(body) => {
+            let reached = body.reaches.iter().map(|(cell, one)| match one {
+                Some(edge) => format!("{edge} of {cell}"),
+                None => cell.to_string(),
+            });
+            let reached: Vec<String> = reached.collect();
+            let stage = body.stage + 1;
+            plain(format!(
+                "began stage {stage} of {name}: {}",
+                reached.join(", ")
+            ))
+        }
+        Body::DeploymentPaused(_) => plain(format!("held {name} where it was")),
+        Body::DeploymentResumed(_) => plain(format!("let {name} go on")),
+        Body::DeploymentAborted(_) => plain(format!("stopped {name}; nothing ran before")),
+        Body::DeploymentCompleted(_) => plain(format!("completed {name}: all run it")),
+        Body::TriggerFired(body) => {
+            let deed = format!("fired the trigger {} of {name}", body.trigger);
+            (deed, Some(body.what.to_string()))
+        }
+        Body::VersionRolledBack(body) => {
+            let to = body.digest.as_ref().map(short);
+            let to = to.unwrap_or_else(|| "what the fleet's says".to_owned());
+            let from = short(&body.from);
+            plain(format!("went back from {whose}version {from} to {to}"))
+        }
+        _ => return None,
+    })
+}
+
+/// As many digits as people compare.
+fn short(digest: &Hash) -> String {
+    let digits = digest.0.iter().take(6).map(|byte| format!("{byte:02x}"));
+    digits.collect()
+}
+
+/// What edges were told at once for it.
+fn contained(act: &Act) -> Option<Deed> {
+    let what = act.subject.id();
+    Some(match &act.body {
+        Body::ClientBanned(body) => plain(match body.ends_at {
+            Some(end) => format!("banned {what} until {}", words::minute(end)),
+            None => format!("banned {what} until somebody lifts that"),
+        }),
+        Body::CertificateRevoked(_) => plain(format!("revoked the client certificate {what}")),
+        Body::FailoverOverridden(body) => {
+            let tier = match body.tier {
+                Some(tier) => format!("tier {tier} of {what} answer"),
+                None => format!("{what} follow its plan again"),
+            };
+            let end = words::minute(body.ends_at);
+            plain(format!("had {tier} until {end}"))
+        }
+        _ => return None,
+    })
 }
 
 fn plain(deed: impl Into<String>) -> Deed {

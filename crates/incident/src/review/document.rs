@@ -34,6 +34,8 @@ pub struct Evidence<'a> {
     pub id: IncidentId,
     /// Every act on it, in order, beginning with the declaration.
     pub acts: &'a [Placed],
+    /// Acts on other things that were done for it, in order: bans, failovers, versions and how they went.
+    pub done_for: &'a [Placed],
     /// Acts on other things that findings cite, where the record has them.
     pub cited: &'a [Placed],
     /// Who is known, with their full name where it can be read.
@@ -42,6 +44,15 @@ pub struct Evidence<'a> {
     pub now: Timestamp,
     /// Whom to report to, and how soon.
     pub regulators: &'a [Regulator],
+}
+
+impl<'a> Evidence<'a> {
+    /// Acts on it, and acts that were done for it, in the record's order.
+    pub(super) fn all(&self) -> Vec<&'a Placed> {
+        let mut all: Vec<&Placed> = self.acts.iter().chain(self.done_for).collect();
+        all.sort_by_key(|placed| placed.index);
+        all
+    }
 }
 
 /// Somebody to whom an incident must be reported in time.

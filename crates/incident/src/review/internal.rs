@@ -197,7 +197,7 @@ fn variant_word(value: &impl std::fmt::Debug) -> String {
 }
 
 fn timeline(story: &Story<'_>) -> Vec<Block> {
-    let acts = story.acts().iter();
+    let acts = story.all_acts().into_iter();
     let acts = acts.filter(|placed| !deeds::comes_after(&placed.act.body));
     let moments = acts.map(|Placed { act, .. }| {
         let (deed, text) = deeds::deed(story, act);

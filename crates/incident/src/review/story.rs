@@ -39,9 +39,9 @@ impl<'a> Story<'a> {
                 corrections.entry(corrected.act).or_default().push(placed);
             }
         }
-        let cited = evidence.cited.iter();
+        let cited = evidence.cited.iter().chain(evidence.done_for);
         Some(Story {
-            cast: Cast::of(acts),
+            cast: Cast::of(evidence.all()),
             findings: Findings::of(acts, &incident.review),
             incident,
             places: (0..)
@@ -56,6 +56,11 @@ impl<'a> Story<'a> {
 
     pub(super) fn acts(&self) -> &'a [Placed] {
         self.evidence.acts
+    }
+
+    /// Acts on it, and acts that were done for it, in order.
+    pub(super) fn all_acts(&self) -> Vec<&'a Placed> {
+        self.evidence.all()
     }
 
     /// The act of this incident with this id.
@@ -74,8 +79,9 @@ impl<'a> Story<'a> {
     }
 
     pub(super) fn made_from(&self) -> String {
-        let acts = words::counted(self.acts().len(), "act", "acts");
-        let last = self.acts().last().map(|placed| {
+        let all = self.all_acts();
+        let acts = words::counted(all.len(), "act", "acts");
+        let last = all.last().map(|placed| {
             let at = words::second(placed.act.at);
             format!(", the last of them entry {} of {at}", placed.index)
         });

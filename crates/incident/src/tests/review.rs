@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::{ActId, Line, PersonName};
 use proptest::prelude::*;
 use record::command::{
-    Ask, Assign, CatchUp, Correct, Decide, Note, OpenFollowup, PublishReview, Resolve,
+    Ask, Assign, Ban, CatchUp, Correct, Decide, Note, OpenFollowup, PublishReview, Resolve,
     ScheduleMeeting, StampTime, StateFinding, StateImpact, Update, WithdrawFinding,
 };
 use record::hash;
@@ -65,6 +65,7 @@ fn written(world: &World, incident: u32, audience: ReviewAudience) -> Document {
     let evidence = Evidence {
         id: inc(incident),
         acts: &acts,
+        done_for: &[],
         cited: &[],
         people: &people,
         now: world.now,
@@ -574,6 +575,7 @@ fn a_fact_needs_an_act_that_is_there_and_is_about_this() {
     let evidence = Evidence {
         id: inc(2),
         acts: &acts,
+        done_for: &[],
         cited: &cited,
         people: &people,
         now: world.now,
@@ -938,4 +940,53 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_was_done_for_it_stands_in_the_timeline_where_it_happened() {
+    let mut world = World::new();
+    done(&mut world, "sam", declare("Logins fail"));
+    let ban = Ban {
+        prefix: word("192.0.2.0/24"),
+        ends_at: None,
+        incident: Some(inc(1)),
+    };
+    done_because(&mut world, "sam", ban, "it tries passwords");
+    done(&mut world, "sam", note("It is quiet"));
+    let (acts, people) = (placed(&world, 1), people());
+    let every = (0..).zip(&world.record);
+    let others = every.filter(|(_, act)| act.subject != Subject::Incident(inc(1)));
+    let done_for: Vec<Placed> = others
+        .map(|(index, act)| Placed {
+            index,
+            act: act.clone(),
+        })
+        .collect();
+    assert_eq!(done_for.len(), 1);
+    let evidence = Evidence {
+        id: inc(1),
+        acts: &acts,
+        done_for: &done_for,
+        cited: &[],
+        people: &people,
+        now: world.now,
+        regulators: &[],
+    };
+    let text = markdown(&compose(&evidence, ReviewAudience::Internal).unwrap());
+    let timeline = text.split("## Timeline").nth(1).unwrap();
+    let places = [
+        "declared it",
+        "banned 192.0.2.0/24",
+        "it tries passwords",
+        "noted",
+    ]
+    .map(|what| {
+        timeline
+            .find(what)
+            .unwrap_or_else(|| panic!("{what}: {text}"))
+    });
+    assert!(places.is_sorted(), "{places:?}");
+    assert!(text.contains("Made from 3 acts"), "{text}");
+    let customers = markdown(&compose(&evidence, ReviewAudience::Customers).unwrap());
+    assert!(!customers.contains("192.0.2"), "{customers}");
 }

@@ -153,11 +153,13 @@ pub(crate) fn composed(
     sight: &Sight,
 ) -> Result<Document, Problem> {
     let acts = acts_of(site, id, sight.open)?;
+    let done_for = done_for(site, id, sight.open)?;
     let cited = cited(site, &acts, sight.open)?;
     let people = full_names(site, sight.open)?;
     let evidence = Evidence {
         id,
         acts: &acts,
+        done_for: &done_for,
         cited: &cited,
         people: &people,
         now: site.engine().now(),
@@ -194,6 +196,23 @@ fn acts_of(site: &Site, id: IncidentId, open: bool) -> Result<Vec<Placed>, Probl
         }
         let act = render::decoded(site, &entry, open)?;
         acts.push(Placed { index, act });
+    }
+    Ok(acts)
+}
+
+/// Acts on other things that were done for it: at most as many as on it.
+fn done_for(site: &Site, id: IncidentId, open: bool) -> Result<Vec<Placed>, Problem> {
+    let indexes: Vec<u64> = site.engine().view().read(|state| {
+        let all = state.done_for.of(id).iter().copied();
+        all.take(REVIEW_ACTS_MAX).collect()
+    });
+    let entries = site.engine().entries();
+    let mut acts = Vec::with_capacity(indexes.len());
+    for index in indexes {
+        if let Some(entry) = entries.entry(index)? {
+            let act = render::decoded(site, &entry, open)?;
+            acts.push(Placed { index, act });
+        }
     }
     Ok(acts)
 }
