@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+/// How an edge says that another answers than the one who should.
+const DEGRADED: &str = "hereby-posture: degraded";
 /// Who is not answered within that time has failed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -19,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Count {
     pub(crate) sent: u64,
     pub(crate) failed: u64,
+    /// Answered by another than the one who should have.
+    pub(crate) degraded: u64,
 }
 
 /// Counts of one edge, by the second in which the requests were sent.
@@ -73,8 +77,9 @@ impl Drop for Load {
 
 async fn ask(port: u16, head: Arc<str>, counts: Arc<Mutex<Counts>>, begun: Instant) {
     let at = Instant::now();
-    let answered = tokio::time::timeout(PATIENCE, status(port, &head)).await;
-    let good = matches!(answered, Ok(Ok(status)) if status < 500);
+    let answered = tokio::time::timeout(PATIENCE, answer(port, &head)).await;
+    let good = matches!(answered, Ok(Ok((status, _))) if status < 500);
+    let degraded = matches!(answered, Ok(Ok((_, true))));
     let second = usize::try_from(at.duration_since(begun).as_secs()).unwrap_or(usize::MAX);
     let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
     if counts.seconds.len() <= second {
@@ -83,6 +88,7 @@ async fn ask(port: u16, head: Arc<str>, counts: Arc<Mutex<Counts>>, begun: Insta
     if let Some(count) = counts.seconds.get_mut(second) {
         count.sent += 1;
         count.failed += u64::from(!good);
+        count.degraded += u64::from(degraded);
     }
     if !good {
         let (first, last) = counts.hurt.unwrap_or((at, at));
@@ -90,15 +96,17 @@ async fn ask(port: u16, head: Arc<str>, counts: Arc<Mutex<Counts>>, begun: Insta
     }
 }
 
-/// The status of the answer.
-async fn status(port: u16, head: &str) -> io::Result<u16> {
+/// The status of the answer, and whether it says that it is degraded.
+async fn answer(port: u16, head: &str) -> io::Result<(u16, bool)> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     stream.write_all(head.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
-    let status = answer
-        .get(9..12)
-        .and_then(|digits| std::str::from_utf8(digits).ok());
-    let status = status.and_then(|digits| digits.parse().ok());
-    status.ok_or_else(|| io::Error::other("that is no answer"))
+    let text = String::from_utf8_lossy(&answer);
+    let mut lines = text.split("\r\n");
+    let status = lines.next().and_then(|line| line.get(9..12)?.parse().ok());
+    let status = status.ok_or_else(|| io::Error::other("that is no answer"))?;
+    let mut fields = lines.take_while(|line| !line.is_empty());
+    let degraded = fields.any(|line| line.eq_ignore_ascii_case(DEGRADED));
+    Ok((status, degraded))
 }

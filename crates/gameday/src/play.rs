@@ -179,10 +179,12 @@ impl World<'_> {
             }
             None => self.scenario.fleets(&ports, &changed, false)?,
         };
-        let file = self
-            .place
-            .write(&format!("{}/edge.toml", digest_of(&text)), &text);
+        let directory = digest_of(&text);
+        let file = self.place.write(&format!("{directory}/edge.toml"), &text);
         let file = file.map_err(system("a file can't be written"))?;
+        if tenant.is_none() {
+            self.write_files(&directory)?;
+        }
         let mut line = self.deploying(&file, tenant, why);
         line.extend(["--incident".to_owned(), self.incident.clone()]);
         // The same fault, at the same moment.
@@ -241,6 +243,7 @@ impl World<'_> {
                 each.fold(Second::default(), |sum, count| Second {
                     sent: sum.sent + count.sent,
                     failed: sum.failed + count.failed,
+                    degraded: sum.degraded + count.degraded,
                 })
             };
             let (with, without) = (at(&self.edges), at(&self.without));

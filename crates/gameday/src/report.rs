@@ -47,7 +47,7 @@ struct Line {
 struct Cell {
     x: usize,
     width: usize,
-    /// `good`, `bad`, `worse`, `none`.
+    /// `good`, `other`, `bad`, `worse`, `none`.
     tone: &'static str,
     says: String,
 }
@@ -115,7 +115,14 @@ fn place(second: usize, count: usize) -> (usize, usize) {
 }
 
 fn says(second: usize, one: &Second) -> String {
-    format!("second {second}: {} of {} failed", one.failed, one.sent)
+    let degraded = match one.degraded {
+        0 => String::new(),
+        many => format!(", {many} answered by another"),
+    };
+    format!(
+        "second {second}: {} of {} failed{degraded}",
+        one.failed, one.sent
+    )
 }
 
 fn picture(outcome: &Outcome, count: usize, began: usize) -> Picture {
@@ -128,8 +135,13 @@ fn picture(outcome: &Outcome, count: usize, began: usize) -> Picture {
                 width,
                 tone: match one {
                     Second { sent: 0, .. } => "none",
-                    Second { failed: 0, .. } => "good",
-                    Second { sent, failed } if failed * 2 < *sent => "bad",
+                    Second {
+                        failed: 0,
+                        degraded: 0,
+                        ..
+                    } => "good",
+                    Second { failed: 0, .. } => "other",
+                    Second { sent, failed, .. } if failed * 2 < *sent => "bad",
                     _ => "worse",
                 },
                 says: says(second, one),

@@ -29,6 +29,14 @@ pub(crate) const FIGURES: &[(&str, &str)] = &[
         "requests that failed without stages and cells, for each that failed with them",
     ),
     (
+        "degraded",
+        "requests that another answered than the one who should have, and said so",
+    ),
+    (
+        "failovers",
+        "how often that began, at the edge where it began most often",
+    ),
+    (
         "detect_ms",
         "from the first failed request until a trigger fired",
     ),
@@ -100,6 +108,15 @@ pub(crate) struct Tenant {
     pub(crate) name: Name,
     /// The only cell that serves it.
     pub(crate) cell: Option<Name>,
+    /// Its routes, as in edge.toml; none: one, to its service.
+    #[serde(default)]
+    pub(crate) route: Vec<Table>,
+    /// What is to be known of its service, as in edge.toml's upstream.
+    #[serde(default)]
+    pub(crate) upstream: Table,
+    /// Files that its routes name.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, String>,
 }
 
 /// What is asked.
@@ -212,6 +229,10 @@ pub(crate) enum Condition {
     Well,
     /// Some request failed in the last second.
     Hurt,
+    /// Some request was answered by another than the one who should have, and was told so.
+    Degraded,
+    /// Nobody was answered so for two seconds.
+    Normal,
 }
 
 /// What is expected of a figure. One that was not measured is not met.
@@ -251,6 +272,7 @@ const BUILT_IN: &[&str] = &[
     include_str!("../scenarios/workers-rollback-2023.toml"),
     include_str!("../scenarios/revert-of-revert.toml"),
     include_str!("../scenarios/control-down.toml"),
+    include_str!("../scenarios/govuk-2021.toml"),
 ];
 
 /// The scenarios that come with hereby.
@@ -299,6 +321,13 @@ impl Scenario {
             }
         }
         for tenant in &self.tenant {
+            let path = |path: &String| {
+                let part = |part: &str| !part.is_empty() && !part.starts_with('.');
+                path.split('/').all(part)
+            };
+            if let Some(wrong) = tenant.files.keys().find(|name| !path(name)) {
+                return sense(format!("{}: {wrong:?} is no file of it", tenant.name));
+            }
             if let Some(cell) = tenant.cell.as_ref().filter(|cell| !cells.contains(cell)) {
                 return sense(format!("{}: there is no cell {cell}", tenant.name));
             }
@@ -453,7 +482,11 @@ impl Scenario {
                 route.insert("to".to_owned(), text("origin"));
                 vec![route]
             };
-            let own = own.map_or_else(plain, |(_, routes)| routes.clone());
+            let usual = || match tenant.route.is_empty() {
+                true => plain(),
+                false => tenant.route.clone(),
+            };
+            let own = own.map_or_else(usual, |(_, routes)| routes.clone());
             let used = own.iter().any(leads_on);
             for mut route in own {
                 let name = route.get("name").and_then(Value::as_str).unwrap_or("all");
@@ -466,7 +499,9 @@ impl Scenario {
                 routes.push(route);
             }
             if used {
-                upstreams.push(upstream(tenant.name.as_str(), ports.get(&tenant.name)));
+                let port = ports.get(&tenant.name);
+                let known = upstream(tenant.name.as_str(), port);
+                upstreams.push(known.into_iter().chain(tenant.upstream.clone()).collect());
             }
         }
         if !upstreams.is_empty() {

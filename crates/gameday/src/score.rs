@@ -15,6 +15,8 @@ pub struct Second {
     pub sent: u64,
     /// Of these failed.
     pub failed: u64,
+    /// Of these were answered by another than the one who should have, who said so.
+    pub degraded: u64,
 }
 
 /// Something that was done or happened, in milliseconds since something first went wrong on purpose.
@@ -112,6 +114,7 @@ pub(crate) fn summed(all: &[Vec<Second>]) -> Vec<Second> {
         for (total, one) in sum.iter_mut().zip(seconds) {
             total.sent += one.sent;
             total.failed += one.failed;
+            total.degraded += one.degraded;
         }
     }
     sum
@@ -123,6 +126,7 @@ pub(crate) fn seconds(counts: &Counts) -> Vec<Second> {
         .map(|count| Second {
             sent: count.sent,
             failed: count.failed,
+            degraded: count.degraded,
         })
         .collect()
 }
@@ -143,6 +147,13 @@ pub(crate) fn damage(
         ("failed_elsewhere".to_owned(), failed - most),
         ("edges_hurt".to_owned(), hurt_edges),
     ]);
+    let all = edges.iter().flatten();
+    let degraded: u64 = all.map(|one| one.degraded).sum();
+    if degraded > 0 {
+        figures.insert("degraded".to_owned(), degraded);
+    }
+    let began = edges.iter().map(|seconds| failovers(seconds)).max();
+    figures.insert("failovers".to_owned(), began.unwrap_or(0));
     if let Some(without) = without {
         let others = failed_of(without);
         figures.insert("failed_without".to_owned(), others);
@@ -156,6 +167,16 @@ pub(crate) fn damage(
         figures.insert("mitigate_ms".to_owned(), took);
     }
     figures
+}
+
+/// How often another began to answer.
+fn failovers(seconds: &[Second]) -> u64 {
+    let others = seconds.iter().map(|one| one.degraded > 0);
+    let before = std::iter::once(false).chain(others.clone());
+    before
+        .zip(others)
+        .filter(|pair| *pair == (false, true))
+        .count() as u64
 }
 
 #[cfg(test)]

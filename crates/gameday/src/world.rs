@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use base::Name;
 use serde_json::Value;
 
-use crate::load::Load;
+use crate::load::{Count, Load};
 use crate::origin::Origin;
 use crate::process::{Place, Process, call, free_ports};
 use crate::run::{Call, CannotRun, Options, Tell, system};
@@ -248,9 +248,20 @@ impl<'s> World<'s> {
     ) -> Result<PathBuf, CannotRun> {
         let text = self.scenario.fleets(&self.ports(), changed, true)?;
         let text = text.replace("127.0.0.1:7780", &format!("127.0.0.1:{port}"));
+        self.write_files(".")?;
         let file = format!("{name}-alone.toml");
         let written = self.place.write(&file, &text);
         written.map_err(system("a file can't be written"))
+    }
+
+    /// Files that tenants' routes name, beside a configuration.
+    pub(crate) fn write_files(&self, directory: &str) -> Result<(), CannotRun> {
+        let all = self.scenario.tenant.iter().flat_map(|tenant| &tenant.files);
+        for (name, text) in all {
+            let written = self.place.write(&format!("{directory}/{name}"), text);
+            written.map_err(system("a file can't be written"))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn ports(&self) -> BTreeMap<Name, u16> {
@@ -269,6 +280,7 @@ impl<'s> World<'s> {
         };
         write("template.toml", TEMPLATE)?;
         let file = write("first/edge.toml", &text)?;
+        self.write_files("first")?;
         let line = self.deploying(&file, None, "the first version");
         self.load_on(true);
         self.ask(&line.iter().map(String::as_str).collect::<Vec<_>>())
@@ -370,6 +382,12 @@ impl<'s> World<'s> {
                     all.all(|edge| edge.get("standing").and_then(Value::as_str) == Some("follows"))
                 })
             }
+            Condition::Degraded => self
+                .since(Duration::from_secs(1), |count| count.degraded)
+                .is_some_and(|many| many > 0),
+            Condition::Normal => {
+                self.since(Duration::from_secs(2), |count| count.degraded) == Some(0)
+            }
             Condition::Well => self.failed_since(Duration::from_secs(2)) == Some(0),
             Condition::Hurt => self
                 .failed_since(Duration::from_secs(1))
@@ -379,6 +397,10 @@ impl<'s> World<'s> {
 
     /// How many requests failed in whole seconds that ended lately; none: not so long is measured.
     pub(crate) fn failed_since(&self, time: Duration) -> Option<u64> {
+        self.since(time, |count| count.failed)
+    }
+
+    fn since(&self, time: Duration, of: fn(&Count) -> u64) -> Option<u64> {
         let now_s = self.begun.elapsed().as_secs();
         let first = now_s.checked_sub(time.as_secs())?;
         // Before anything goes wrong nothing may fail at those beside it either.
@@ -394,7 +416,7 @@ impl<'s> World<'s> {
             let seconds = counts.seconds.iter().zip(0_u64..);
             failed += seconds
                 .filter(|(_, second)| *second >= first)
-                .map(|(count, _)| count.failed)
+                .map(|(count, _)| of(count))
                 .sum::<u64>();
         }
         Some(failed)

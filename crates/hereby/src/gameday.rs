@@ -355,7 +355,11 @@ mod tests {
 
     #[test]
     fn a_second_is_as_high_as_what_failed_of_it() {
-        let second = |sent, failed| Second { sent, failed };
+        let second = |sent, failed| Second {
+            sent,
+            failed,
+            degraded: 0,
+        };
         let all = [
             second(0, 0),
             second(80, 0),

@@ -45,7 +45,7 @@ fn what_contradicts_itself_is_refused() {
         ),
         ("tenant = \"shop\"", "tenant = \"stop\"", "are of no tenant"),
         (
-            "requests_per_s = 20",
+            "requests_per_s = 30",
             "requests_per_s = 2000",
             "it is from 1 to 200",
         ),

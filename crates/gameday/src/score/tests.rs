@@ -5,7 +5,11 @@ use std::time::Duration;
 use super::*;
 
 fn second(sent: u64, failed: u64) -> Second {
-    Second { sent, failed }
+    Second {
+        sent,
+        failed,
+        degraded: 0,
+    }
 }
 
 #[test]
@@ -31,6 +35,7 @@ fn damage_is_told_by_edge_and_beside_what_would_have_been() {
         ("edges_hurt", 2),
         ("failed_without", 160),
         ("ratio", 10),
+        ("failovers", 0),
         ("mitigate_ms", 900),
     ];
     for (name, value) in expected {
@@ -39,6 +44,14 @@ fn damage_is_told_by_edge_and_beside_what_would_have_been() {
     assert_eq!(figures.len(), expected.len());
     let sum = summed(&edges);
     assert_eq!(sum, [second(60, 1), second(40, 12), second(20, 3)]);
+    let other = |degraded| Second {
+        degraded,
+        ..second(20, 0)
+    };
+    let twice = [0, 3, 20, 0, 1, 0].map(other).to_vec();
+    let figures = damage(&[twice, [0, 5].map(other).to_vec()], None, &[]);
+    assert_eq!(figures.get("degraded"), Some(&29));
+    assert_eq!(figures.get("failovers"), Some(&2));
     let none = damage(&[vec![second(5, 0)]], None, &[]);
     assert_eq!(none.get("failed"), Some(&0));
     assert_eq!(

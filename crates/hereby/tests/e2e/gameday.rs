@@ -103,6 +103,15 @@ fn gameday_nobody_reverts_the_revert() {
 }
 
 #[test]
+fn gameday_mirrors_answer_when_a_person_says_so_and_nothing_flaps() {
+    let outcome = holds("govuk-2021");
+    assert_eq!(outcome["figures"]["failovers"], 1);
+    let kinds = kinds(&outcome);
+    let overridden = kinds.iter().filter(|kind| *kind == "failover.overridden/1");
+    assert_eq!(overridden.count(), 2);
+}
+
+#[test]
 fn gameday_control_is_gone_in_the_middle_of_a_rollout() {
     holds("control-down");
 }
