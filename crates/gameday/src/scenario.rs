@@ -34,7 +34,7 @@ pub(crate) const FIGURES: &[(&str, &str)] = &[
     ),
     (
         "failovers",
-        "how often that began, at the edge where it began most often",
+        "how often another began to answer, at the edge where it did most often",
     ),
     (
         "detect_ms",

@@ -174,6 +174,11 @@ pub enum Wanted {
         /// What it follows already.
         after: Option<u64>,
     },
+    /// How the log's key was changed that the edge trusts: a [`KeyChange`].
+    Key {
+        /// That key, as a C2SP verifier key.
+        vkey: Box<str>,
+    },
     /// What holds at once, apart from versions.
     Overlay,
     /// The bytes of a version.
@@ -216,6 +221,21 @@ pub struct Bundle {
     pub proofs: Vec<Box<str>>,
     /// Up to this act that is all that the edge is told.
     pub upto: u64,
+    /// 1.
+    pub v: u32,
+}
+
+/// How the log's key was changed. The old key signed the tree that ends with the act that names the new one,
+/// and so vouches for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyChange {
+    /// That tree's checkpoint, signed by the old key.
+    pub grown: Grown,
+    /// The same, signed by the new one.
+    pub next: Box<str>,
+    /// The act and its proof (C2SP tlog-proof), under the same checkpoint.
+    pub proof: Box<str>,
     /// 1.
     pub v: u32,
 }
@@ -356,6 +376,9 @@ pub enum Disbelieved {
     /// The act can't be read.
     #[error("the act can't be read: {0}")]
     Act(#[from] BadAct),
+    /// The act does not say that the log's key was changed from this one.
+    #[error("the act does not name the key behind this one")]
+    NoKey,
     /// The act tells this edge nothing.
     #[error("the act does not say what this edge is to run")]
     NotForUs,
@@ -410,6 +433,45 @@ impl Known {
         let more = shown.size() > known.size();
         self.newest = shown.clone();
         Ok(more)
+    }
+
+    /// The key that is believed.
+    pub fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// Believes the key that the one so far was changed to.
+    ///
+    /// # Errors
+    /// When that key does not vouch for it; it is believed as before.
+    pub fn follow_key(&mut self, change: &KeyChange) -> Result<(), Disbelieved> {
+        if change.v != 1 {
+            return Err(Disbelieved::Version(change.v));
+        }
+        self.grow(&change.grown)?;
+        let proof = ActProof::parse(change.proof.as_bytes())?;
+        let entry = proof.verify(&self.key, &[], 0)?;
+        // The last that it signed.
+        if entry.checkpoint != self.newest || entry.index + 1 != self.newest.size() {
+            return Err(Disbelieved::OtherCheckpoint);
+        }
+        let act = Act::decode_strict(&entry.entry)?;
+        let Body::LogKeyRotated(rotated) = act.body else {
+            return Err(Disbelieved::NoKey);
+        };
+        let from: Result<VerifierKey, _> = rotated.from.parse();
+        let to: Result<VerifierKey, _> = rotated.to.parse();
+        match (from, to) {
+            (Ok(from), Ok(to)) if from == self.key && to.name() == self.key.name() => {
+                let next = SignedCheckpoint::open(change.next.as_bytes(), &to)?;
+                if *next.checkpoint() != self.newest {
+                    return Err(Disbelieved::OtherCheckpoint);
+                }
+                self.key = to;
+                Ok(())
+            }
+            _ => Err(Disbelieved::NoKey),
+        }
     }
 
     /// What an edge is told to run. `floor`: the act by which it runs the fleet's version, or a tenant's own.

@@ -34,6 +34,7 @@ mod space;
 mod tail;
 mod tiles;
 mod verify;
+mod vouched;
 
 pub use anchor::{
     Anchor, AnchorSync, Slot, Standing, file_name as anchor_file_name, standing as anchor_standing,
@@ -56,6 +57,7 @@ pub use recover::{CannotOpen, Corruption, Opened, Torn, origin_of};
 pub use snapshot::Snapshots;
 pub use tiles::{CannotProve, CannotPublish, Published, TilePublisher, forget_tiles};
 pub use verify::{Problem, Progress, Report, VerifyOptions, verify};
+pub use vouched::signed_by;
 
 #[cfg(test)]
 mod tests;

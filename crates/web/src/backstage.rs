@@ -8,6 +8,7 @@ use base::{IncidentId, KeyRef, Line, Timestamp};
 use incident::{AlertSignal, Refusal};
 use record::hash::Hash;
 use record::kinds::containment::CertificateUsed;
+use record::note::VerifierKey;
 use record::sealed::SubjectKey;
 use record::tile::TileId;
 
@@ -23,6 +24,13 @@ pub trait Backstage: Send + Sync {
     /// # Errors
     /// When it can't be read.
     fn tile(&self, id: TileId) -> io::Result<Option<Vec<u8>>>;
+
+    /// The checkpoint with this size as that key signed it, if it did and the segment is here. Reads a
+    /// whole segment.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn signed_by(&self, size: u64, key: &VerifierKey) -> io::Result<Option<String>>;
 
     /// The key that opens sealed text, if it was not erased.
     ///

@@ -6,7 +6,7 @@ use engine::{Outcome, Request, Transport};
 use hyper::Method;
 use record::command::{Command, EnrollEdge};
 use record::fleet::{
-    BUNDLE_MAX, BadRequest, Bundle, Claimed, Directions, Enroll, Fetch, Grown, Pins,
+    BUNDLE_MAX, BadRequest, Bundle, Claimed, Directions, Enroll, Fetch, Grown, KeyChange, Pins,
     REQUEST_BYTES_MAX, Report, Wanted,
 };
 use record::hash::sha256;
@@ -53,7 +53,9 @@ pub(crate) fn routes() -> Vec<Route> {
                 status: 200,
                 media: Some(JSON),
                 also: &[BYTES],
-                schema: json!({"anyOf": [reference("EdgeBundle"), reference("Overlay")]}),
+                schema: json!({"anyOf": [
+                    reference("EdgeBundle"), reference("EdgeKeyChange"), reference("Overlay"),
+                ]}),
                 says: "What was wanted; a version as its bytes",
             },
             |call| Box::pin(fetch(call)),
@@ -257,6 +259,12 @@ async fn fetched(call: Call) -> Answer {
             let bundle = site.blocking(move |site| bundle(site, &acts, upto, asked.size));
             reply::json(&bundle.await?)
         }
+        Wanted::Key { vkey } => {
+            let change = call
+                .site
+                .blocking(move |site| key_change(site, &vkey, asked.size));
+            reply::json(&change.await?)
+        }
         Wanted::Version(digest) => {
             let known = call.site.engine().view().read(|state| {
                 let orders = state.fleet.orders_of(&asked.edge, None);
@@ -319,6 +327,39 @@ fn bundle(site: &Site, acts: &[u64], upto: u64, size: u64) -> Result<Bundle, Pro
         });
     }
     Err(later())
+}
+
+/// How that key of the log was changed, for who knows the tree of that size.
+fn key_change(site: &Site, vkey: &str, known: u64) -> Result<KeyChange, Problem> {
+    let broken = |error: &dyn std::fmt::Display| Problem::internal("no proof could be made", error);
+    let none = || {
+        Problem::not_found("that key was never the log's, or still is; or the change was archived")
+    };
+    let vkeys = site.engine().view().read(|state| state.log.vkeys.clone());
+    let mut later = vkeys.iter().skip_while(|(_, one)| **one != *vkey).skip(1);
+    let (size, to) = later.next().ok_or_else(none)?;
+    let key: VerifierKey = vkey.parse().map_err(|error| broken(&error))?;
+    let to: VerifierKey = to.parse().map_err(|error| broken(&error))?;
+    let signed_by = |key: &VerifierKey| {
+        let signed = site.backstage().signed_by(*size, key);
+        signed.map_err(|error| broken(&error))?.ok_or_else(none)
+    };
+    let (signed, next) = (signed_by(&key)?, signed_by(&to)?);
+    let index = size.checked_sub(1).ok_or_else(none)?;
+    let (consistency, hashes) = prove::within(site.backstage(), *size, known, index)?;
+    let entry = site.engine().entries().entry(index)?;
+    let entry = entry.ok_or_else(|| broken(&"the act is not there"))?;
+    let note = Note::parse(signed.as_bytes()).map_err(|error| broken(&error))?;
+    let proof = ActProof::new(Some(entry), index, hashes, note);
+    Ok(KeyChange {
+        grown: Grown {
+            checkpoint: signed.into(),
+            consistency,
+        },
+        next: next.into(),
+        proof: proof.map_err(|error| broken(&error))?.to_string().into(),
+        v: 1,
+    })
 }
 
 /// What the record says of an edge.

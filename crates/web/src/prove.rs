@@ -114,6 +114,42 @@ pub(crate) fn grown(backstage: &dyn Backstage, size: u64) -> Result<Option<Grown
     ))
 }
 
+/// Proofs within the tree as it was with this size: that an earlier one grew into it, and that this entry is
+/// in it. Blocks.
+///
+/// # Errors
+/// When the tiles can't be read, or are wrong; when that tree is not published.
+pub(crate) fn within(
+    backstage: &dyn Backstage,
+    size: u64,
+    earlier: u64,
+    index: u64,
+) -> Result<(Vec<Hash>, Vec<Hash>), Problem> {
+    let broken = |error: &dyn std::fmt::Display| {
+        Problem::internal("no proof could be made from the tiles", error)
+    };
+    let mut tried = String::new();
+    for _ in 0..TRIES {
+        let published = backstage.published().map_or(0, |published| published.size);
+        if published < size || earlier > size {
+            return Err(Problem::not_found("that tree is not behind what is known"));
+        }
+        let tiles = Tiles(backstage);
+        // What was whole in it is whole in the newest.
+        let tree = TiledTree::new(published, &tiles);
+        let consistency = match earlier == size {
+            true => Ok(Vec::new()),
+            false => tree::consistency_proof(earlier, size, &tree),
+        };
+        let inclusion = tree::inclusion_proof(index, size, &tree);
+        match (consistency, inclusion) {
+            (Ok(consistency), Ok(inclusion)) => return Ok((consistency, inclusion)),
+            (Err(error), _) | (_, Err(error)) => tried = error.to_string(),
+        }
+    }
+    Err(broken(&tried))
+}
+
 /// The tile with this name; of a partial tile that is gone, the beginning of the full one.
 /// `None`: there is neither.
 ///

@@ -8,8 +8,8 @@ use ::edge::{NotTaken, Offer, Traffic};
 use base::{Line, Name};
 use hyper::{Method, StatusCode};
 use record::fleet::{
-    Bundle, Counts, Directions, Disbelieved, Fetch, Grown, Known, RefusedOrder, Report, Request,
-    TOOK_MS, Wanted, sign,
+    Bundle, Counts, Directions, Disbelieved, Fetch, Grown, KeyChange, Known, RefusedOrder, Report,
+    Request, TOOK_MS, Wanted, sign,
 };
 use record::note::SignerKey;
 use serde::de::DeserializeOwned;
@@ -231,7 +231,18 @@ impl Agent {
     ) -> Result<(), Stays> {
         // Control heard of a later time than ours: our clock went back.
         self.at_ms = self.at_ms.max(directions.at_ms);
-        self.grow(&directions.grown)?;
+        match self.grow(&directions.grown) {
+            // Another key may have signed it. Where none is vouched for it stays what it is.
+            Err(Stays::Disbelieved(why @ Disbelieved::Checkpoint(_))) => {
+                return match self.follow_key(line).await {
+                    // It was shown what grew out of an earlier tree: it asks again.
+                    Ok(()) => Ok(()),
+                    Err(Stays::Disbelieved(why)) => Err(Stays::Disbelieved(why)),
+                    Err(_) => Err(Stays::Disbelieved(why)),
+                };
+            }
+            other => other?,
+        }
         let followed = match directions.sequence {
             Some(sequence) if self.is_news(sequence) => {
                 self.follow_all(line, sequence, serving).await
@@ -240,6 +251,26 @@ impl Agent {
         };
         let overlaid = self.overlay(line, directions.overlay).await;
         followed.and(overlaid)
+    }
+
+    /// The log may have another key by now, which the one before vouches for.
+    async fn follow_key(&mut self, line: &mut Kept) -> Result<(), Stays> {
+        let known = self.known.as_ref().ok_or_else(unknown_record)?;
+        let vkey = known.key().to_string().into();
+        let bytes = self.fetch(line, Wanted::Key { vkey }).await?;
+        let change: KeyChange = serde_json::from_slice(&bytes)
+            .map_err(|error| Stays::Unheard(format!("a key can't be read: {error}")))?;
+        let known = self.known.as_mut().ok_or_else(unknown_record)?;
+        known.follow_key(&change)?;
+        let vkey = known.key().to_string();
+        tracing::info!(
+            vkey,
+            "the log has another key, which the one before vouches for"
+        );
+        if let Err(error) = self.home.keep_log_key(&vkey, &change.next) {
+            tracing::error!(%error, "the log's key can't be kept");
+        }
+        Ok(())
     }
 
     async fn overlay(&mut self, line: &mut Kept, sequence: u64) -> Result<(), Stays> {

@@ -48,6 +48,9 @@ pub(super) struct Enrolled {
     pin: Option<String>,
     /// The log's key.
     vkey: Box<str>,
+    /// What it was changed to, while that is being kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_vkey: Option<Box<str>>,
 }
 
 /// An enrolled edge's part of the disk.
@@ -100,9 +103,10 @@ impl Home {
                 ca_file: globals.ca_file.as_ref().map(absolute),
                 pin: globals.pin.as_ref().map(ToString::to_string),
                 vkey: pins.vkey,
+                next_vkey: None,
             },
         };
-        home.believe(&pins.checkpoint)?;
+        home.believe(&home.enrolled.vkey, &pins.checkpoint)?;
         // What was followed in another cell, or on another record, says nothing here.
         let before = Home::find(state_dir).ok().flatten();
         let same = before.is_some_and(|before| {
@@ -189,13 +193,9 @@ impl Home {
         })
     }
 
-    fn believe(&self, checkpoint: &str) -> Result<Known, Failure> {
+    fn believe(&self, vkey: &str, checkpoint: &str) -> Result<Known, Failure> {
         let path = self.state_dir.join(CHECKPOINT);
-        let key: VerifierKey = self
-            .enrolled
-            .vkey
-            .parse()
-            .map_err(|error| unusable(&path, &error))?;
+        let key: VerifierKey = vkey.parse().map_err(|error| unusable(&path, &error))?;
         Known::new(key, checkpoint).map_err(|error| unusable(&path, &error))
     }
 
@@ -206,7 +206,22 @@ impl Home {
     pub(super) fn known(&self) -> Result<Known, Failure> {
         let path = self.state_dir.join(CHECKPOINT);
         let text = fs::read_to_string(&path).map_err(|error| unusable(&path, &error))?;
-        self.believe(&text)
+        let known = self.believe(&self.enrolled.vkey, &text);
+        // It ended while another key of the log's was being kept.
+        match (&self.enrolled.next_vkey, known) {
+            (Some(next), Err(_)) => self.believe(next, &text),
+            (_, known) => known,
+        }
+    }
+
+    /// Keeps another key of the log's, and the first checkpoint that it signed. Whenever this ends, what lies
+    /// there can be believed.
+    pub(super) fn keep_log_key(&mut self, vkey: &str, checkpoint: &str) -> io::Result<()> {
+        self.enrolled.next_vkey = Some(vkey.into());
+        self.write(ENROLLED, &json(&self.enrolled))?;
+        self.keep_checkpoint(checkpoint)?;
+        (self.enrolled.vkey, self.enrolled.next_vkey) = (vkey.into(), None);
+        self.write(ENROLLED, &json(&self.enrolled))
     }
 
     /// Keeps the newest checkpoint.

@@ -8,6 +8,7 @@ use engine::Engine;
 use incident::{Reason, Refusal};
 use record::hash::Hash;
 use record::kinds::containment::CertificateUsed;
+use record::note::VerifierKey;
 use record::sealed::SubjectKey;
 use record::tile::TileId;
 use store::{Blobs, CannotLoadKey, Keystore, Paths, Reader};
@@ -57,6 +58,10 @@ impl Backstage for Storage {
 
     fn tile(&self, id: TileId) -> io::Result<Option<Vec<u8>>> {
         self.published.tile(id)
+    }
+
+    fn signed_by(&self, size: u64, key: &VerifierKey) -> io::Result<Option<String>> {
+        store::signed_by(&self.paths, size, key)
     }
 
     fn ensure_subject_key(&self, name: &KeyRef) -> io::Result<SubjectKey> {

@@ -264,12 +264,56 @@ fn an_edge_goes_on_without_control_and_starts_without_it() {
 }
 
 #[test]
+fn an_edge_follows_the_logs_key_as_far_as_each_vouches_for_the_next() {
+    let mut fleet = Fleet::new(&THREE[..1]);
+    fleet.deploy("one", 200);
+    eventually("it runs it", || fleet.answer(0) == "one");
+    let rotate = |fleet: &Fleet| fleet.must(&["record", "rotate", "-m", "it is time"]);
+    rotate(&fleet);
+    fleet.until("it is complete", |fleet| fleet.standing() == "completed");
+    fleet.deploy("two", 200);
+    eventually("it believes the new key", || fleet.answer(0) == "two");
+    // Twice while it is off; it starts without control, and believes what it kept.
+    fleet.edges[0].process.as_mut().unwrap().kill();
+    rotate(&fleet);
+    rotate(&fleet);
+    fleet.begin(0);
+    fleet.must(&["rollback", "--no-wait", "-m", "to try another"]);
+    fleet.deploy("three", 200);
+    eventually("it believes the newest key", || fleet.answer(0) == "three");
+    fleet.kill_control();
+    fleet.edges[0].process.as_mut().unwrap().kill();
+    fleet.begin(0);
+    eventually("it starts from its own disk", || fleet.answer(0) == "three");
+    fleet.begin_control();
+    eventually("it follows", || fleet.known("o-1")["standing"] == "follows");
+    // A key that the log never had vouches for nothing.
+    fleet.edges[0].process.as_mut().unwrap().kill();
+    let path = fleet.place.path("o-1/enrolled.json");
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let mut enrolled: Value = serde_json::from_str(&kept).unwrap();
+    let strangers = record_key_of_a_stranger(enrolled["vkey"].as_str().unwrap());
+    enrolled["vkey"] = strangers.into();
+    std::fs::write(&path, enrolled.to_string()).unwrap();
+    fleet.begin(0);
+    eventually("it serves", || fleet.answer(0) == "three");
+    let log = || std::fs::read_to_string(fleet.place.path("o-1.log")).unwrap();
+    eventually("it says so", || log().contains("nothing new is believed"));
+}
+
+/// Another key with the same name.
+fn record_key_of_a_stranger(vkey: &str) -> String {
+    let name = vkey.split('+').next().unwrap();
+    let key = record::note::SignerKey::from_seed(name, record::note::Algorithm::Ed25519, [7; 32]);
+    key.unwrap().verifier().to_string()
+}
+
+#[test]
 fn what_an_edge_cannot_run_it_does_not_take_and_says_so() {
     let fleet = Fleet::new(&THREE[..1]);
     fleet.deploy("one", 200);
     eventually("it runs it", || fleet.answer(0) == "one");
-    // The first version of all can only be stopped; whoever runs it goes on.
-    fleet.must(&["rollback", "--no-wait", "-m", "to try another"]);
+    fleet.until("it is complete", |fleet| fleet.standing() == "completed");
     let missing = "[[certificate]]\nchain_file = \"/nowhere.crt\"\nkey_file = \"/nowhere.key\"\n";
     let path = fleet.version("two", 200, missing);
     let text = std::fs::read_to_string(format!("{path}/edge.toml")).unwrap();
@@ -339,7 +383,7 @@ fn what_holds_at_once_reaches_enrolled_edges_and_a_successor_goes_on_asking() {
     let state = state.to_str().unwrap();
     fleet.must(&["edge", "upgrade", "--state-dir", state]);
     assert_eq!(status(), 403);
-    fleet.must(&["rollback", "--no-wait", "-m", "to try another"]);
+    fleet.until("it is complete", |fleet| fleet.standing() == "completed");
     fleet.deploy("two", 200);
     eventually("the new process follows", || fleet.answer(0) == "two");
     let pid = fleet.must_json(&["edge", "top", "--once", "--json", "--state-dir", state]);
@@ -356,7 +400,7 @@ fn a_version_that_only_a_successor_can_serve_is_served_by_one() {
     let fleet = Fleet::new(&THREE[..1]);
     fleet.deploy("one", 200);
     eventually("it runs it", || fleet.answer(0) == "one");
-    fleet.must(&["rollback", "--no-wait", "-m", "to try another"]);
+    fleet.until("it is complete", |fleet| fleet.standing() == "completed");
     let path = fleet.version("two", 200, "");
     let text = std::fs::read_to_string(format!("{path}/edge.toml")).unwrap();
     std::fs::write(format!("{path}/edge.toml"), format!("workers = 1\n{text}")).unwrap();

@@ -153,6 +153,15 @@ pub(super) fn schemas() -> Value {
             "upto": reference("Index"),
             "v": {"const": 1},
         })),
+        "EdgeKeyChange": object(json!({
+            "grown": object(json!({
+                "checkpoint": {"type": "string"},
+                "consistency": list(reference("Hash")),
+            })),
+            "next": {"type": "string", "description": "the same checkpoint, signed by the new key"},
+            "proof": {"type": "string", "description": "C2SP tlog-proof"},
+            "v": {"const": 1},
+        })),
         "Fleet": fleet(),
         "Edge": edge(),
         "Version": object(json!({
