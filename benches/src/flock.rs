@@ -152,7 +152,8 @@ impl Simulated {
             overlay: 0,
             process: 1,
             program: "0.1.0".parse().map_err(failed("name a release"))?,
-            refused: None,
+            refused: Vec::new(),
+            refused_more: 0,
             runs: self.runs.clone(),
             size: self.known.size(),
         };

@@ -7,6 +7,7 @@ use std::time::Instant;
 use base::Name;
 use serde_json::Value;
 
+use crate::load::{Load, PATIENCE};
 use crate::run::{CannotRun, Tell, system};
 use crate::score::{Deed, Outcome, Second, damage, seconds, summed};
 use crate::world::{Edge, World};
@@ -19,6 +20,7 @@ impl World<'_> {
         tell: &mut dyn Tell,
     ) -> Result<Outcome, CannotRun> {
         let incident = self.incident.clone();
+        self.be_quiet().await?;
         let summary = match &aborted {
             None => "the rehearsal is over",
             Some(_) => "the rehearsal was given up",
@@ -80,6 +82,19 @@ impl World<'_> {
         };
         outcome.judge();
         Ok(outcome)
+    }
+
+    /// Asks nothing more, and waits for what was asked: who has not answered by then has failed to.
+    async fn be_quiet(&mut self) -> Result<(), CannotRun> {
+        let both = self.edges.iter().chain(&self.without);
+        both.filter_map(|edge| edge.load.as_ref())
+            .for_each(Load::stop);
+        tokio::time::sleep(PATIENCE).await;
+        if self.control.is_none() {
+            // It was given up while control was off: what there is to say is still on its disk.
+            self.begin_control().await?;
+        }
+        Ok(())
     }
 
     /// How long it took from the first failed request until each of these acts.

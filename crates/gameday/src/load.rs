@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 /// How an edge says that another answers than the one who should.
 const DEGRADED: &str = "hereby-posture: degraded";
 /// Who is not answered within that time has failed.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What came of one edge's requests in one second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +67,11 @@ impl Load {
         });
         Load { counts, task }
     }
+
+    /// Asks nothing more. What was asked is still waited for.
+    pub(crate) fn stop(&self) {
+        self.task.abort();
+    }
 }
 
 impl Drop for Load {
@@ -77,20 +82,24 @@ impl Drop for Load {
 
 async fn ask(port: u16, head: Arc<str>, counts: Arc<Mutex<Counts>>, begun: Instant) {
     let at = Instant::now();
+    let second = usize::try_from(at.duration_since(begun).as_secs()).unwrap_or(usize::MAX);
+    let count = |add: &dyn Fn(&mut Count)| {
+        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.seconds.len() <= second {
+            counts.seconds.resize(second + 1, Count::default());
+        }
+        counts.seconds.get_mut(second).map(add);
+    };
+    count(&|count| count.sent += 1);
     let answered = tokio::time::timeout(PATIENCE, answer(port, &head)).await;
     let good = matches!(answered, Ok(Ok((status, _))) if status < 500);
     let degraded = matches!(answered, Ok(Ok((_, true))));
-    let second = usize::try_from(at.duration_since(begun).as_secs()).unwrap_or(usize::MAX);
-    let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
-    if counts.seconds.len() <= second {
-        counts.seconds.resize(second + 1, Count::default());
-    }
-    if let Some(count) = counts.seconds.get_mut(second) {
-        count.sent += 1;
+    count(&|count| {
         count.failed += u64::from(!good);
         count.degraded += u64::from(degraded);
-    }
+    });
     if !good {
+        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
         let (first, last) = counts.hurt.unwrap_or((at, at));
         counts.hurt = Some((first.min(at), last.max(at)));
     }

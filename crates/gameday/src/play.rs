@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use base::Name;
 
+use crate::load::PATIENCE;
 use crate::run::{Call, CannotRun, Tell, system};
 use crate::scenario::{Step, own};
 use crate::score::{Deed, Second};
@@ -230,8 +231,8 @@ impl World<'_> {
 
     /// Tells of the seconds that are over. Why it is given up, if it is.
     pub(crate) fn look(&mut self, tell: &mut dyn Tell, ticks: &mut Ticks) -> Option<String> {
-        // The answers to what was asked a second ago are there, as a rule.
-        let over = self.begun.elapsed().as_secs().saturating_sub(1);
+        // By then whoever was asked has answered, or has failed to.
+        let over = self.begun.elapsed().saturating_sub(PATIENCE).as_secs();
         while ticks.told < over {
             let place = usize::try_from(ticks.told).unwrap_or(usize::MAX);
             let at = |edges: &[Edge]| {

@@ -9,14 +9,16 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal, test_kill_process};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use tempfile::TempDir;
 
 /// A process that finds this in its environment ends when the one with that id does, which started it.
 pub const ENDS_WITH_PARENT: &str = "HEREBY_ENDS_WITH_PARENT";
 
-/// Before the id of the process that made a directory.
+/// How a run's directory is called.
 const PREFIX: &str = "hereby-gameday-";
+/// In it, held by the run: a directory with one that nobody holds was left by a run that was killed.
+const LOCK: &str = ".hereby-gameday.lock";
 /// Edges come behind control and what measures: shared processors are no contagion.
 const NICE: i32 = 5;
 
@@ -42,7 +44,11 @@ pub fn end_with_parent() -> io::Result<()> {
 
 /// Where everything of a run lies.
 #[derive(Debug)]
-pub(crate) struct Place(TempDir);
+pub(crate) struct Place {
+    place: TempDir,
+    /// Held for as long as the run goes on.
+    _lock: File,
+}
 
 impl Place {
     /// A new one; those of runs that were killed go.
@@ -53,25 +59,23 @@ impl Place {
         let parent = std::env::temp_dir();
         for entry in parent.read_dir()?.flatten() {
             let name = entry.file_name();
-            let left = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
-            let pid = left.and_then(|left| left.split('-').next()?.parse::<i32>().ok());
-            let gone = pid
-                .and_then(Pid::from_raw)
-                .is_some_and(|pid| test_kill_process(pid).is_err());
-            if gone {
-                // Somebody else's stays; so does what can't be removed.
+            let is_named = name.to_str().is_some_and(|name| name.starts_with(PREFIX));
+            if is_named && was_left(&entry.path()) {
+                // What can't be removed stays.
                 let _ = std::fs::remove_dir_all(entry.path());
             }
         }
-        let prefix = format!("{PREFIX}{}-", std::process::id());
-        let place = tempfile::Builder::new()
-            .prefix(&prefix)
-            .tempdir_in(parent)?;
-        Ok(Place(place))
+        let place = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+        // It is never there without being held.
+        let begun = place.path().join("lock");
+        let lock = File::create_new(&begun)?;
+        lock.lock()?;
+        std::fs::rename(begun, place.path().join(LOCK))?;
+        Ok(Place { place, _lock: lock })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.place.path().join(name)
     }
 
     /// Writes a file, with the directories above it.
@@ -88,6 +92,15 @@ impl Place {
         let path = self.path(&format!("{name}.log"));
         OpenOptions::new().create(true).append(true).open(path)
     }
+}
+
+/// Whether a run was killed that made this directory: it has our lock, and nobody holds that.
+fn was_left(directory: &Path) -> bool {
+    let is_directory = directory
+        .symlink_metadata()
+        .is_ok_and(|about| about.is_dir());
+    let lock = File::open(directory.join(LOCK));
+    is_directory && lock.is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
 /// A process that is killed when nobody has it any more.

@@ -82,5 +82,8 @@ pub async fn run(
         done = world.play(tell) => done?,
         _ = stop.wait_for(|stop| *stop) => return Err(CannotRun::Stopped),
     };
-    world.end(aborted, tell).await
+    tokio::select! {
+        outcome = world.end(aborted, tell) => outcome,
+        _ = stop.wait_for(|stop| *stop) => Err(CannotRun::Stopped),
+    }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use base::Name;
 use serde_json::Value;
 
-use crate::load::{Count, Load};
+use crate::load::{Count, Load, PATIENCE};
 use crate::origin::Origin;
 use crate::process::{Place, Process, call, free_ports};
 use crate::run::{Call, CannotRun, Options, Tell, system};
@@ -126,7 +126,21 @@ impl<'s> World<'s> {
         let listen = format!("127.0.0.1:{}", self.port);
         let data = self.place.path("data");
         let data = data.to_string_lossy();
-        let args = ["serve", "--listen", &listen, "--data-dir", &data];
+        // The default lies among the anchors of whoever runs this.
+        let anchor = self.place.path("anchor");
+        let config = format!("[record]\nanchor = {anchor:?}\n");
+        let config = self.place.write("control.toml", &config);
+        let config = config.map_err(system("a file can't be written"))?;
+        let config = config.to_string_lossy();
+        let args = [
+            "serve",
+            "--listen",
+            &listen,
+            "--data-dir",
+            &data,
+            "--config",
+            &config,
+        ];
         let process = Process::start(&self.options.program, "control", args, &self.place);
         self.control = Some(process.map_err(system("control can't begin"))?);
         let end = Instant::now() + BEGINS_WITHIN;
@@ -388,7 +402,11 @@ impl<'s> World<'s> {
             Condition::Normal => {
                 self.since(Duration::from_secs(2), |count| count.degraded) == Some(0)
             }
-            Condition::Well => self.failed_since(Duration::from_secs(2)) == Some(0),
+            Condition::Well => {
+                // Whoever hangs has failed by then.
+                let time = Duration::from_secs(2) + PATIENCE;
+                self.failed_since(time) == Some(0)
+            }
             Condition::Hurt => self
                 .failed_since(Duration::from_secs(1))
                 .is_some_and(|many| many > 0),

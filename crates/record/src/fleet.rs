@@ -95,7 +95,8 @@ pub struct Report {
     pub counts: Counts,
     /// Who says it.
     pub edge: Name,
-    /// It does what every act up to this one tells it; none: it was told nothing.
+    /// It knows every act up to this one that tells it something, and does what it says but for `refused`;
+    /// none: it was told nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<u64>,
     /// The sequence of the overlay that holds.
@@ -104,14 +105,25 @@ pub struct Report {
     pub process: u64,
     /// The release of hereby that it runs.
     pub program: Line,
-    /// What it was told last and did not take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<RefusedOrder>,
+    /// What it was told and did not take; at most [`REFUSED_MAX`] of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedOrder>,
+    /// How much more it was told and did not take.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub refused_more: u32,
     /// What it runs: the fleet's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runs: Option<Runs>,
     /// The size of the checkpoint that it knows.
     pub size: u64,
+}
+
+/// So many refused acts are in a report.
+pub const REFUSED_MAX: usize = 4;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A version that an edge runs.

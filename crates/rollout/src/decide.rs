@@ -160,13 +160,18 @@ fn define(state: &State, cell: &Name, ring: Ring) -> Decision {
     Ok(drafts)
 }
 
-/// What a cell that comes later is to run.
-fn supplied(state: &State, cell: &Name) -> Option<Draft> {
-    let digest = state.fleet.current?;
-    Some(Draft::new(
-        Subject::Cell(cell.clone()),
-        CellSupplied { digest },
-    ))
+/// What a cell that comes later is to run: the fleet's version, and those of tenants' own that all cells run.
+fn supplied(state: &State, cell: &Name) -> Vec<Draft> {
+    let tenants = state.tenants.iter();
+    let tenants = tenants.filter(|(_, track)| track.everywhere);
+    let tracks = tenants.map(|(tenant, track)| (Some(tenant), track));
+    let tracks = [(None, &state.fleet)].into_iter().chain(tracks);
+    let drafts = tracks.filter_map(|(tenant, track)| {
+        let digest = track.current?;
+        let draft = Draft::new(Subject::Cell(cell.clone()), CellSupplied { digest });
+        Some(draft.about(tenant))
+    });
+    drafts.collect()
 }
 
 /// Nothing goes out that reaches edges which one in that cell (none: in all) would reach.

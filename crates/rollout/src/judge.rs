@@ -118,7 +118,7 @@ impl Judge {
             (Subject::Deployment(name), Body::TriggerFired(_)) => self.fired(act, name),
             (_, Body::VersionRolledBack(body)) => self.rolled_back(act, body),
             (_, Body::LeaseLifted(body)) => self.lifted(act, body),
-            (_, Body::CellSupplied(body)) => self.supplied(body),
+            (_, Body::CellSupplied(body)) => self.supplied(act, body),
             _ => Ok(()),
         }
     }
@@ -285,8 +285,8 @@ impl Judge {
         )
     }
 
-    fn supplied(&self, body: &CellSupplied) -> Judged {
-        let current = self.current(None) == Some(body.digest);
+    fn supplied(&self, act: &Act, body: &CellSupplied) -> Judged {
+        let current = self.current(act.tenant.as_ref()) == Some(body.digest);
         hold(current, Law::Deployed, "has a cell run what others do not")
     }
 

@@ -49,6 +49,8 @@ pub struct State {
 /// What runs of the fleet's version, or of a tenant's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
+    /// Whether the last version of it went to all cells.
+    pub everywhere: bool,
     /// What each cell is to run.
     pub orders: BTreeMap<Name, Orders>,
     /// What all cells ran last, together: the last version that was fully deployed or gone back to. None of
@@ -241,7 +243,7 @@ impl State {
             }
             (Subject::Cell(name), Body::CellSupplied(supplied)) => {
                 let order = Order::of(act, index, Some(supplied.digest));
-                self.order(None, (name, None), order);
+                self.order(act.tenant.as_ref(), (name, None), order);
             }
             (Subject::Edge(name), body) => self.apply_to_edge(name, act, body),
             (Subject::Deployment(name), body) => {
@@ -330,6 +332,7 @@ impl State {
             sent_back_at: before.and_then(|before| before.sent_back_at),
         };
         self.versions.insert(deployed.digest, version);
+        self.track_mut(act.tenant.as_ref()).everywhere = deployed.cell.is_none();
         let deployment = Deployment {
             tenant: act.tenant.clone(),
             cell: deployed.cell.clone(),

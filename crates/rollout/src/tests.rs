@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use base::{ActId, Actor, CommandDigest, Line, Name, PersonName, Proof, Prose, Timestamp};
 use record::act::{Act, Evidence};
 use record::command::{DefineCell, DeployVersion, EnrollEdge, InviteEdge, RollBack, Verb};
-use record::fleet::{Counts, Report, TOOK_MS};
+use record::fleet::{Counts, Report, Runs, TOOK_MS};
 use record::hash::{Hash, sha256};
 use record::kinds::rollout::{Part, Ring};
 use record::note::{Algorithm, SignerKey};
@@ -230,8 +230,14 @@ fn report(
         overlay: 0,
         process: 7,
         program: "0.1.0".parse::<Line>().unwrap(),
-        refused: None,
-        runs: None,
+        refused: Vec::new(),
+        refused_more: 0,
+        // The fleet's version by the same act.
+        runs: follows.map(|sequence| Runs {
+            digest: version(0),
+            sequence,
+            since_ms: at_ms,
+        }),
         size: 0,
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use base::{Line, Name, Timestamp};
+use base::{Line, Name, Tenant, Timestamp};
 use policy::Reason;
 use record::command::{AdvanceDeployment, CompleteDeployment, FireTrigger, Verb};
 use record::fleet::{self, Report, TOOK_MS};
@@ -177,7 +177,10 @@ impl Watch {
             return before.report.at_ms;
         }
         // What happened around a swap or a restart is nobody's.
-        let same = |one: &Report| (one.process, one.follows);
+        let same = |one: &Report| {
+            let fleet = one.runs.as_ref().map(|runs| runs.sequence);
+            (one.process, one.follows, fleet)
+        };
         if same(&before.report) == same(&report) {
             let more = Delta::between(&before.report.counts, &report.counts);
             before.fresh.add(&more);
@@ -337,7 +340,8 @@ impl Watch {
                 continue;
             }
             let order = track.and_then(|track| track.order_of(&edge.cell, name));
-            if !order.is_none_or(|order| seen.follows(order.index)) {
+            let tenant = deployment.tenant.as_ref();
+            if !order.is_none_or(|order| seen.follows(tenant, order.index)) {
                 continue;
             }
             match deployment.reaches(&edge.cell, name) {
@@ -393,7 +397,7 @@ impl Watch {
             let seen = self.seen.get(name).filter(|seen| seen.is_fresh(now));
             order
                 .zip(seen)
-                .is_some_and(|(order, seen)| seen.follows(order.index))
+                .is_some_and(|(order, seen)| seen.follows(deployment.tenant.as_ref(), order.index))
         });
         // Of nobody nothing is known.
         let first = runs.next().unwrap_or(false);
@@ -407,10 +411,18 @@ impl Seen {
         (0..FRESH_MS).contains(&now.ms_since(self.at))
     }
 
-    /// Whether it does what that act tells it.
-    pub fn follows(&self, index: u64) -> bool {
-        let follows = self.report.follows;
-        follows.is_some_and(|follows| follows >= index)
+    /// Whether it does what that act tells it, of the fleet's version or of a tenant's own.
+    pub fn follows(&self, tenant: Option<&Tenant>, index: u64) -> bool {
+        let report = &self.report;
+        let Some(_) = tenant else {
+            let runs = report.runs.as_ref();
+            return runs.is_some_and(|runs| runs.sequence >= index);
+        };
+        let knows = report.follows.is_some_and(|follows| follows >= index);
+        // Which the others are that it refuses is not known.
+        let some = report.refused_more > 0;
+        let this = report.refused.iter().any(|one| one.sequence == index);
+        knows && !some && !this
     }
 }
 

@@ -406,14 +406,23 @@ pub(crate) fn edges(
         .collect()
 }
 
+impl Told {
+    /// Whether it does all that it was told.
+    fn is_done(&self, seen: &Seen, newest: u64) -> bool {
+        let fleet = self.order.as_ref();
+        seen.report.follows >= Some(newest)
+            && fleet.is_none_or(|order| seen.follows(None, order.index))
+    }
+}
+
 fn one(told: &Told, seen: Option<&Seen>, overlay: u64, now: Timestamp) -> Value {
     let runs = seen.and_then(|seen| seen.report.runs.as_ref());
-    let refused = seen.and_then(|seen| seen.report.refused.as_ref());
+    let refused = seen.and_then(|seen| seen.report.refused.first());
     let standing = match (seen.filter(|seen| seen.is_fresh(now)), told.newest) {
         (None, _) => "unknown",
         (_, None) => "idle",
-        (Some(seen), Some(newest)) if seen.follows(newest) => "follows",
         _ if refused.is_some() => "refuses",
+        (Some(seen), Some(newest)) if told.is_done(seen, newest) => "follows",
         _ => "behind",
     };
     json!({

@@ -363,7 +363,11 @@ impl Session<'_> {
             return Ok(());
         }
         let fleet = self.read_fleet().await?;
-        self.did(&done, self.went_back(&fleet, args.of.tenant.as_ref()));
+        let whose = match digest {
+            Some(digest) => self.whose(&digest).await?,
+            None => args.of.tenant.clone(),
+        };
+        self.did(&done, self.went_back(&fleet, whose.as_ref()));
         if let Some(lease) = fleet.leases.iter().max_by_key(|lease| lease.said.at) {
             self.out.talk(format!(
                 "{} is not brought out again before {} (hereby lease lift {} -m WHY)",
@@ -386,6 +390,14 @@ impl Session<'_> {
              changed, and what holds at once (hereby bans, revocations, failover).",
         );
         followed
+    }
+
+    /// Whose own a version is; none: the fleet's.
+    async fn whose(&self, digest: &Hash) -> Result<Option<Tenant>, Failure> {
+        let all: Vec<Known> = wire::typed(&self.list("/api/v1/versions", "before").await?)?;
+        let digits = hex(digest);
+        let known = all.into_iter().find(|known| known.version == digits);
+        Ok(known.and_then(|known| known.tenant))
     }
 
     /// What edges are told now.

@@ -2,25 +2,27 @@
 //! not, believes only what is proven to be on the record, tries a version before it serves it, and goes on
 //! with what it has when anything of that fails.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ::edge::{NotTaken, Offer, Traffic};
-use base::{Line, Name};
+use ::edge::{Offer, Traffic};
+use base::{Line, Name, Tenant};
 use hyper::{Method, StatusCode};
 use record::fleet::{
-    Bundle, Counts, Directions, Disbelieved, Fetch, Grown, KeyChange, Known, RefusedOrder, Report,
-    Request, TOOK_MS, Wanted, sign,
+    Bundle, Counts, Directions, Disbelieved, Fetch, Grown, KeyChange, Known, REFUSED_MAX,
+    RefusedOrder, Report, Request, TOOK_MS, Told, Wanted, sign,
 };
 use record::note::SignerKey;
 use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::ask::post;
 use super::enrolled::{Home, hex};
-use super::parts::{Here, Laid, Running};
+use super::parts::{Here, Laid, Running, fitting};
 use crate::client::{Ask, Client, Kept, Trouble};
 use crate::exit::Failure;
 use crate::log::Repeated;
+
+mod doing;
 
 /// Between two questions: never more, and up to a tenth less, so that not all edges ask at once.
 const EVERY_MS: u64 = 1_000;
@@ -38,16 +40,25 @@ pub(super) struct Agent {
     here: Here,
     /// What runs, or would run if the edge started now.
     running: Running,
-    /// It does what every act up to this one tells it.
+    /// It knows every act up to this one that tells it something.
     follows: Option<u64>,
-    refused: Option<RefusedOrder>,
-    /// What was directed when it was refused, and when.
-    refused_at: Option<(u64, Instant)>,
+    /// What it was told, and believes, and does not do: by whose version it is.
+    refused: BTreeMap<Option<Tenant>, Refused>,
+    /// What control says that is not believed, or can't be read.
+    unbelieved: Option<RefusedOrder>,
     overlay: u64,
     at_ms: u64,
     trouble: Repeated,
     /// Said once for each reason.
     disbelieved: Option<String>,
+}
+
+/// An act that is believed, and not done.
+struct Refused {
+    told: Told,
+    why: String,
+    /// When it was tried last; none: it is tried again at once.
+    at: Option<Instant>,
 }
 
 /// Whom a version is handed to: the edge, once it runs.
@@ -62,6 +73,8 @@ enum Stays {
     Unheard(String),
     /// What it says is not believed.
     Disbelieved(Disbelieved),
+    /// Control answers, and says no.
+    Denied(String),
     /// It can't be run here.
     Refused(String),
 }
@@ -94,12 +107,12 @@ impl Agent {
             client,
             running: home
                 .take_next()
-                .filter(|next| fits(&home, &here, next))
+                .and_then(|next| left(&home, &here, next))
                 .unwrap_or_else(|| home.running()),
             follows: None,
             here,
-            refused: None,
-            refused_at: None,
+            refused: BTreeMap::new(),
+            unbelieved: None,
             overlay: 0,
             at_ms: 0,
             trouble: Repeated::default(),
@@ -108,30 +121,39 @@ impl Agent {
         })
     }
 
-    /// What it ran last, laid out, and the version's digest. Waits until it was told, where it never was.
+    /// What it ran last, laid out, and the version's digest. Waits until it was told, where it never was, and
+    /// until it can be run.
     pub(super) async fn first(&mut self) -> (Laid, String) {
-        let mut said = false;
+        let mut said = String::new();
         loop {
-            if let Some(runs) = &self.running.fleet {
-                match self.home.lay_out(&self.running, &self.here) {
-                    Ok(laid) => return (laid, hex(&runs.digest)),
-                    Err(error) => {
-                        tracing::error!(
-                            "what ran before can't be run: {error}; it is asked for again"
-                        );
-                        // What was damaged is gone from this disk by now.
-                        self.running = self.home.running();
+            let why = match &self.running.fleet {
+                None => "waits to be told what to run".to_owned(),
+                Some(runs) => {
+                    let label = hex(&runs.digest);
+                    match self.fitting(self.running.clone()).await {
+                        Ok(fitting) => {
+                            let laid = fitting.laid.clone();
+                            self.take(fitting);
+                            return (laid, label);
+                        }
+                        Err(why) => {
+                            // Of what was damaged the blob is gone by now: it is asked for again.
+                            let there = self.home.running();
+                            if there != self.running {
+                                (self.running, self.follows) = (there, None);
+                            }
+                            format!("what ran before can't be run: {why}; it is tried again")
+                        }
                     }
                 }
-            }
-            if self.running.fleet.is_none() && !std::mem::replace(&mut said, true) {
-                tracing::info!("waits to be told what to run");
+            };
+            if said != why {
+                tracing::info!("{why}");
+                said = why;
             }
             let mut line = self.client.keep();
             self.round(&mut line, None).await;
-            if self.running.fleet.is_none() {
-                tokio::time::sleep(Duration::from_millis(EVERY_MS)).await;
-            }
+            tokio::time::sleep(Duration::from_millis(EVERY_MS / 2)).await;
         }
     }
 
@@ -189,11 +211,9 @@ impl Agent {
         match outcome {
             Ok(()) => {
                 self.trouble.ended();
-                if self.disbelieved.take().is_some() {
-                    self.refused = None;
-                }
+                (self.disbelieved, self.unbelieved) = (None, None);
             }
-            Err(Stays::Unheard(why)) => {
+            Err(Stays::Unheard(why) | Stays::Denied(why)) => {
                 self.trouble
                     .say(&format!("control can't be heard, what runs goes on: {why}"));
             }
@@ -203,23 +223,15 @@ impl Agent {
                     tracing::error!("what control says is not believed, what runs goes on: {why}");
                     self.disbelieved = Some(why.clone());
                 }
-                self.refuse(sequence, &why);
+                self.unbelieved = Some(refused(sequence.unwrap_or(0), &why));
             }
             Err(Stays::Refused(why)) => {
-                self.trouble
-                    .say(&format!("a version is not taken, what runs goes on: {why}"));
-                self.refuse(sequence, &why);
+                self.trouble.say(&format!(
+                    "what control says is not taken, what runs goes on: {why}"
+                ));
+                self.unbelieved = Some(refused(sequence.unwrap_or(0), &why));
             }
         }
-    }
-
-    fn refuse(&mut self, sequence: Option<u64>, why: &str) {
-        let sequence = sequence.unwrap_or(0);
-        self.refused = Some(RefusedOrder {
-            sequence,
-            why: line_of(why),
-        });
-        self.refused_at = Some((sequence, Instant::now()));
     }
 
     /// Does what follows from how things stand: the version first, as that may be one to go back to.
@@ -243,14 +255,13 @@ impl Agent {
             }
             other => other?,
         }
-        let followed = match directions.sequence {
-            Some(sequence) if self.is_news(sequence) => {
-                self.follow_all(line, sequence, serving).await
-            }
+        let learned = match directions.sequence {
+            Some(sequence) if self.follows != Some(sequence) => self.learn(line, sequence).await,
             _ => Ok(()),
         };
+        self.attempt(line, serving).await;
         let overlaid = self.overlay(line, directions.overlay).await;
-        followed.and(overlaid)
+        learned.and(overlaid)
     }
 
     /// The log may have another key by now, which the one before vouches for.
@@ -284,171 +295,42 @@ impl Agent {
         Ok(())
     }
 
-    /// Whether that act is neither followed nor was refused just now. What is missing on this machine may be
-    /// there later.
-    fn is_news(&self, sequence: u64) -> bool {
-        let lately = self
-            .refused_at
-            .is_some_and(|(tried, at)| tried == sequence && at.elapsed() < TRIED_AGAIN);
-        self.follows != Some(sequence) && !lately
-    }
-
-    /// Does what all acts up to that one tell it, a bundle at a time.
-    async fn follow_all(
-        &mut self,
-        line: &mut Kept,
-        directed: u64,
-        serving: Option<&Serving>,
-    ) -> Result<(), Stays> {
+    /// Learns what all acts up to that one tell it, a bundle at a time.
+    async fn learn(&mut self, line: &mut Kept, directed: u64) -> Result<(), Stays> {
         // Control knows of less than it did: it is asked for all of it.
         self.follows.take_if(|follows| *follows > directed);
-        let mut after = self.follows;
-        let mut refused: Option<(u64, String)> = None;
-        while after < Some(directed) {
-            let (upto, more) = self.follow(line, after, serving).await?;
-            if after >= Some(upto) {
-                break;
+        while self.follows < Some(directed) {
+            let after = self.follows;
+            let bytes = self.fetch(line, Wanted::Bundle { after }).await?;
+            // What this edge does not know of a bundle may change what it means.
+            let bundle: Bundle = serde_json::from_slice(&bytes)
+                .map_err(|error| Stays::Refused(format!("the bundle can't be read: {error}")))?;
+            let enrolled = &self.home.enrolled;
+            let us: (&Name, &Name) = (&enrolled.cell, &enrolled.edge);
+            let known = self.known.as_mut().ok_or_else(unknown_record)?;
+            let (running, refused) = (&self.running, &self.refused);
+            let floor = |tenant: Option<&Tenant>| {
+                let refused = refused.get(&tenant.cloned()).map(|one| one.told.sequence);
+                running.sequence(tenant).max(refused)
+            };
+            let told = known.told(&bundle, us, floor)?;
+            self.keep_checkpoint(&bundle.grown);
+            for told in told {
+                let whose = told.tenant.clone();
+                let done = self.running.does(&told);
+                let why = "it was not tried yet".to_owned();
+                let at = None;
+                match done {
+                    true => self.refused.remove(&whose),
+                    false => self.refused.insert(whose, Refused { told, why, at }),
+                };
             }
-            after = Some(upto);
-            refused = refused.or(more);
-        }
-        match refused {
-            // What lies before it is followed.
-            Some((sequence, why)) => {
-                self.follows = self.follows.max(sequence.checked_sub(1));
-                Err(Stays::Refused(why))
+            if self.follows >= Some(bundle.upto) {
+                return Err(Stays::Refused("the bundle leads no further".to_owned()));
             }
-            None => {
-                self.follows = after;
-                self.refused = None;
-                tracing::info!(directed, "does what the record says");
-                Ok(())
-            }
+            self.follows = Some(bundle.upto);
         }
-    }
-
-    /// Fetches what it is told to run behind that act, and runs it: all of it at once; where that can't be,
-    /// what of it can. Up to which act that is all, and the first that can't be followed.
-    async fn follow(
-        &mut self,
-        line: &mut Kept,
-        after: Option<u64>,
-        serving: Option<&Serving>,
-    ) -> Result<(u64, Option<(u64, String)>), Stays> {
-        let bytes = self.fetch(line, Wanted::Bundle { after }).await?;
-        // What this edge does not know of a bundle may change what it means.
-        let bundle: Bundle = serde_json::from_slice(&bytes)
-            .map_err(|error| Stays::Refused(format!("the bundle can't be read: {error}")))?;
-        let enrolled = &self.home.enrolled;
-        let us: (&Name, &Name) = (&enrolled.cell, &enrolled.edge);
-        let known = self.known.as_mut().ok_or_else(unknown_record)?;
-        let told = known.told(&bundle, us, |tenant| self.running.sequence(tenant))?;
-        self.keep_checkpoint(&bundle.grown);
-        let now_ms = self.now_ms();
-        let mut next = self.running.clone();
-        told.iter().for_each(|one| next.tell(one, now_ms));
-        match self.run(line, next, serving).await {
-            Ok(()) => return Ok((bundle.upto, None)),
-            Err(Stays::Refused(_)) => {}
-            Err(stays) => return Err(stays),
-        }
-        let mut refused = None;
-        for one in &told {
-            let mut next = self.running.clone();
-            next.tell(one, now_ms);
-            match self.run(line, next, serving).await {
-                Err(Stays::Refused(why)) => refused = refused.or(Some((one.sequence, why))),
-                other => other?,
-            }
-        }
-        Ok((bundle.upto, refused))
-    }
-
-    /// Runs that from now on, whatever of it is new.
-    async fn run(
-        &mut self,
-        line: &mut Kept,
-        next: Running,
-        serving: Option<&Serving>,
-    ) -> Result<(), Stays> {
-        if next == self.running {
-            return Ok(());
-        }
-        if !next.is_like(&self.running) {
-            for digest in next.digests() {
-                if !self.home.has(&digest) {
-                    let bytes = self.fetch(line, Wanted::Version(digest)).await?;
-                    self.home
-                        .keep_version(&digest, &bytes)
-                        .map_err(Stays::Refused)?;
-                }
-            }
-            if next.fleet.is_some() {
-                self.swap(&next, serving).await.map_err(Stays::Refused)?;
-            }
-        }
-        if let Err(error) = self.home.keep_running(&next) {
-            // A start without control would go back to what was kept before.
-            tracing::error!(%error, "what runs can't be kept");
-        }
-        self.running = next;
         Ok(())
-    }
-
-    /// Tries it out, and has the edge serve it; has a successor serve it where this process can't.
-    async fn swap(&self, next: &Running, serving: Option<&Serving>) -> Result<(), String> {
-        let laid = self.home.lay_out(next, &self.here)?;
-        let tried = laid.clone();
-        let tried = tokio::task::spawn_blocking(move || tried.try_out()).await;
-        tried.map_err(|_| "trying it out ended in a bug".to_owned())??;
-        let Some(serving) = serving else {
-            return Ok(());
-        };
-        let (done, said) = oneshot::channel();
-        let label = next.fleet.as_ref().map(|runs| hex(&runs.digest));
-        let offer = Offer {
-            adjust: laid.adjust(),
-            config_file: laid.file,
-            label: label.unwrap_or_default(),
-            done,
-        };
-        let stopping = || "the edge is stopping".to_owned();
-        serving.offers.send(offer).await.map_err(|_| stopping())?;
-        match said.await.map_err(|_| stopping())? {
-            Ok(()) => Ok(()),
-            Err(NotTaken::Wrong(why)) => Err(why),
-            Err(needs @ NotTaken::NeedsUpgrade(_)) => {
-                tracing::info!("{needs}: a successor is started for it");
-                let kept = self.home.keep_next(next);
-                kept.map_err(|error| format!("what a successor is to run can't be kept: {error}"))?;
-                self.succeeded().await
-            }
-        }
-    }
-
-    /// Whether a successor serves what it was left.
-    async fn succeeded(&self) -> Result<(), String> {
-        let state_dir = self.home.state_dir().to_owned();
-        let asked = tokio::task::spawn_blocking(move || {
-            post(
-                &state_dir,
-                "/upgrade",
-                &serde_json::json!({ "program": null }),
-            )
-        });
-        match asked.await {
-            // It runs it by now, and this process ends.
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(failure)) => {
-                let _ = self.home.take_next();
-                let why = failure.why.unwrap_or_default();
-                Err(format!(
-                    "no successor would serve it: {}; {why}",
-                    failure.what
-                ))
-            }
-            Err(_) => Err("the edge is stopping".to_owned()),
-        }
     }
 
     fn grow(&mut self, grown: &Grown) -> Result<(), Stays> {
@@ -476,6 +358,11 @@ impl Agent {
                 took: totals.took,
             }
         });
+        let unbelieved = self.unbelieved.iter().cloned();
+        let others = self.refused.values();
+        let others = others.map(|one| refused(one.told.sequence, &one.why));
+        let told_refused: Vec<RefusedOrder> = unbelieved.chain(others).collect();
+        let many = told_refused.len().saturating_sub(REFUSED_MAX);
         Report {
             at_ms: self.now_ms(),
             counts: counts.unwrap_or_default(),
@@ -484,20 +371,27 @@ impl Agent {
             overlay: serving.map_or(0, |serving| serving.traffic.overlay_sequence()),
             process: serving.map_or(0, |serving| serving.traffic.process() >> 12),
             program: line_of(env!("CARGO_PKG_VERSION")),
-            refused: self.refused.clone(),
+            refused: told_refused.into_iter().take(REFUSED_MAX).collect(),
+            refused_more: u32::try_from(many).unwrap_or(u32::MAX),
             runs: self.running.fleet.clone().filter(|_| serving.is_some()),
             size: self.known.as_ref().map_or(0, Known::size),
         }
     }
 
     async fn fetch(&mut self, line: &mut Kept, what: Wanted) -> Result<Vec<u8>, Stays> {
+        let is_version = matches!(what, Wanted::Version(_));
         let fetch = Fetch {
             at_ms: self.now_ms(),
             edge: self.home.enrolled.edge.clone(),
             size: self.known.as_ref().map_or(0, Known::size),
             what,
         };
-        self.exchange(line, "fetch", &fetch).await
+        match self.exchange(line, "fetch", &fetch).await {
+            // Control answers, and does not have it: what else was told does not wait for that.
+            Err(Stays::Denied(why)) if is_version => Err(Stays::Refused(why)),
+            Err(Stays::Denied(why)) => Err(Stays::Unheard(why)),
+            other => other,
+        }
     }
 
     async fn send<R: Request, T: DeserializeOwned>(
@@ -530,7 +424,7 @@ impl Agent {
             Ok(answer) => {
                 let problem = answer.problem();
                 let detail = problem.detail.or(problem.title).unwrap_or_default();
-                Err(Stays::Unheard(format!("{}: {detail}", answer.status)))
+                Err(Stays::Denied(format!("{}: {detail}", answer.status)))
             }
             Err(Trouble::Unsent(error)) => Err(Stays::Unheard(error.to_string())),
             Err(Trouble::Lost(why)) => Err(Stays::Unheard(why)),
@@ -542,12 +436,20 @@ fn unknown_record() -> Stays {
     Stays::Unheard("what this edge knew of the record can't be read: enroll it again".to_owned())
 }
 
-/// Whether what a predecessor could not change to can be served by this process. It is what runs then.
-fn fits(home: &Home, here: &Here, next: &Running) -> bool {
-    let fits = home.lay_out(next, here).and_then(|laid| laid.try_out());
-    let kept = fits.and_then(|()| home.keep_running(next).map_err(|error| error.to_string()));
+/// What a predecessor could not change to, as far as this process can serve it. It is what runs then.
+fn left(home: &Home, here: &Here, next: Running) -> Option<Running> {
+    let fits = fitting(home, here, next);
+    let kept = fits.and_then(|fits| match home.keep_running(&fits.running) {
+        Ok(()) => Ok(fits.running),
+        Err(error) => Err(error.to_string()),
+    });
     kept.map_err(|error| tracing::error!("what was to be served next is not: {error}"))
-        .is_ok()
+        .ok()
+}
+
+fn refused(sequence: u64, why: &str) -> RefusedOrder {
+    let why = line_of(why);
+    RefusedOrder { sequence, why }
 }
 
 /// Text as a line, cut where it is too long for one.

@@ -16,7 +16,7 @@ use record::note::{SignerKey, VerifierKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{Here, Laid, Part, Running, place};
+use super::parts::Running;
 use crate::cli::Globals;
 use crate::client::Pin;
 use crate::exit::{Exit, Failure};
@@ -54,6 +54,7 @@ pub(super) struct Enrolled {
 }
 
 /// An enrolled edge's part of the disk.
+#[derive(Clone, Debug)]
 pub(super) struct Home {
     state_dir: PathBuf,
     pub(super) enrolled: Enrolled,
@@ -292,30 +293,13 @@ impl Home {
             .map_err(|error| format!("it can't be kept: {error}"))
     }
 
-    /// Lays all of it out as files. Of what none is there of the fleet's there is nothing to lay out.
-    pub(super) fn lay_out(&self, running: &Running, here: &Here) -> Result<Laid, String> {
-        let fleet = running.fleet.as_ref();
-        let fleet = fleet.ok_or("no version of the fleet's is here")?;
-        let (file, _) = self.laid(None, &fleet.digest)?;
-        let parts = running.own().map(|(tenant, digest)| {
-            let laid = self.laid(Some(tenant), &digest);
-            let (file, config) = laid.map_err(|why| format!("{tenant}'s own version: {why}"))?;
-            Ok(Part {
-                tenant: tenant.clone(),
-                config,
-                place: place(&file),
-            })
-        });
-        Ok(Laid {
-            file,
-            parts: parts.collect::<Result<_, String>>()?,
-            here: here.clone(),
-        })
-    }
-
     /// Lays a version out as files; where its configuration is, and what it says. What lies there is what the
     /// version says, whatever was there before.
-    fn laid(&self, tenant: Option<&Tenant>, digest: &Hash) -> Result<(PathBuf, Config), String> {
+    pub(super) fn laid(
+        &self,
+        tenant: Option<&Tenant>,
+        digest: &Hash,
+    ) -> Result<(PathBuf, Config), String> {
         let bytes = fs::read(self.blob(digest)).map_err(|error| error.to_string())?;
         if sha256(&[&bytes]) != *digest {
             // It was changed on this disk: it is fetched again.

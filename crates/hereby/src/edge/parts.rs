@@ -13,6 +13,8 @@ use record::fleet::{Runs, Told};
 use record::hash::Hash;
 use serde::{Deserialize, Serialize};
 
+use super::enrolled::Home;
+
 /// What an edge was told to run, act by act.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +66,29 @@ impl Running {
         }
     }
 
+    /// Whether it does what that act tells.
+    pub(super) fn does(&self, told: &Told) -> bool {
+        match &told.tenant {
+            None => self.fleet.as_ref().is_some_and(|runs| {
+                runs.sequence >= told.sequence && Some(runs.digest) == told.digest
+            }),
+            Some(tenant) => self
+                .tenants
+                .get(tenant)
+                .is_some_and(|own| own.sequence >= told.sequence && own.digest == told.digest),
+        }
+    }
+
+    /// Leaves a tenant's own version out: what told of it.
+    fn leave_out(&mut self, tenant: &Tenant) -> Option<Told> {
+        let own = self.tenants.remove(tenant)?;
+        Some(Told {
+            tenant: Some(tenant.clone()),
+            digest: own.digest,
+            sequence: own.sequence,
+        })
+    }
+
     /// The versions that it is put together of.
     pub(super) fn digests(&self) -> BTreeSet<Hash> {
         let fleet = self.fleet.iter().map(|runs| runs.digest);
@@ -106,7 +131,7 @@ pub(super) struct Part {
 pub(super) struct Laid {
     /// The fleet's configuration.
     pub(super) file: PathBuf,
-    pub(super) parts: Arc<[Part]>,
+    pub(super) parts: Vec<Arc<Part>>,
     pub(super) here: Here,
 }
 
@@ -126,7 +151,7 @@ impl Laid {
         if here.metrics.is_some() {
             config.metrics = here.metrics;
         }
-        for part in &*self.parts {
+        for part in &self.parts {
             // A tenant that the fleet's version does not have is nobody's traffic.
             config.put(part.tenant.as_str(), &part.config, &part.place);
         }
@@ -147,9 +172,69 @@ impl Laid {
     }
 }
 
-/// Where a version's files lie, of where its configuration does.
-pub(super) fn place(config_file: &Path) -> PathBuf {
-    config_file
-        .parent()
-        .map_or_else(PathBuf::new, Path::to_owned)
+/// What of what was told fits this machine.
+#[derive(Debug)]
+pub(super) struct Fitting {
+    pub(super) laid: Laid,
+    pub(super) running: Running,
+    /// Tenants' own versions that do not fit, and why.
+    pub(super) left_out: Vec<(Told, String)>,
+}
+
+/// Puts together what fits this machine, files and all: the fleet's version, and of what tenants have of their
+/// own each that can be laid out and tried. One that can't be takes nothing with it.
+///
+/// # Errors
+/// When the fleet's version does not fit.
+pub(super) fn fitting(home: &Home, here: &Here, mut running: Running) -> Result<Fitting, String> {
+    let fleet = running.fleet.as_ref();
+    let fleet = fleet.ok_or("no version of the fleet's is here yet")?;
+    let (file, _) = home.laid(None, &fleet.digest)?;
+    let mut left_out = Vec::new();
+    let mut parts = Vec::new();
+    let own: Vec<(Tenant, Hash)> = running
+        .own()
+        .map(|(tenant, digest)| (tenant.clone(), digest))
+        .collect();
+    for (tenant, digest) in own {
+        match home.laid(Some(&tenant), &digest) {
+            Ok((file, config)) => parts.push(Arc::new(Part {
+                place: file.parent().map_or_else(PathBuf::new, Path::to_owned),
+                tenant,
+                config,
+            })),
+            Err(why) => left_out.extend(running.leave_out(&tenant).map(|told| (told, why))),
+        }
+    }
+    let with = |parts: Vec<Arc<Part>>| Laid {
+        file: file.clone(),
+        parts,
+        here: here.clone(),
+    };
+    let mut laid = with(parts.clone());
+    if let Err(together) = laid.try_out() {
+        with(Vec::new()).try_out()?;
+        let mut fit = Vec::new();
+        for part in parts {
+            match with(vec![part.clone()]).try_out() {
+                Ok(()) => fit.push(part),
+                Err(why) => {
+                    left_out.extend(running.leave_out(&part.tenant).map(|told| (told, why)));
+                }
+            }
+        }
+        laid = with(fit.clone());
+        if laid.try_out().is_err() {
+            for part in fit {
+                let why = format!("not with the others: {together}");
+                left_out.extend(running.leave_out(&part.tenant).map(|told| (told, why)));
+            }
+            laid = with(Vec::new());
+        }
+    }
+    Ok(Fitting {
+        laid,
+        running,
+        left_out,
+    })
 }

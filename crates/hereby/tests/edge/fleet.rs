@@ -301,6 +301,77 @@ fn an_edge_follows_the_logs_key_as_far_as_each_vouches_for_the_next() {
     eventually("it says so", || log().contains("nothing new is believed"));
 }
 
+#[test]
+fn what_of_one_tenant_does_not_fit_any_more_takes_nothing_with_it() {
+    let mut fleet = Fleet::new(&THREE[1..2]);
+    fleet.deploy("one", 200);
+    eventually("it runs it", || fleet.answer(0) == "one");
+    fleet.until("it is complete", |fleet| fleet.standing() == "completed");
+    // The cart's own names a file of the machine, which is there.
+    let ca = rcgen::generate_simple_self_signed(["ca.example".to_owned()]).unwrap();
+    let ca = ca.cert.pem();
+    fleet.place.write("ca.pem", &ca);
+    let file = fleet.place.path("ca.pem");
+    let own = format!(
+        "[[upstream]]\nname = \"api\"\nservers = [\"127.0.0.1:9\"]\n\
+         tls = {{ name = \"ca.example\", ca_file = {file:?} }}\n\
+         [[route]]\nname = \"api\"\npath = \"/api/*\"\nto = \"api\"\n\
+         [[route]]\nname = \"all\"\nrespond = {{ status = 200, body = \"own\" }}\n"
+    );
+    fleet.place.write("own/edge.toml", &own);
+    let (path, template) = (fleet.place.path("own"), fleet.template());
+    let path = path.to_str().unwrap();
+    fleet.must(&[
+        "deploy",
+        path,
+        "--tenant",
+        "cart",
+        "--template",
+        &template,
+        "-m",
+        "own",
+    ]);
+    let cart = |fleet: &Fleet| fleet.answer_of("cart.example", 0);
+    eventually("its own is served", || cart(&fleet) == "own");
+    fleet.must(&["rollback", "--tenant", "cart", "-m", "to see that it goes"]);
+    assert_eq!(cart(&fleet), "one's cart");
+    let lift = fleet.known("e-1");
+    assert_eq!(lift["standing"], "follows", "{lift}");
+    let versions = fleet.must_json(&["versions", "--json"]);
+    let versions: Value = serde_json::from_str(&versions).unwrap();
+    let version = versions["items"][0]["version"].as_str().unwrap();
+    fleet.must(&["lease", "lift", version, "-m", "it was a rehearsal"]);
+    fleet.must(&[
+        "deploy",
+        path,
+        "--tenant",
+        "cart",
+        "--template",
+        &template,
+        "-m",
+        "again",
+    ]);
+    eventually("its own is served", || cart(&fleet) == "own");
+    // The file goes. What others are told is done all the same, and the cart runs by the fleet's.
+    std::fs::remove_file(&file).unwrap();
+    fleet.edges[0].process.as_mut().unwrap().kill();
+    fleet.begin(0);
+    eventually("it starts without it", || fleet.answer(0) == "one");
+    assert_eq!(cart(&fleet), "one's cart");
+    eventually("it says so", || {
+        let known = fleet.known("e-1");
+        let why = known["refused"].as_str().unwrap_or_default();
+        known["standing"] == "refuses" && why.contains("ca.pem")
+    });
+    fleet.must(&["rollback", "--tenant", "cart", "-m", "it does not fit"]);
+    eventually("it follows again", || {
+        fleet.known("e-1")["standing"] == "follows"
+    });
+    fleet.deploy("two", 200);
+    eventually("the fleet's goes on", || fleet.answer(0) == "two");
+    assert_eq!(cart(&fleet), "two's cart");
+}
+
 /// Another key with the same name.
 fn record_key_of_a_stranger(vkey: &str) -> String {
     let name = vkey.split('+').next().unwrap();

@@ -117,12 +117,13 @@ fn contained(act: &Act) -> Option<Deed> {
         }),
         Body::CertificateRevoked(_) => plain(format!("revoked the client certificate {what}")),
         Body::FailoverOverridden(body) => {
-            let tier = match body.tier {
-                Some(tier) => format!("tier {tier} of {what} answer"),
-                None => format!("{what} follow its plan again"),
-            };
+            let place = body.cell.as_ref().map(|cell| format!(" in {cell}"));
+            let place = place.unwrap_or_default();
             let end = words::minute(body.ends_at);
-            plain(format!("had {tier} until {end}"))
+            plain(match body.tier {
+                Some(tier) => format!("had tier {tier} of {what} answer{place} until {end}"),
+                None => format!("had {what} go by its plan again{place}"),
+            })
         }
         _ => return None,
     })

@@ -589,3 +589,24 @@ fn a_tenants_own_goes_to_its_cell_alone_and_back_to_the_fleets() {
     let mixed = world.no(Who::Person, mixed);
     assert!(mixed.contains("another's"), "{mixed}");
 }
+
+#[test]
+fn a_cell_that_comes_later_has_what_tenants_run_everywhere() {
+    let mut world = World::new();
+    complete(&mut world, "dep-1", 1);
+    world.must(Who::Person, deploying_own("blog", 1));
+    for stage in 1..3 {
+        world.pass(60_000);
+        world.must(Who::Own, advance("dep-2", stage, 10));
+    }
+    world.pass(60_000);
+    let deployment = name("dep-2");
+    world.must(Who::Own, CompleteDeployment { deployment });
+    let cell = name("eu-3");
+    let ring = Ring::Serving;
+    assert_eq!(world.ask(Who::Person, DefineCell { cell, ring }), Ok(3));
+    world.enroll("g-1", "eu-3");
+    let orders = world.state.orders_of(&name("g-1"), None);
+    let digests: Vec<_> = orders.iter().map(|(_, order)| order.digest).collect();
+    assert_eq!(digests, [Some(version(1)), Some(own_version("blog", 1))]);
+}

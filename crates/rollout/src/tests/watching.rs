@@ -224,13 +224,14 @@ fn late_and_repeated_reports_and_restarts_count_nothing_twice() {
     assert_eq!(hear(1_000, (110, 0), 2_600), ms(at(2_000)));
     let seen = watch.seen(&name("c-1")).unwrap();
     assert_eq!((seen.at, seen.report.counts.requests), (at(2_000), 120));
-    assert!(!seen.follows(0), "it was told nothing");
+    assert!(!seen.follows(None, 0), "it was told nothing");
     watch.hear(report("c-1", at(3_000), Some(7), (5, 0)), at(3_000));
     let seen = watch.seen(&name("c-1")).unwrap();
-    assert_eq!(
-        [6, 7, 8].map(|index| seen.follows(index)),
-        [true, true, false]
-    );
+    let shop = "shop".parse().unwrap();
+    for whose in [None, Some(&shop)] {
+        let follows = [6, 7, 8].map(|index| seen.follows(whose, index));
+        assert_eq!(follows, [true, true, false]);
+    }
     assert!(seen.is_fresh(at(7_999)));
     assert!(!seen.is_fresh(at(8_000)), "it is not heard of any more");
 }

@@ -318,32 +318,28 @@ fn must_be_there(
 
 /// A tenant with a version of its own stays in its cell: elsewhere nobody was told of that.
 fn must_stay(site: &Site, config: &Config) -> Result<(), Problem> {
-    let view = site.engine().view();
-    let own: BTreeMap<Tenant, Vec<Name>> = view.read(|state| {
-        let tracks = state.fleet.tenants.iter();
-        tracks
-            .filter(|(_, track)| track.current.is_some())
-            .map(|(tenant, track)| (tenant.clone(), track.orders.keys().cloned().collect()))
-            .collect()
-    });
-    for tenant in &config.tenants {
-        let known = own.iter().find(|(name, _)| name.as_str() == tenant.name);
-        let Some((name, cells)) = known else {
-            continue;
-        };
-        let there = |cell: &str| cells.iter().any(|known| known.as_str() == cell);
-        let all = || {
-            let cells_now =
-                view.read(|state| state.fleet.cells.keys().cloned().collect::<Vec<_>>());
-            cells_now.iter().all(|cell| there(cell.as_str()))
-        };
-        let stays = tenant.cell.as_deref().map_or_else(all, there);
-        if !stays {
-            return Err(Problem::wrong_state(format!(
-                "{name} would be in another cell, where nobody was told of the version of its own: send \
-                 that back first (hereby rollback --tenant {name}), until it has none"
-            )));
+    site.engine().view().read(|state| {
+        for tenant in &config.tenants {
+            let mut tracks = state.fleet.tenants.iter();
+            let known = tracks.find(|(name, _)| name.as_str() == tenant.name);
+            let Some((name, track, current)) =
+                known.and_then(|(name, track)| Some((name, track, track.current?)))
+            else {
+                continue;
+            };
+            let runs = |cell: &str| {
+                let mut orders = track.orders.iter();
+                let orders = orders.find(|(name, _)| name.as_str() == cell);
+                let all = orders.and_then(|(_, orders)| orders.all.as_ref());
+                all.is_some_and(|order| order.digest == Some(current))
+            };
+            if !tenant.cell.as_deref().map_or(track.everywhere, runs) {
+                return Err(Problem::wrong_state(format!(
+                    "{name} would be in another cell, where nobody was told of the version of its own: \
+                     send that back first (hereby rollback --tenant {name}), until it has none"
+                )));
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }

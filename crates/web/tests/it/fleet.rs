@@ -115,10 +115,11 @@ impl Edge {
             overlay: 0,
             process: 1,
             program: "0.1.0".parse().unwrap(),
-            refused: None,
+            refused: Vec::new(),
+            refused_more: 0,
             runs: runs.map(|digest| Runs {
                 digest,
-                sequence: 0,
+                sequence: self.follows.unwrap_or(0),
                 since_ms: 0,
             }),
             size: self.known.size(),
