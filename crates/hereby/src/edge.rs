@@ -103,10 +103,14 @@ pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Fa
 
 /// Where an edge's socket lies.
 fn state_dir(place: &EdgePlace, globals: &Globals) -> Result<PathBuf, Failure> {
-    match &place.state_dir {
-        Some(directory) => Ok(directory.clone()),
-        None => Ok(globals.data_dir()?.join("edge")),
-    }
+    let directory = match &place.state_dir {
+        Some(directory) => directory.clone(),
+        None => globals.data_dir()?.join("edge"),
+    };
+    // What a version names is looked for where that lies, whatever it is put together with.
+    std::path::absolute(&directory).map_err(|error| {
+        Failure::usage(format!("{} is no directory", directory.display())).because(error)
+    })
 }
 
 /// Runs an edge until it is told to stop.

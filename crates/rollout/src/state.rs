@@ -16,6 +16,8 @@ use crate::plan::{Cell, Fleet};
 
 /// So many ended deployments are remembered; the record has all.
 const ENDED_KEPT: usize = 100;
+/// So many that were fully deployed are remembered of each track, whatever else came.
+const FULL_KEPT: usize = 3;
 /// So many versions are remembered.
 const VERSIONS_KEPT: usize = 5_000;
 
@@ -462,7 +464,25 @@ impl State {
         let under_way = under_way.filter(|it| it.ended.is_none());
         let under_way = under_way.flat_map(|it| [Some(it.digest), it.base].into_iter().flatten());
         let leased = self.leases.keys().copied();
-        told.chain(under_way).chain(leased).collect()
+        told.chain(under_way)
+            .chain(leased)
+            .chain(self.last_full())
+            .collect()
+    }
+
+    /// The last of each track that all of it ran: what is gone back to without a name.
+    fn last_full(&self) -> impl Iterator<Item = Hash> {
+        let full = self.versions.iter();
+        let full = full.filter(|(_, version)| version.full_at.is_some());
+        let mut by_track: BTreeMap<Option<&Tenant>, Vec<(Option<Timestamp>, Hash)>> =
+            BTreeMap::new();
+        for (digest, version) in full {
+            let of_track = by_track.entry(version.tenant.as_ref()).or_default();
+            of_track.push((version.ran_at, *digest));
+            of_track.sort_unstable_by_key(|(at, _)| std::cmp::Reverse(*at));
+            of_track.truncate(FULL_KEPT);
+        }
+        by_track.into_values().flatten().map(|(_, digest)| digest)
     }
 
     /// Deployments in progress. No two meet in a cell.

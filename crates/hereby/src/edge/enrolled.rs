@@ -6,6 +6,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use base::{Name, Tenant};
 use policy::config::Config;
@@ -265,8 +266,15 @@ impl Home {
 
     /// Keeps what it runs.
     pub(super) fn keep_running(&self, running: &Running) -> io::Result<()> {
+        let before = self.running().digests();
         self.write(RUNS, &json(running))?;
-        self.forget(&running.digests());
+        let now = running.digests();
+        // What just ran is what is gone back to: it is forgotten last.
+        for gone in before.difference(&now) {
+            let blob = File::open(self.blob(gone));
+            let _ = blob.and_then(|blob| blob.set_modified(SystemTime::now()));
+        }
+        self.forget(&now);
         Ok(())
     }
 
