@@ -45,7 +45,7 @@ pub(crate) struct OfTenant {
   hereby deploy site/ --plan                     what would change, for whom, by which stages
   hereby deploy site/ -m \"new shop behind /shop\"
   hereby deploy edge.toml --template night.toml -m \"while few are awake\"
-  hereby deploy shop/ --tenant shop -m \"cart moves\"   the shop's routes alone, in its cell alone
+  hereby deploy shop/ --tenant shop -m \"the cart moves\"
 
 PATH is a directory with an edge.toml and the files it names, or an edge.toml alone. Keys of certificates
 stay on the edges: they are named by absolute paths. The stages follow from a template (hereby rollout

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// Rehearse a failure with real processes, and see whether what is believed holds
+/// Rehearse a failure with real processes, and see what holds
 #[derive(Args, Debug)]
 pub(crate) struct GamedayArgs {
     #[command(subcommand)]
