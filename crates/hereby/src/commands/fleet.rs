@@ -264,6 +264,7 @@ impl Session<'_> {
         };
         let fleet = self.read_fleet().await?;
         let place = self.place_of(tenant, &fleet, &config).await?;
+        self.warn_of_cells(&fleet, &config);
         let before = self.replaced(&place).await;
         let bytes = after.to_bytes();
         let digest = sha256(&[&bytes]);

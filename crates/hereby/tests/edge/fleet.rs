@@ -212,7 +212,8 @@ fn story(fleet: &Fleet) {
 #[test]
 fn an_edge_goes_on_without_control_and_starts_without_it() {
     let mut fleet = Fleet::new(&THREE[..1]);
-    fleet.deploy("one", 200);
+    let said = fleet.deploy("one", 200);
+    assert!(said.contains("no edge would serve cart"), "{said}");
     eventually("it runs it", || fleet.answer(0) == "one");
     let control = fleet.known("o-1");
     assert_eq!(

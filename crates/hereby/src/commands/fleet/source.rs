@@ -166,6 +166,19 @@ impl Session<'_> {
         })
     }
 
+    /// A tenant whose cell nobody made is served nowhere.
+    pub(super) fn warn_of_cells(&self, fleet: &Fleet, config: &Config) {
+        for tenant in &config.tenants {
+            let known = |cell: &String| fleet.cells.iter().any(|one| one.cell.as_str() == cell);
+            if let Some(cell) = tenant.cell.as_ref().filter(|cell| !known(cell)) {
+                self.out.warn(&format!(
+                    "no edge would serve {}: there is no cell {cell} (hereby cell define {cell})",
+                    tenant.name
+                ));
+            }
+        }
+    }
+
     /// What a version would replace. One that this build can't read any more is replaced as if there was
     /// none.
     pub(super) async fn replaced(&self, place: &Place) -> Option<(Version, Config)> {
