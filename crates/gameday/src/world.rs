@@ -227,7 +227,11 @@ impl<'s> World<'s> {
         let state = self.place.path(name.as_str());
         let state = state.to_string_lossy();
         let args = ["edge", "--listen", &listen, "--state-dir", &state];
-        let process = Process::start(&self.options.program, name.as_str(), args, &self.place);
+        self.begin(name.as_str(), &args)
+    }
+
+    fn begin(&self, log: &str, args: &[&str]) -> Result<Process, CannotRun> {
+        let process = Process::start(&self.options.program, log, args, &self.place);
         process
             .map(Process::behind_others)
             .map_err(system("an edge can't begin"))
@@ -247,11 +251,7 @@ impl<'s> World<'s> {
         );
         let state = state.to_string_lossy();
         let args = ["edge", "--config", &file, "--state-dir", &state];
-        let log = format!("{name}-alone");
-        let process = Process::start(&self.options.program, &log, args, &self.place);
-        process
-            .map(Process::behind_others)
-            .map_err(system("an edge can't begin"))
+        self.begin(&format!("{name}-alone"), &args)
     }
 
     pub(crate) fn write_without(

@@ -322,16 +322,11 @@ fn what_of_one_tenant_does_not_fit_any_more_takes_nothing_with_it() {
     fleet.place.write("own/edge.toml", &own);
     let (path, template) = (fleet.place.path("own"), fleet.template());
     let path = path.to_str().unwrap();
-    fleet.must(&[
-        "deploy",
-        path,
-        "--tenant",
-        "cart",
-        "--template",
-        &template,
-        "-m",
-        "own",
-    ]);
+    let deploy = |why: &str| {
+        let own = ["deploy", path, "--tenant", "cart", "--template", &template];
+        fleet.must(&[&own[..], &["-m", why]].concat())
+    };
+    deploy("own");
     let cart = |fleet: &Fleet| fleet.answer_of("cart.example", 0);
     eventually("its own is served", || cart(&fleet) == "own");
     fleet.must(&["rollback", "--tenant", "cart", "-m", "to see that it goes"]);
@@ -342,16 +337,7 @@ fn what_of_one_tenant_does_not_fit_any_more_takes_nothing_with_it() {
     let versions: Value = serde_json::from_str(&versions).unwrap();
     let version = versions["items"][0]["version"].as_str().unwrap();
     fleet.must(&["lease", "lift", version, "-m", "it was a rehearsal"]);
-    fleet.must(&[
-        "deploy",
-        path,
-        "--tenant",
-        "cart",
-        "--template",
-        &template,
-        "-m",
-        "again",
-    ]);
+    deploy("again");
     eventually("its own is served", || cart(&fleet) == "own");
     // The file goes. What others are told is done all the same, and the cart runs by the fleet's.
     std::fs::remove_file(&file).unwrap();

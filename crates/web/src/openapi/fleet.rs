@@ -139,25 +139,19 @@ pub(super) fn schemas() -> Value {
             "required": ["at_ms", "grown", "overlay"],
             "properties": {
                 "at_ms": reference("Milliseconds"),
-                "grown": grown,
+                "grown": grown.clone(),
                 "overlay": reference("Index"),
                 "sequence": reference("Index"),
             },
         },
         "EdgeBundle": object(json!({
-            "grown": object(json!({
-                "checkpoint": {"type": "string"},
-                "consistency": list(reference("Hash")),
-            })),
+            "grown": grown.clone(),
             "proofs": list(json!({"type": "string", "description": "C2SP tlog-proof"})),
             "upto": reference("Index"),
             "v": {"const": 1},
         })),
         "EdgeKeyChange": object(json!({
-            "grown": object(json!({
-                "checkpoint": {"type": "string"},
-                "consistency": list(reference("Hash")),
-            })),
+            "grown": grown.clone(),
             "next": {"type": "string", "description": "the same checkpoint, signed by the new key"},
             "proof": {"type": "string", "description": "C2SP tlog-proof"},
             "v": {"const": 1},
