@@ -41,8 +41,7 @@ class MailServer(story.MailServer):
     def start(self):
         line = [sys.executable, story.HERE / "mail_server.py", str(self.port), self.file, self.mode]
         line += [self.place / "server.pem", self.place / "server.key", PASSWORD]
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
-        holds(self.process.stdout.readline() == "ready\n", "the mail server starts")
+        self.begin(line)
 
 
 class Hereby(story.Hereby):

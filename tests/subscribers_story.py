@@ -51,12 +51,19 @@ class MailServer:
         self.port = free_port()
         self.file = place / "accepted.jsonl"
         self.file.touch()
+        self.log = place / "mail.log"
         self.start()
 
     def start(self):
         line = [sys.executable, HERE / "mail_server.py", str(self.port), self.file]
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
-        holds(self.process.stdout.readline() == "ready\n", "the mail server starts")
+        self.begin(line)
+
+    def begin(self, line):
+        """Its log has a traceback for whatever it refuses; so it is shown when a story fails."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=log, text=True)
+        ready = self.process.stdout.readline() == "ready\n"
+        holds(ready, f"the mail server starts: {self.log.read_text()}")
 
     def kill(self):
         self.process.kill()
@@ -367,7 +374,8 @@ def main():
         said = hereby.run("verify")
         print(said.strip().splitlines()[-1])
     except BaseException:
-        sys.stderr.write((place / "log").read_text()[-4_000:])
+        for log in ["mail.log", "log"]:
+            sys.stderr.write((place / log).read_text()[-4_000:])
         raise
     finally:
         for process in [mail.process, hereby.process]:
