@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base::Name;
 use record::fleet::{
     Bundle, Counts, Directions, Enroll, Fetch, Known, Pins, Report, Request, Runs, TOOK_MS, Wanted,
-    sign,
+    Word, sign,
 };
 use record::hash::{Hash, sha256};
 use record::note::{Algorithm, SignerKey};
@@ -148,6 +148,7 @@ impl Simulated {
             at_ms: self.rise(),
             counts: self.counts.clone(),
             edge: self.name.clone(),
+            break_glass: None,
             follows: self.follows,
             overlay: 0,
             process: 1,
@@ -185,10 +186,10 @@ impl Simulated {
             .map_err(failed("believe it"))?;
         self.follows = Some(bundle.upto);
         // No tenant has a version of its own here.
-        let Some((digest, sequence)) = told
-            .last()
-            .and_then(|told| Some((told.digest?, told.sequence)))
-        else {
+        let Some(Word::Run(told)) = told.last() else {
+            return Ok(None);
+        };
+        let (Some(digest), sequence) = (told.digest, told.sequence) else {
             return Ok(None);
         };
         let changed = self.runs() != Some(digest);

@@ -90,6 +90,8 @@ pub fn scope_for(verb: &Verb) -> Scope {
         | Verb::RetireEdge(_)
         | Verb::FireTrigger(_)
         | Verb::CompleteDeployment(_)
+        | Verb::SetBreakGlassKey(_)
+        | Verb::ReportBreakGlass(_)
         | Verb::RotateLogKey(_) => Scope::Admin,
         _ => Scope::Respond,
     }

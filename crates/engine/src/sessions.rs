@@ -38,6 +38,7 @@ pub const BEYOND_SESSIONS: &[(&str, &str)] = &[
     ("version.deploy", "hereby deploy"),
     ("deployment.advance", "hereby promote"),
     ("lease.lift", "hereby lease lift"),
+    ("break_glass.set_key", "hereby break-glass trust"),
     ("subscriber.confirm", "hereby subscriber add"),
     ("record.rotate_key", "hereby send record.rotate_key"),
 ];

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cli::containment::ContainVerb;
+use crate::cli::fleet::FleetVerb;
 use crate::cli::{Globals, Task};
 use crate::client::{Client, Done, Sending, Via, quoted};
 use crate::exit::{Exit, Failure};
@@ -21,6 +22,7 @@ use crate::say::{Line, Out, Style};
 mod access;
 mod afterwards;
 mod alerts;
+mod break_glass;
 mod calendar;
 mod chat;
 mod containment;
@@ -77,6 +79,10 @@ pub(crate) fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failur
     let task = match task {
         Task::Key(args) => match access::local(args, out)? {
             Some(args) => Task::Key(args),
+            None => return Ok(()),
+        },
+        Task::Fleet(FleetVerb::BreakGlass(args)) => match break_glass::local(args, globals, out)? {
+            Some(args) => Task::Fleet(FleetVerb::BreakGlass(args)),
             None => return Ok(()),
         },
         Task::Contain(ContainVerb::Revoke(args)) if !args.logs.is_empty() => {

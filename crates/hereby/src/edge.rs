@@ -6,12 +6,14 @@ mod ask;
 mod certificates;
 mod enroll;
 mod enrolled;
+mod glass;
 mod parts;
 mod plan;
 mod spare;
 mod top;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ::edge::{CannotRun, Options, Source, Traffic};
 use serde_json::Value;
@@ -64,6 +66,9 @@ pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Fa
             let asked = serde_json::json!({ "program": program });
             said(post(&state_dir(&place, globals)?, "/upgrade", &asked)?, out)
         }
+        EdgeVerb::BreakGlass { place, note } => {
+            glass::run(&state_dir(&place, globals)?, note.as_deref(), out)
+        }
         EdgeVerb::FailoverPlan {
             file,
             dry_run,
@@ -80,25 +85,34 @@ pub(crate) fn run(args: EdgeArgs, globals: &Globals, out: &Out) -> Result<(), Fa
             route,
             to,
             duration_ms,
-        } => {
-            let why = globals.why.as_ref().ok_or_else(|| {
-                Failure::usage("nobody is told why")
-                    .hint("say why: -m \"the primary's disk is full\"")
-            })?;
-            let tier = match to {
-                Tier::Auto => None,
-                Tier::Place(tier) => Some(tier),
-            };
-            let for_ms = u64::try_from(duration_ms).unwrap_or(0);
-            let asked = serde_json::json!({
-                "route": route, "tier": tier, "for_ms": for_ms, "reason": why.as_str()
-            });
-            said(
-                post(&state_dir(&place, globals)?, "/failover", &asked)?,
-                out,
-            )
-        }
+        } => failover(
+            &state_dir(&place, globals)?,
+            (route, to),
+            duration_ms,
+            (globals, out),
+        ),
     }
+}
+
+/// Has another tier answer: of an edge by itself.
+fn failover(
+    state_dir: &Path,
+    (route, to): (String, Tier),
+    duration_ms: i64,
+    (globals, out): (&Globals, &Out),
+) -> Result<(), Failure> {
+    let why = globals.why.as_ref().ok_or_else(|| {
+        Failure::usage("nobody is told why").hint("say why: -m \"the primary's disk is full\"")
+    })?;
+    let tier = match to {
+        Tier::Auto => None,
+        Tier::Place(tier) => Some(tier),
+    };
+    let for_ms = u64::try_from(duration_ms).unwrap_or(0);
+    let asked = serde_json::json!({
+        "route": route, "tier": tier, "for_ms": for_ms, "reason": why.as_str()
+    });
+    said(post(state_dir, "/failover", &asked)?, out)
 }
 
 /// Where an edge's socket lies.
@@ -184,6 +198,7 @@ fn recorded_source(home: Home, args: &EdgeArgs) -> Result<(Source, Attach, Strin
         cell: cell.to_string(),
         listen: args.listen.clone(),
         metrics: args.metrics,
+        silence: Duration::from_millis(u64::try_from(args.control_gone_after).unwrap_or(0)),
     };
     let mut agent = Agent::new(home, here)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -223,7 +238,7 @@ fn failure(error: &CannotRun) -> Failure {
     }
 }
 
-fn check(file: &std::path::Path, out: &Out) -> Result<(), Failure> {
+fn check(file: &Path, out: &Out) -> Result<(), Failure> {
     let config = ::edge::check(file).map_err(|error| failure(&error))?;
     if out.is_json() {
         return out.json(&serde_json::json!({

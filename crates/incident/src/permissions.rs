@@ -126,6 +126,8 @@ pub const POLICY: &[(&str, &[Permission])] = &[
     ("lease.lift", TUNES),
     ("fleet.freeze", RUNS_EDGES),
     ("fleet.unfreeze", TUNES),
+    ("break_glass.set_key", GOVERNS),
+    ("break_glass.report", GOVERNS),
     ("record.rotate_key", GOVERNS),
 ];
 

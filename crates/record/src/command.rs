@@ -251,6 +251,8 @@ verbs! {
     LiftLease = "lease.lift",
     FreezeFleet = "fleet.freeze",
     UnfreezeFleet = "fleet.unfreeze",
+    SetBreakGlassKey = "break_glass.set_key",
+    ReportBreakGlass = "break_glass.report",
     RotateLogKey = "record.rotate_key",
 }
 

@@ -91,6 +91,9 @@ pub struct Pins {
 pub struct Report {
     /// The edge's time.
     pub at_ms: u64,
+    /// By which break-glass note it went back, as long as it runs by that, and until control has heard of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<WentBack>,
     /// What its requests came to.
     pub counts: Counts,
     /// Who says it.
@@ -124,6 +127,22 @@ pub const REFUSED_MAX: usize = 4;
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_none(count: &u32) -> bool {
     *count == 0
+}
+
+/// An edge went back while control was gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WentBack {
+    /// When, by the edge's time.
+    pub at_ms: u64,
+    /// As in the note.
+    pub counter: u64,
+    /// SHA-256 of the version that it ran before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Hash>,
+    /// Whether it still runs by that; if not, it was told something newer since.
+    pub holds: bool,
+    /// The note ([`crate::break_glass`]).
+    pub note: Box<str>,
 }
 
 /// A version that an edge runs.
@@ -254,7 +273,23 @@ pub struct KeyChange {
 
 /// What one act tells an edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// What it is to run.
+    Run(Told),
+    /// Whose notes it believes when control is gone; none: nobody's.
+    BreakGlassKey {
+        /// The key, as a C2SP verifier key.
+        vkey: Option<Box<str>>,
+        /// The act's index.
+        sequence: u64,
+    },
+}
+
+/// What an edge is to run by one act.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
+    /// Whether it goes back: what ran before is not to run again.
+    pub back: bool,
     /// Whose own version it is about; none: the fleet's.
     pub tenant: Option<Tenant>,
     /// Which version; none, with a tenant: what the fleet's says of it.
@@ -495,7 +530,7 @@ impl Known {
         bundle: &Bundle,
         (cell, edge): (&Name, &Name),
         floor: impl Fn(Option<&Tenant>) -> Option<u64>,
-    ) -> Result<Vec<Told>, Disbelieved> {
+    ) -> Result<Vec<Word>, Disbelieved> {
         if bundle.v != 1 {
             return Err(Disbelieved::Version(bundle.v));
         }
@@ -514,6 +549,13 @@ impl Known {
                 return Err(Disbelieved::OtherCheckpoint);
             }
             let act = Act::decode_strict(&entry.entry)?;
+            if let (Subject::Fleet, Body::BreakGlassKeySet(set)) = (&act.subject, &act.body) {
+                all.push(Word::BreakGlassKey {
+                    vkey: set.vkey.clone(),
+                    sequence: entry.index,
+                });
+                continue;
+            }
             let (tenant, digest) = tells(&act, cell, edge).ok_or(Disbelieved::NotForUs)?;
             if let Some(floor) = floor(tenant).filter(|floor| entry.index < *floor) {
                 return Err(Disbelieved::Older {
@@ -521,11 +563,12 @@ impl Known {
                     floor,
                 });
             }
-            all.push(Told {
+            all.push(Word::Run(Told {
+                back: matches!(act.body, Body::VersionRolledBack(_)),
                 tenant: tenant.cloned(),
                 digest,
                 sequence: entry.index,
-            });
+            }));
         }
         Ok(all)
     }

@@ -239,6 +239,8 @@ kinds! {
     LeaseLifted: "lease.lifted/1" => rollout::LeaseLifted,
     FleetFrozen: "fleet.frozen/1" => rollout::FleetFrozen,
     FleetUnfrozen: "fleet.unfrozen/1" => rollout::FleetUnfrozen,
+    BreakGlassKeySet: "break_glass.key_set/1" => rollout::BreakGlassKeySet,
+    BreakGlassUsed: "break_glass.used/1" => rollout::BreakGlassUsed,
     SubscriberConfirmed: "subscriber.confirmed/1" => subscriber::SubscriberConfirmed,
     SubscriberChanged: "subscriber.changed/1" => subscriber::SubscriberChanged,
     SubscriberRemoved: "subscriber.removed/1" => subscriber::SubscriberRemoved,

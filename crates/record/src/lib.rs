@@ -5,6 +5,7 @@
 
 pub mod act;
 pub mod author;
+pub mod break_glass;
 pub mod canonical;
 pub mod checkpoint;
 pub mod command;

@@ -21,6 +21,7 @@ use record::note::{Algorithm, VerifierKey};
 use record::refusal::{Draft, Reason, Refusal, at_most, forbidden, out_of_range, wrong_state};
 
 use crate::back::{lift, roll_back};
+use crate::glass;
 use crate::reach::{draw, reaches};
 use crate::state::{Deployment, State, name_of, number};
 
@@ -100,6 +101,8 @@ pub fn decide(state: &State, verb: &Verb, asked: &Asked<'_>) -> Option<Decision>
             Some(_) => Ok(fleet(FleetUnfrozen {})),
             None => wrong_state("nothing is frozen".to_owned()),
         },
+        Verb::SetBreakGlassKey(verb) => glass::set_key(state, verb.vkey.as_deref(), asked),
+        Verb::ReportBreakGlass(verb) => glass::report(state, verb, asked),
         _ => return None,
     })
 }
@@ -124,7 +127,7 @@ pub(crate) fn needs_reason(asked: &Asked<'_>, what: &str) -> Result<(), Refusal>
 }
 
 /// Whether hereby itself asks.
-fn own(asked: &Asked<'_>, what: &str) -> Result<(), Refusal> {
+pub(crate) fn own(asked: &Asked<'_>, what: &str) -> Result<(), Refusal> {
     match asked.actor {
         Actor::System { .. } => Ok(()),
         _ => forbidden(format!("hereby {what} itself")),

@@ -118,6 +118,12 @@ impl Judge {
             (Subject::Deployment(name), Body::TriggerFired(_)) => self.fired(act, name),
             (_, Body::VersionRolledBack(body)) => self.rolled_back(act, body),
             (_, Body::LeaseLifted(body)) => self.lifted(act, body),
+            (_, Body::BreakGlassUsed(body)) => {
+                let known = self.versions.get(&body.digest);
+                let known = known.is_some_and(|(whose, _)| whose.is_none());
+                let what = "says that an edge went back to what was never deployed";
+                hold(known, Law::Deployed, what)
+            }
             (_, Body::CellSupplied(body)) => self.supplied(act, body),
             _ => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! What edges there are and what each is to run: the fold over acts. Nothing here reads a clock; what has
 //! ended by now is asked with the time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base::{Actor, IncidentId, Line, Name, Tenant, Timestamp};
 use record::act::{Act, Subject};
@@ -12,14 +12,10 @@ use record::kinds::rollout::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::glass::Keys;
 use crate::plan::{Cell, Fleet};
 
-/// So many ended deployments are remembered; the record has all.
-const ENDED_KEPT: usize = 100;
-/// So many that were fully deployed are remembered of each track, whatever else came.
-const FULL_KEPT: usize = 3;
-/// So many versions are remembered.
-const VERSIONS_KEPT: usize = 5_000;
+mod kept;
 
 /// Cells, edges, versions, and which of them is to run where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +42,8 @@ pub struct State {
     pub leases: BTreeMap<Hash, Lease>,
     /// Nothing new goes out.
     pub frozen: Option<Said>,
+    /// Whose break-glass notes edges believe.
+    pub break_glass: Keys,
 }
 
 /// What runs of the fleet's version, or of a tenant's own.
@@ -80,6 +78,8 @@ pub struct Edge {
     pub cell: Name,
     /// Since when.
     pub at: Timestamp,
+    /// The counter of the last break-glass note that it is known to have used; 0: none.
+    pub break_glass: u64,
     /// Its key.
     pub vkey: Box<str>,
 }
@@ -263,6 +263,7 @@ impl State {
             }
             (Subject::Fleet, Body::FleetFrozen(_)) => self.frozen = Some(Said::of(act)),
             (Subject::Fleet, Body::FleetUnfrozen(_)) => self.frozen = None,
+            (Subject::Fleet, Body::BreakGlassKeySet(set)) => self.break_glass.set(index, set),
             _ => {}
         }
     }
@@ -280,12 +281,19 @@ impl State {
             }
             Body::EdgeEnrolled(enrolled) => {
                 self.invitations.remove(name);
+                let before = self.edges.get(name);
                 let edge = Edge {
                     cell: enrolled.cell.clone(),
                     at: act.at,
+                    break_glass: before.map_or(0, |before| before.break_glass),
                     vkey: enrolled.vkey.clone(),
                 };
                 self.edges.insert(name.clone(), edge);
+            }
+            Body::BreakGlassUsed(used) => {
+                if let Some(edge) = self.edges.get_mut(name) {
+                    edge.break_glass = edge.break_glass.max(used.counter);
+                }
             }
             Body::EdgeRetired(_) => {
                 self.invitations.remove(name);
@@ -426,65 +434,6 @@ impl State {
         }
     }
 
-    /// Forgets the oldest of what has ended.
-    fn forget(&mut self) {
-        let ended = self.deployments.iter().filter(|(_, it)| it.ended.is_some());
-        let ended: Vec<u32> = ended.map(|(number, _)| *number).collect();
-        let many = ended.len().saturating_sub(ENDED_KEPT);
-        for number in ended.iter().take(many) {
-            self.deployments.remove(number);
-        }
-        let many = self.versions.len().saturating_sub(VERSIONS_KEPT);
-        if many == 0 {
-            return;
-        }
-        let kept = self.in_use();
-        let rest = self.versions.iter();
-        let rest = rest.filter(|(digest, _)| !kept.contains(digest));
-        let mut rest: Vec<(u32, Hash)> = rest
-            .map(|(digest, version)| (version.deployment, *digest))
-            .collect();
-        rest.sort_unstable();
-        for (_, digest) in rest.iter().take(many) {
-            self.versions.remove(digest);
-        }
-    }
-
-    /// Versions that somebody runs, is told to, goes back to, or must not.
-    fn in_use(&self) -> BTreeSet<Hash> {
-        let tracks = self.tenants.values().chain([&self.fleet]);
-        let told = tracks.flat_map(|track| {
-            let orders = track.orders.values().flat_map(|orders| {
-                let one = orders.one.iter().map(|(_, order)| order);
-                orders.all.iter().chain(one)
-            });
-            orders.filter_map(|order| order.digest).chain(track.current)
-        });
-        let under_way = self.deployments.values();
-        let under_way = under_way.filter(|it| it.ended.is_none());
-        let under_way = under_way.flat_map(|it| [Some(it.digest), it.base].into_iter().flatten());
-        let leased = self.leases.keys().copied();
-        told.chain(under_way)
-            .chain(leased)
-            .chain(self.last_full())
-            .collect()
-    }
-
-    /// The last of each track that all of it ran: what is gone back to without a name.
-    fn last_full(&self) -> impl Iterator<Item = Hash> {
-        let full = self.versions.iter();
-        let full = full.filter(|(_, version)| version.full_at.is_some());
-        let mut by_track: BTreeMap<Option<&Tenant>, Vec<(Option<Timestamp>, Hash)>> =
-            BTreeMap::new();
-        for (digest, version) in full {
-            let of_track = by_track.entry(version.tenant.as_ref()).or_default();
-            of_track.push((version.ran_at, *digest));
-            of_track.sort_unstable_by_key(|(at, _)| std::cmp::Reverse(*at));
-            of_track.truncate(FULL_KEPT);
-        }
-        by_track.into_values().flatten().map(|(_, digest)| digest)
-    }
-
     /// Deployments in progress. No two meet in a cell.
     pub fn in_progress(&self) -> impl Iterator<Item = (u32, &Deployment)> {
         let all = self.deployments.iter();
@@ -531,9 +480,10 @@ impl State {
         orders
     }
 
-    /// The newest act that tells anybody in this edge's cell what to run.
+    /// The newest act that tells anybody in this edge's cell anything.
     pub fn newest_for(&self, edge: &Name) -> Option<u64> {
-        self.newest.get(&self.edges.get(edge)?.cell).copied()
+        let newest = self.newest.get(&self.edges.get(edge)?.cell).copied();
+        newest.max(self.break_glass.index())
     }
 
     /// The lease on a version, if it holds now.

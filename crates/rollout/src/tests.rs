@@ -2,6 +2,7 @@
 //! anything is asked in any order, held against rules that were written from the invariants.
 
 mod deciding;
+mod glass;
 mod judging;
 mod laws;
 mod watching;
@@ -219,6 +220,7 @@ fn report(
     let at_ms = u64::try_from(at.as_ms()).unwrap();
     Report {
         at_ms,
+        break_glass: None,
         counts: Counts {
             failed,
             refused: Default::default(),

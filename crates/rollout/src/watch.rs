@@ -372,7 +372,9 @@ impl Watch {
         }
         let stage = usize::try_from(deployment.stage).ok();
         let stage = stage.and_then(|stage| deployment.plan.stages.get(stage))?;
+        // Somebody went back where control could not help: people say how it goes on.
         let goes = state.frozen.is_none()
+            && !self.seen.values().any(Seen::broke_glass)
             && trial.followed_ms >= stage.time_ms_min
             && has_held(deployment, trial.requests, now);
         goes.then(|| Proposal {
@@ -411,12 +413,18 @@ impl Seen {
         (0..FRESH_MS).contains(&now.ms_since(self.at))
     }
 
+    /// Whether it runs by a break-glass note, and not by the newest act that it knows.
+    pub fn broke_glass(&self) -> bool {
+        let went = self.report.break_glass.as_ref();
+        went.is_some_and(|went| went.holds)
+    }
+
     /// Whether it does what that act tells it, of the fleet's version or of a tenant's own.
     pub fn follows(&self, tenant: Option<&Tenant>, index: u64) -> bool {
         let report = &self.report;
         let Some(_) = tenant else {
             let runs = report.runs.as_ref();
-            return runs.is_some_and(|runs| runs.sequence >= index);
+            return !self.broke_glass() && runs.is_some_and(|runs| runs.sequence >= index);
         };
         let knows = report.follows.is_some_and(|follows| follows >= index);
         // Which the others are that it refuses is not known.

@@ -4,10 +4,10 @@
 use base::{Name, Timestamp};
 use engine::{Outcome, Request, Transport};
 use hyper::Method;
-use record::command::{Command, EnrollEdge};
+use record::command::{Command, EnrollEdge, ReportBreakGlass, Verb};
 use record::fleet::{
     BUNDLE_MAX, BadRequest, Bundle, Claimed, Directions, Enroll, Fetch, Grown, KeyChange, Pins,
-    REQUEST_BYTES_MAX, Report, Wanted,
+    REQUEST_BYTES_MAX, Report, Wanted, WentBack,
 };
 use record::hash::sha256;
 use record::note::{Note, VerifierKey};
@@ -157,7 +157,7 @@ async fn enroll(call: Call) -> Answer {
     };
     if invited {
         let id = format!("edge:enroll:{}", hex(&hash));
-        let index = take(&call.site, &id, verb).await?;
+        let index = take(&call.site, &id, verb.into()).await?;
         if !prove::published(&call.site, index).await {
             let later = "no published checkpoint covers it yet: ask again";
             return Err(Problem::overloaded(later, 1));
@@ -174,8 +174,8 @@ async fn enroll(call: Call) -> Answer {
 }
 
 /// Has hereby itself ask for this; the place of its first act.
-async fn take(site: &Site, id: &str, verb: EnrollEdge) -> Result<u64, Problem> {
-    let broken = |error: &dyn std::fmt::Display| Problem::internal("an edge can't enroll", error);
+async fn take(site: &Site, id: &str, verb: Verb) -> Result<u64, Problem> {
+    let broken = |error: &dyn std::fmt::Display| Problem::internal("nothing was written", error);
     let id = id.parse().map_err(|error| broken(&error))?;
     let source: Name = SOURCE.parse().map_err(|error| broken(&error))?;
     let request = Request {
@@ -186,13 +186,42 @@ async fn take(site: &Site, id: &str, verb: EnrollEdge) -> Result<u64, Problem> {
     match site.engine().submit(request).await {
         Outcome::Done(receipts) => Ok(receipts.first().map_or(0, |receipt| receipt.index)),
         Outcome::Refused(refusal) => Err(refusal.into()),
-        Outcome::Unknown => Err(Problem::unknown("nobody can say whether it enrolled")),
+        Outcome::Unknown => Err(Problem::unknown("nobody can say whether it was written")),
+    }
+}
+
+/// Puts on the record that an edge went back while nobody here could say so. Until that stands there, the
+/// edge is not answered: no act without evidence.
+async fn went_back(site: &Site, edge: &Name, went: &WentBack) -> Result<(), Problem> {
+    let view = site.engine().view();
+    let known = view.read(|state| state.fleet.edges.get(edge).map(|edge| edge.break_glass));
+    if known.is_none_or(|known| went.counter <= known) {
+        return Ok(());
+    }
+    let verb = ReportBreakGlass {
+        edge: edge.clone(),
+        from: went.from,
+        note: went.note.clone(),
+        used_at: Timestamp::from_ms(i64::try_from(went.at_ms).unwrap_or(i64::MAX)),
+    };
+    let id = format!("break_glass:{edge}:{}", went.counter);
+    match take(site, &id, verb.into()).await {
+        Ok(_) => Ok(()),
+        // What it says is not so: it is shown as it says, and nothing of it is kept.
+        Err(problem) if problem.status.is_client_error() => {
+            tracing::error!(%edge, "a break-glass note that it claims to have used is not kept: {problem:?}");
+            Ok(())
+        }
+        Err(problem) => Err(problem),
     }
 }
 
 async fn report(call: Call) -> Answer {
     let report: Report = proven(&call)?;
     let (edge, size) = (report.edge.clone(), report.size);
+    if let Some(went) = &report.break_glass {
+        went_back(&call.site, &edge, went).await?;
+    }
     let now = call.site.engine().now();
     // Of a report that is older than the last the edge is told so: its clock went back.
     let at_ms = call.site.watch().hear(report, now);
@@ -240,7 +269,11 @@ async fn fetched(call: Call) -> Answer {
             let site = &call.site;
             let (mut acts, newest) = site.engine().view().read(|state| {
                 let orders = state.fleet.orders_of(&asked.edge, after);
-                let acts: Vec<u64> = orders.iter().map(|(_, order)| order.index).collect();
+                let orders = orders.iter().map(|(_, order)| order.index);
+                let key = state.fleet.break_glass.index();
+                let key = key.filter(|index| after.is_none_or(|after| *index > after));
+                let mut acts: Vec<u64> = orders.chain(key).collect();
+                acts.sort_unstable();
                 (acts, state.fleet.newest_for(&asked.edge))
             });
             let none = || Problem::not_found("this edge is told to run nothing yet");
@@ -420,7 +453,8 @@ fn one(told: &Told, seen: Option<&Seen>, overlay: u64, now: Timestamp) -> Value 
     let refused = seen.and_then(|seen| seen.report.refused.first());
     let standing = match (seen.filter(|seen| seen.is_fresh(now)), told.newest) {
         (None, _) => "unknown",
-        (_, None) => "idle",
+        (Some(seen), _) if seen.broke_glass() => "break_glass",
+        _ if told.order.is_none() => "idle",
         _ if refused.is_some() => "refuses",
         (Some(seen), Some(newest)) if told.is_done(seen, newest) => "follows",
         _ => "behind",

@@ -31,6 +31,7 @@ pub(crate) const OWN: &[&str] = &[
     "edge.enroll",
     "deployment.fire",
     "deployment.complete",
+    "break_glass.report",
 ];
 
 pub(crate) fn routes() -> Vec<Route> {

@@ -32,6 +32,9 @@ pub(crate) struct EdgeArgs {
     /// Show figures here instead of where the version says
     #[arg(long, value_name = "ADDRESS", conflicts_with = "config")]
     pub(crate) metrics: Option<SocketAddr>,
+    /// How long control must be silent before a break-glass note is taken
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse::duration_ms)]
+    pub(crate) control_gone_after: i64,
     /// Bans, revocations and failovers as control says them [default: STATE_DIR/overlay.json]
     #[arg(long, value_name = "FILE")]
     pub(crate) overlay: Option<PathBuf>,
@@ -140,6 +143,20 @@ From then on it runs what the record says, and nothing else: start it with
         #[arg(long, value_name = "FILE")]
         program: Option<PathBuf>,
     },
+    /// Go back by a break-glass note while control is gone, or show what to
+    #[command(after_help = "Examples:
+  hereby edge break-glass                        what could this edge go back to?
+  hereby edge break-glass note                   go back
+
+The note is signed by the key that hereby break-glass trust named (hereby break-glass sign). The edge takes
+it when it has not heard of control for a minute, and runs by it until the record tells it something newer.")]
+    BreakGlass {
+        #[command(flatten)]
+        place: EdgePlace,
+        /// The note
+        #[arg(value_name = "NOTE")]
+        note: Option<PathBuf>,
+    },
     /// Lead a name elsewhere when the one it leads to stays down
     #[command(
         after_help = "Needs dig and nsupdate (Debian: bind9-dnsutils). Runs until it is told to stop.
@@ -196,6 +213,7 @@ impl EdgeArgs {
             config: None,
             listen: Vec::new(),
             metrics: None,
+            control_gone_after: 0,
             overlay: None,
         }
     }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use base::{IncidentId, Name, Tenant};
 use clap::{Args, Subcommand, ValueEnum};
+use record::break_glass::COUNTER_MAX;
+use record::hash::Hash;
 use record::kinds::rollout::Ring;
+use record::note::VerifierKey;
 
 use super::parse;
 
@@ -23,6 +26,7 @@ pub(crate) enum FleetVerb {
     /// Let versions go out again
     Unfreeze,
     Lease(LeaseArgs),
+    BreakGlass(BreakGlassArgs),
     Fleet(FleetArgs),
     Versions(VersionsArgs),
     Diff(DiffArgs),
@@ -124,6 +128,63 @@ pub(crate) enum LeaseVerb {
         /// A version, by the beginning of its digest
         #[arg(value_name = "VERSION")]
         version: String,
+    },
+}
+
+/// Send edges back while control is gone
+#[derive(Args, Debug)]
+#[command(after_help = "Examples, before anything happens:
+  hereby key new break-glass                     keep the file where control is not
+  hereby break-glass trust break-glass -m \"for the day that control is gone\"
+
+When control is gone and what edges run does harm:
+  hereby edge break-glass                        at an edge: what could it go back to?
+  hereby break-glass sign break-glass --cell eu-1 -m \"control burned down\" --output note \\
+    --version 3fa9c1d2b07e5a6648d1c0f3a2917be45cd80e6f31b2a4970d5c8e1f6ab37290
+  hereby edge break-glass note                   at each edge of the cell
+
+An edge goes back to nothing but what it ran as a whole before, and not while it hears of control.
+When control is back it puts each such note on the record before it answers that edge.")]
+pub(crate) struct BreakGlassArgs {
+    #[command(subcommand)]
+    pub(crate) verb: BreakGlassVerb,
+}
+
+/// What is done with break-glass notes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BreakGlassVerb {
+    /// Say whose notes edges believe when control is gone
+    Trust {
+        /// A key of yours (hereby key new)
+        #[arg(value_name = "KEY", required_unless_present_any = ["vkey", "nobody"])]
+        key: Option<Name>,
+        /// Its public half, where the key is not on this machine
+        #[arg(long, value_name = "VKEY", conflicts_with = "key")]
+        vkey: Option<VerifierKey>,
+        /// Believe nobody's notes any more
+        #[arg(long, conflicts_with_all = ["key", "vkey"])]
+        nobody: bool,
+    },
+    /// Sign a note that sends a cell's edges back; nobody is asked for that
+    Sign {
+        /// A key of yours
+        #[arg(value_name = "KEY")]
+        key: Name,
+        /// Which cell
+        #[arg(long, value_name = "CELL")]
+        cell: Name,
+        /// The version, by its whole digest: hereby edge break-glass lists those that an edge can go back to
+        #[arg(long, value_name = "DIGEST", value_parser = parse::digest)]
+        version: Hash,
+        /// Higher than that of any note before [default: the seconds since 1970]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=COUNTER_MAX))]
+        counter: Option<u64>,
+        /// How long the note works, at most 7 days
+        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse::duration_ms)]
+        expires: i64,
+        /// Keep the note in this file
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 

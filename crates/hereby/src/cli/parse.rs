@@ -3,6 +3,7 @@
 //! Nothing here reads a clock: a relative time is resolved by the command that uses it.
 
 use base::{Actor, IncidentId, Timestamp};
+use record::hash::Hash;
 
 /// An incident as people say it: `7`, `INC-7`, `inc-7`.
 pub(crate) fn incident(text: &str) -> Result<IncidentId, String> {
@@ -13,6 +14,20 @@ pub(crate) fn incident(text: &str) -> Result<IncidentId, String> {
     format!("INC-{digits}")
         .parse()
         .map_err(|_| "an incident is written 7, INC-7 or inc-7".to_owned())
+}
+
+/// A whole digest: 64 hexadecimal digits.
+pub(crate) fn digest(text: &str) -> Result<Hash, String> {
+    let wrong = || "a digest is 64 hexadecimal digits".to_owned();
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let mut digest = Hash([0; 32]);
+    for (place, byte) in digest.0.iter_mut().enumerate() {
+        let digits = text.get(place * 2..place * 2 + 2).ok_or_else(wrong)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+    }
+    Ok(digest)
 }
 
 /// A length of time in milliseconds: `90s`, `30m`, `2h`, `1h30m`, `90d`; more than nothing.

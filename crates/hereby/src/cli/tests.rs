@@ -106,12 +106,12 @@ fn first_lines_are_short_and_have_no_full_stop() {
 }
 
 #[test]
-fn the_overview_fits_four_screens() {
+fn the_overview_fits_five_screens() {
     // A line for each command: who looks for one reads a heading, and then a few lines under it. A screen
     // has 40.
     let help = command().term_width(100).render_help().to_string();
     assert!(
-        help.lines().count() <= 160,
+        help.lines().count() <= 200,
         "{} lines",
         help.lines().count()
     );

@@ -147,6 +147,7 @@ impl Session<'_> {
                     self.does(LiftLease { digest }, said).await
                 }
             },
+            FleetVerb::BreakGlass(args) => self.break_glass(args).await,
             FleetVerb::Fleet(args) => self.fleet(args).await,
             FleetVerb::Versions(args) => self.versions(args).await,
             FleetVerb::Diff(args) => self.diff(args).await,

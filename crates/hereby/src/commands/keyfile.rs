@@ -57,6 +57,11 @@ impl Keys {
         Ok(self.read(name)?.0.verifier().clone())
     }
 
+    /// The key with this name, ready to sign notes.
+    pub(super) fn signer_of_notes(&self, name: &Name) -> Result<SignerKey, Failure> {
+        Ok(self.read(name)?.0)
+    }
+
     /// The key with this name, ready to sign commands.
     pub(super) fn signer(&self, name: &Name) -> Result<Ed25519KeyPair, Failure> {
         let (_, text) = self.read(name)?;

@@ -10,19 +10,21 @@ use base::{Line, Name, Tenant};
 use hyper::{Method, StatusCode};
 use record::fleet::{
     Bundle, Counts, Directions, Disbelieved, Fetch, Grown, KeyChange, Known, REFUSED_MAX,
-    RefusedOrder, Report, Request, TOOK_MS, Told, Wanted, sign,
+    RefusedOrder, Report, Request, TOOK_MS, Told, Wanted, Word, sign,
 };
 use record::note::SignerKey;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use super::enrolled::{Home, hex};
+use super::glass::Glass;
 use super::parts::{Here, Laid, Running, fitting};
 use crate::client::{Ask, Client, Kept, Trouble};
 use crate::exit::Failure;
 use crate::log::Repeated;
 
 mod doing;
+mod glass;
 
 /// Between two questions: never more, and up to a tenth less, so that not all edges ask at once.
 const EVERY_MS: u64 = 1_000;
@@ -42,6 +44,10 @@ pub(super) struct Agent {
     running: Running,
     /// It knows every act up to this one that tells it something.
     follows: Option<u64>,
+    /// What it keeps of break-glass notes.
+    glass: Glass,
+    /// When control was heard of last, and believed.
+    heard: Instant,
     /// What it was told, and believes, and does not do: by whose version it is.
     refused: BTreeMap<Option<Tenant>, Refused>,
     /// What control says that is not believed, or can't be read.
@@ -110,6 +116,8 @@ impl Agent {
                 .and_then(|next| left(&home, &here, next))
                 .unwrap_or_else(|| home.running()),
             follows: None,
+            glass: home.glass(),
+            heard: Instant::now(),
             here,
             refused: BTreeMap::new(),
             unbelieved: None,
@@ -153,6 +161,7 @@ impl Agent {
             }
             let mut line = self.client.keep();
             self.round(&mut line, None).await;
+            self.break_glass(None).await;
             tokio::time::sleep(Duration::from_millis(EVERY_MS / 2)).await;
         }
     }
@@ -173,6 +182,7 @@ impl Agent {
                             let mut line = client.keep();
                             while !serving.offers.is_closed() {
                                 self.round(&mut line, Some(&serving)).await;
+                                self.break_glass(Some(&serving)).await;
                                 tokio::time::sleep(self.pause()).await;
                             }
                         });
@@ -255,6 +265,8 @@ impl Agent {
             }
             other => other?,
         }
+        self.heard = Instant::now();
+        self.was_heard();
         let learned = match directions.sequence {
             Some(sequence) if self.follows != Some(sequence) => self.learn(line, sequence).await,
             _ => Ok(()),
@@ -315,7 +327,14 @@ impl Agent {
             };
             let told = known.told(&bundle, us, floor)?;
             self.keep_checkpoint(&bundle.grown);
-            for told in told {
+            for word in told {
+                let told = match word {
+                    Word::Run(told) => told,
+                    Word::BreakGlassKey { vkey, sequence } => {
+                        self.trust(vkey, sequence);
+                        continue;
+                    }
+                };
                 let whose = told.tenant.clone();
                 let done = self.running.does(&told);
                 let why = "it was not tried yet".to_owned();
@@ -365,6 +384,7 @@ impl Agent {
         let many = told_refused.len().saturating_sub(REFUSED_MAX);
         Report {
             at_ms: self.now_ms(),
+            break_glass: self.glass.went.clone(),
             counts: counts.unwrap_or_default(),
             edge: self.home.enrolled.edge.clone(),
             follows: self.follows.filter(|_| serving.is_some()),

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -17,6 +17,7 @@ use record::note::{SignerKey, VerifierKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::glass::Glass;
 use super::parts::Running;
 use crate::cli::Globals;
 use crate::client::Pin;
@@ -28,6 +29,10 @@ const CHECKPOINT: &str = "checkpoint";
 const RUNS: &str = "runs.json";
 /// What a successor is to run: this process could not change to it.
 const NEXT: &str = "next.json";
+/// What is known of break-glass notes.
+const GLASS: &str = "break-glass.json";
+/// A note that the edge has not looked at yet.
+const NOTE: &str = "break-glass.note";
 const KEY_NEW: &str = "edge.key.new";
 const VERSIONS: &str = "versions";
 
@@ -121,7 +126,7 @@ impl Home {
         };
         let forgotten = match same {
             true => Ok(()),
-            false => gone(RUNS).and_then(|()| gone(NEXT)),
+            false => [RUNS, NEXT, GLASS, NOTE].into_iter().try_for_each(gone),
         };
         let new = state_dir.join(KEY_NEW);
         let kept = forgotten
@@ -243,6 +248,7 @@ impl Home {
         running
             .tenants
             .retain(|_, own| own.digest.is_none_or(|digest| self.has(&digest)));
+        running.past.retain(|digest| self.has(digest));
         Some(running)
     }
 
@@ -274,8 +280,47 @@ impl Home {
             let blob = File::open(self.blob(gone));
             let _ = blob.and_then(|blob| blob.set_modified(SystemTime::now()));
         }
-        self.forget(&now);
+        let past = running.past.iter().copied();
+        self.forget(&now.into_iter().chain(past).collect());
         Ok(())
+    }
+
+    /// What it knows of break-glass notes.
+    pub(super) fn glass(&self) -> Glass {
+        read(&self.state_dir.join(GLASS)).unwrap_or_default()
+    }
+
+    /// Keeps what is known of break-glass notes.
+    pub(super) fn keep_glass(&self, glass: &Glass) -> io::Result<()> {
+        self.write(GLASS, &json(glass))
+    }
+
+    /// Lays a break-glass note before the edge.
+    pub(super) fn offer_note(&self, note: &[u8]) -> io::Result<()> {
+        self.write(NOTE, note)?;
+        // Whoever lays it there may be root; the edge that reads it is as a rule not.
+        let owner = self.state_dir.metadata()?;
+        let path = self.state_dir.join(NOTE);
+        std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid()))
+    }
+
+    /// The note that lies there.
+    pub(super) fn offered_note(&self) -> Option<Vec<u8>> {
+        let file = File::open(self.state_dir.join(NOTE)).ok()?;
+        let mut note = Vec::new();
+        // One byte more than a note has: what is longer is none.
+        let most = record::break_glass::NOTE_BYTES_MAX as u64 + 1;
+        file.take(most).read_to_end(&mut note).ok()?;
+        Some(note)
+    }
+
+    pub(super) fn is_note_offered(&self) -> bool {
+        self.state_dir.join(NOTE).exists()
+    }
+
+    /// Takes away the note that was looked at.
+    pub(super) fn take_note(&self) {
+        let _ = fs::remove_file(self.state_dir.join(NOTE));
     }
 
     /// Where a version is kept as it came.
@@ -342,7 +387,7 @@ impl Home {
         replace(&self.state_dir.join(name), bytes)
     }
 
-    /// Forgets versions that are older than the last few, but for those that run.
+    /// Forgets versions that are older than the last few, but for those.
     fn forget(&self, running: &BTreeSet<Hash>) {
         let Ok(entries) = fs::read_dir(self.state_dir.join(VERSIONS)) else {
             return;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::edge::Adjust;
 use base::Tenant;
@@ -23,7 +24,17 @@ pub(super) struct Running {
     pub(super) fleet: Option<Runs>,
     /// Tenants' own.
     pub(super) tenants: BTreeMap<Tenant, Own>,
+    /// Whether it runs the fleet's by a break-glass note, and not by the act that it knows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) by_note: bool,
+    /// What it ran of the fleet's as a whole before, the newest last: what a note may send it back to. What was
+    /// gone back from is not among it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) past: Vec<Hash>,
 }
+
+/// So many versions that ran before are kept.
+const PAST_KEPT: usize = 8;
 
 /// A tenant's own version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +64,8 @@ impl Running {
                     .insert(tenant.clone(), Own { digest, sequence });
             }
             (None, Some(digest)) => {
+                self.leave(digest, told.back);
+                self.by_note = false;
                 let same = self.fleet.as_ref().filter(|runs| runs.digest == digest);
                 let since_ms = same.map_or(now_ms, |runs| runs.since_ms);
                 self.fleet = Some(Runs {
@@ -66,11 +79,34 @@ impl Running {
         }
     }
 
+    /// Runs what ran before, by a note that is younger than that act.
+    pub(super) fn go_back(&mut self, digest: Hash, sequence: u64, now_ms: u64) {
+        self.leave(digest, true);
+        self.by_note = true;
+        self.fleet = Some(Runs {
+            digest,
+            sequence,
+            since_ms: now_ms,
+        });
+    }
+
+    /// What runs now is left for that version: to go back, or on.
+    fn leave(&mut self, digest: Hash, back: bool) {
+        self.past.retain(|past| *past != digest);
+        let left = self.fleet.as_ref().map(|runs| runs.digest);
+        if let Some(left) = left.filter(|left| *left != digest && !back) {
+            self.past.push(left);
+            let many = self.past.len().saturating_sub(PAST_KEPT);
+            self.past.drain(..many);
+        }
+    }
+
     /// Whether it does what that act tells.
     pub(super) fn does(&self, told: &Told) -> bool {
         match &told.tenant {
             None => self.fleet.as_ref().is_some_and(|runs| {
-                runs.sequence >= told.sequence && Some(runs.digest) == told.digest
+                let same = Some(runs.digest) == told.digest || self.by_note;
+                runs.sequence >= told.sequence && same
             }),
             Some(tenant) => self
                 .tenants
@@ -83,6 +119,7 @@ impl Running {
     fn leave_out(&mut self, tenant: &Tenant) -> Option<Told> {
         let own = self.tenants.remove(tenant)?;
         Some(Told {
+            back: false,
             tenant: Some(tenant.clone()),
             digest: own.digest,
             sequence: own.sequence,
@@ -115,6 +152,8 @@ pub(super) struct Here {
     /// Where to listen instead, in the order of the version's listeners.
     pub(super) listen: Vec<SocketAddr>,
     pub(super) metrics: Option<SocketAddr>,
+    /// How long control must not have been heard of before a break-glass note is taken.
+    pub(super) silence: Duration,
 }
 
 /// A tenant's own version, read.

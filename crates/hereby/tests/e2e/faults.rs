@@ -461,11 +461,24 @@ fn recovers(place: &Place, asks: &[Ask], outcomes: &[Outcome], what: &dyn Fn() -
 /// from its start and while it serves. Each list names what must have been made to fail.
 #[track_caller]
 fn sweep_all(fault: &Fault, new: &[&str], starting: &[&str], serving: &[&str]) {
-    let all = Files(Vec::new());
-    sweep(&Start::nothing(), From::Start, fault, &all).has_hit(new);
+    sweep_for(&Start::nothing(), From::Start, fault, new);
     let full = Start::full_segment();
-    sweep(&full, From::Start, fault, &all).has_hit(starting);
-    sweep(&full, From::Serving, fault, &all).has_hit(serving);
+    sweep_for(&full, From::Start, fault, starting);
+    sweep_for(&full, From::Serving, fault, serving);
+}
+
+/// Sweeps until all of these were made to fail: how much is published at once, and so how many calls there
+/// are, is a matter of time.
+#[track_caller]
+fn sweep_for(start: &Start, from: From, fault: &Fault, wanted: &[&str]) {
+    let all = Files(Vec::new());
+    let mut swept = sweep(start, from, fault, &all);
+    for _ in 0..2 {
+        if wanted.iter().any(|place| !swept.hit.contains_key(*place)) {
+            swept.hit.extend(sweep(start, from, fault, &all).hit);
+        }
+    }
+    swept.has_hit(wanted);
 }
 
 #[test]

@@ -100,6 +100,7 @@ impl Fleet {
         member.process = Some(Process::start(
             Command::new(HEREBY)
                 .args(["edge", "--listen", &format!("127.0.0.1:{}", member.port)])
+                .args(["--control-gone-after", "3s"])
                 .arg("--state-dir")
                 .arg(self.place.path(member.name))
                 .stdin(Stdio::null())

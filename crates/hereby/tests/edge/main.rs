@@ -12,6 +12,7 @@
 )]
 
 mod acme;
+mod break_glass;
 mod browser;
 mod by_hand;
 mod caps;

@@ -254,6 +254,8 @@ version.roll_back           -      -        x         x         -         x     
 lease.lift                  -      -        -         -         -         x        x
 fleet.freeze                -      -        x         x         -         x        x
 fleet.unfreeze              -      -        -         -         -         x        x
+break_glass.set_key         -      -        -         -         -         -        x
+break_glass.report          -      -        -         -         -         -        x
 record.rotate_key           -      -        -         -         -         -        x
 ";
 
@@ -537,6 +539,11 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("fleet.freeze", "{}"),
     ("fleet.unfreeze", "{}"),
+    ("break_glass.set_key", "{}"),
+    (
+        "break_glass.report",
+        r#"{"edge":"e-1","note":"x","used_at":"2017-01-01T00:00:00.000Z"}"#,
+    ),
     ("record.rotate_key", "{}"),
 ];
 

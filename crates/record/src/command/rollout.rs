@@ -134,4 +134,22 @@ forms! {
     FreezeFleet {}
     /// Lets versions go out again.
     UnfreezeFleet {}
+    /// Says whose break-glass notes edges believe when control is gone.
+    SetBreakGlassKey {
+        /// The key, as a C2SP verifier key; none: nobody's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        vkey: Option<Box<str>>,
+    }
+    /// Keeps that an edge went back by a break-glass note. hereby says it itself.
+    ReportBreakGlass {
+        /// Which edge.
+        edge: Name,
+        /// SHA-256 of the version that it ran before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Hash>,
+        /// The note.
+        note: Box<str>,
+        /// When, by the edge's time.
+        used_at: Timestamp,
+    }
 }

@@ -278,7 +278,36 @@ pub struct FleetFrozen {}
 #[serde(deny_unknown_fields)]
 pub struct FleetUnfrozen {}
 
+/// From now on edges believe break-glass notes of this key ([`crate::break_glass`]) when control is gone;
+/// without one, nobody's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlassKeySet {
+    /// The key, as a C2SP signed-note verifier key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vkey: Option<Box<str>>,
+}
+
+/// While control was gone an edge went back by a break-glass note. It stands here since control heard of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlassUsed {
+    /// As in the note.
+    pub counter: u64,
+    /// SHA-256 of the version that it ran from then on.
+    pub digest: Hash,
+    /// SHA-256 of the version that it ran before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Hash>,
+    /// The note, as it was signed.
+    pub note: Box<str>,
+    /// When, by the edge's time.
+    pub used_at: Timestamp,
+}
+
 nothing_sealed!(
+    BreakGlassKeySet,
+    BreakGlassUsed,
     CellDefined,
     CellRemoved,
     CellSupplied,

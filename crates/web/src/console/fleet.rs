@@ -290,7 +290,7 @@ fn one(t: &Words, edge: &Json) -> Edge {
     let standing = text("standing");
     let tone = match standing.as_str() {
         "follows" => "good",
-        "refuses" | "unknown" => "bad",
+        "refuses" | "unknown" | "break_glass" => "bad",
         _ => "",
     };
     let heard = number("heard_ms").map_or_else(
@@ -307,7 +307,9 @@ fn one(t: &Words, edge: &Json) -> Edge {
         ring: text("ring"),
         told: digest("told"),
         runs: digest("runs"),
-        standing: t.say(&format!("fleet-is-{standing}")).into_owned(),
+        standing: t
+            .say(&format!("fleet-is-{}", standing.replace('_', "-")))
+            .into_owned(),
         tone,
         heard,
         failed,

@@ -32,10 +32,24 @@ pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
         .or_else(|| super::fleet::form(name))
         .or_else(|| super::subscribers::form(name))?;
     let scopes = match name {
-        "token.issue" | "token.revoke" | "key.enroll" | "key.revoke" | "record.rotate_key"
-        | "login.offer" | "chat.link_room" | "chat.unlink_room" | "incident.redact"
-        | "person.redact" | "subscriber.confirm" | "subscriber.change" | "subscriber.remove"
-        | "notice.report" | "certificate.report" | "edge.invite" | "edge.retire" => ADMIN,
+        "token.issue"
+        | "token.revoke"
+        | "key.enroll"
+        | "key.revoke"
+        | "record.rotate_key"
+        | "login.offer"
+        | "chat.link_room"
+        | "chat.unlink_room"
+        | "incident.redact"
+        | "person.redact"
+        | "subscriber.confirm"
+        | "subscriber.change"
+        | "subscriber.remove"
+        | "notice.report"
+        | "certificate.report"
+        | "edge.invite"
+        | "edge.retire"
+        | "break_glass.set_key" => ADMIN,
         _ if directory(name).is_some() || super::page::form(name).is_some() => ADMIN,
         _ => RESPOND,
     };

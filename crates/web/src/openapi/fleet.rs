@@ -105,6 +105,11 @@ fn moved(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             json!({}),
         ),
         "fleet.unfreeze" => ("Lets versions go out again", vec![], json!({})),
+        "break_glass.set_key" => (
+            "Says whose break-glass notes edges believe when control is gone; without a key, nobody's",
+            vec![may("vkey", "VerifierKey")],
+            json!({}),
+        ),
         _ => return None,
     })
 }
@@ -195,6 +200,7 @@ fn fleet() -> Value {
             "version": hex(), "ends_at": reference("Timestamp"), "said": reference("Said"),
         }))),
         "frozen": maybe("Said"),
+        "break_glass": maybe("VerifierKey"),
         "deployments": list(reference("Deployment")),
         "invitations": list(object(json!({
             "edge": reference("Name"),
@@ -213,8 +219,8 @@ fn edge() -> Value {
         "ring": maybe("Ring"),
         "enrolled_at": reference("Timestamp"),
         "standing": {
-            "enum": ["unknown", "idle", "follows", "behind", "refuses"],
-            "description": "unknown: not heard of for 5 s",
+            "enum": ["unknown", "idle", "follows", "behind", "refuses", "break_glass"],
+            "description": "unknown: not heard of for 5 s; break_glass: it went back by a break-glass note",
         },
         "told": hex(),
         "told_at": maybe("Timestamp"),

@@ -109,6 +109,7 @@ async fn fleet(call: Call) -> Answer {
             "cells": cells.collect::<Vec<_>>(),
             "leases": leases.collect::<Vec<_>>(),
             "frozen": fleet.frozen.as_ref().map(said),
+            "break_glass": fleet.break_glass.vkey(),
             "deployments": under_way.collect::<Vec<_>>(),
             "invitations": fleet.invitations.iter().filter(|(_, it)| now < it.expires_at)
                 .map(|(edge, it)| json!({"edge": edge, "cell": it.cell, "expires_at": it.expires_at}))

@@ -3,10 +3,11 @@
 
 use base::Name;
 use engine::{Outcome, Transport};
+use record::break_glass::BreakGlass;
 use record::command::{AdvanceDeployment, Command, CompleteDeployment, Verb};
 use record::fleet::{
     Bundle, Counts, Directions, Disbelieved, Enroll, Fetch, Grown, Known, Pins, Report, Request,
-    Runs, Wanted, sign,
+    Runs, Told, Wanted, WentBack, Word, sign,
 };
 use record::hash::{Hash, sha256};
 use record::note::{Algorithm, SignerKey};
@@ -28,6 +29,7 @@ pub(crate) struct Edge {
     known: Known,
     follows: Option<u64>,
     at_ms: u64,
+    went: Option<WentBack>,
 }
 
 /// All that an edge is told.
@@ -42,6 +44,11 @@ pub(crate) fn version(body: &str) -> Vec<u8> {
     let files = [("edge.toml".to_owned(), config.into_bytes())];
     let (version, _) = policy::version::Version::new(None, files.into()).unwrap();
     version.to_bytes()
+}
+
+/// What signs break-glass notes.
+pub(crate) fn break_glass_key() -> SignerKey {
+    SignerKey::from_seed("break-glass", Algorithm::Ed25519, [7; 32]).unwrap()
 }
 
 fn name(text: &str) -> Name {
@@ -102,6 +109,7 @@ impl Edge {
             known: Known::new(log, &pins.checkpoint).unwrap(),
             follows: None,
             at_ms: 1,
+            went: None,
         }
     }
 
@@ -109,6 +117,7 @@ impl Edge {
         self.at_ms += 1;
         let report = Report {
             at_ms: self.at_ms,
+            break_glass: self.went.clone(),
             counts: Counts::default(),
             edge: self.name.clone(),
             follows: self.follows,
@@ -144,9 +153,20 @@ impl Edge {
         let us = (&self.cell, &self.name);
         let told = self.known.told(&bundle, us, |_| floor)?;
         self.follows = Some(bundle.upto);
-        let last = told.last().unwrap();
+        let Some(Word::Run(last)) = told.last() else {
+            panic!("it is told to run nothing");
+        };
         Ok((last.digest.unwrap(), last.sequence))
     }
+}
+
+/// Where nothing but versions is told.
+fn versions(words: Vec<Word>) -> Vec<Told> {
+    let told = words.into_iter().map(|word| match word {
+        Word::Run(told) => told,
+        other @ Word::BreakGlassKey { .. } => panic!("{other:?}"),
+    });
+    told.collect()
 }
 
 trait Typed {
@@ -545,7 +565,7 @@ fn an_edge_is_told_of_a_tenants_own_version_beside_the_fleets() {
     // Two acts reach the one edge, and one the other; each with its proof.
     let bundle: Bundle = serving.fetch(&world, ALL).expect(200).typed();
     let us = (&serving.cell.clone(), &serving.name.clone());
-    let told = serving.known.told(&bundle, us, |_| None).unwrap();
+    let told = versions(serving.known.told(&bundle, us, |_| None).unwrap());
     let tenants: Vec<_> = told
         .iter()
         .map(|one| one.tenant.as_ref().map(ToString::to_string))
@@ -576,6 +596,72 @@ fn an_edge_is_told_of_a_tenants_own_version_beside_the_fleets() {
     // Gone back from, it runs by the fleet's version.
     world.done("version.roll_back", "back", &json!({"tenant": "shop"}));
     let bundle: Bundle = serving.fetch(&world, ALL).expect(200).typed();
-    let told = serving.known.told(&bundle, us, |_| None).unwrap();
+    let told = versions(serving.known.told(&bundle, us, |_| None).unwrap());
     assert_eq!(told[1].digest, None);
+}
+
+#[test]
+fn a_break_glass_note_is_on_the_record_before_the_edge_is_answered() {
+    let world = World::new();
+    cells(&world);
+    let mut edge = Edge::enrolled(&world, "e-1", "eu-1");
+    let vkey = break_glass_key().verifier().to_string();
+    let why = Ask::command("break_glass.set_key", "trust", &json!({"vkey": vkey}));
+    world
+        .local(&why.header("Hereby-Why", "for that day"))
+        .expect(200);
+    // It is told of the key with proof, though no version was ever deployed.
+    let directions: Directions = edge.report(&world, None).expect(200).typed();
+    let bundle: Bundle = edge.fetch(&world, ALL).expect(200).typed();
+    let us = (&edge.cell.clone(), &edge.name.clone());
+    let told = edge.known.told(&bundle, us, |_| None).unwrap();
+    let [
+        Word::BreakGlassKey {
+            vkey: told,
+            sequence,
+        },
+    ] = &told[..]
+    else {
+        panic!("{told:?}");
+    };
+    assert_eq!(told.as_deref(), Some(vkey.as_str()));
+    assert_eq!(Some(*sequence), directions.sequence);
+    edge.follows = Some(*sequence);
+    let standing = |world: &World| {
+        let edges = world.local(&Ask::get("/api/v1/edges")).json();
+        edges["items"][0]["standing"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(standing(&world), "idle");
+    let said = BreakGlass {
+        cell: edge.cell.clone(),
+        counter: 3,
+        digest: sha256(&[b"a version"]),
+        expires_at: "2100-01-01T00:00:00.000Z".parse().unwrap(),
+        why: "control burned down".parse().unwrap(),
+    };
+    let note = said.sign(&break_glass_key()).unwrap().to_string();
+    let went = |note: &str| WentBack {
+        at_ms: 1_600_000_000_000,
+        counter: 3,
+        from: None,
+        holds: true,
+        note: note.into(),
+    };
+    // What nobody signed is shown as the edge says, and is not on the record.
+    let size = world.memory.size();
+    edge.went = Some(went("not signed"));
+    edge.report(&world, None).expect(200);
+    assert_eq!(
+        (standing(&world).as_str(), world.memory.size()),
+        ("break_glass", size)
+    );
+    edge.went = Some(went(&note));
+    let directions: Directions = edge.report(&world, None).expect(200).typed();
+    assert_eq!(world.memory.size(), size + 1);
+    assert_eq!(directions.sequence, edge.follows);
+    edge.report(&world, None).expect(200);
+    assert_eq!(world.memory.size(), size + 1, "it is kept once");
+    edge.went = None;
+    edge.report(&world, None).expect(200);
+    assert_eq!(standing(&world), "idle");
 }

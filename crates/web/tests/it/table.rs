@@ -260,6 +260,9 @@ fn fleet_arguments(world: &World, name: &str) -> Value {
             json!({"digest": two})
         }
         "fleet.freeze" | "fleet.unfreeze" => json!({}),
+        "break_glass.set_key" => {
+            json!({"vkey": crate::fleet::break_glass_key().verifier().to_string()})
+        }
         _ => json!({"incident": "INC-1"}),
     }
 }

@@ -151,6 +151,8 @@ act-version-rolled-back = lässt in { $cells } wieder eine frühere Version lauf
 act-lease-lifted = erlaubt, eine zurückgenommene Version wieder auszubringen
 act-fleet-frozen = lässt nichts Neues ausbringen
 act-fleet-unfrozen = lässt wieder Versionen ausbringen
+act-break-glass-key-set = hat gesagt, wessen Notfall-Notizen Edges glauben
+act-break-glass-used = ging zurück, während die Steuerung fort war, per Notfall-Notiz
 act-client-banned = hat { $prefix } gesperrt{ $has-ends-at ->
     [yes] { " " }bis { $ends-at }
    *[other] , bis das aufgehoben wird

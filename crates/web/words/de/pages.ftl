@@ -484,6 +484,7 @@ fleet-is-idle = noch nichts gesagt
 fleet-is-follows = folgt
 fleet-is-behind = zurück
 fleet-is-refuses = lehnt ab
+fleet-is-break-glass = per Notfall-Notiz zurückgegangen
 fleet-history = Was ausgebracht wurde
 fleet-deployment = Ausbringung
 fleet-version = Version

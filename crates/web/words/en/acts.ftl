@@ -151,6 +151,8 @@ act-version-rolled-back = had { $cells } run an earlier version again; what ran 
 act-lease-lifted = let a version be brought out again that was gone back from
 act-fleet-frozen = let nothing new go out
 act-fleet-unfrozen = let versions go out again
+act-break-glass-key-set = said whose break-glass notes edges believe
+act-break-glass-used = went back while control was gone, by a break-glass note
 act-client-banned = banned { $prefix }{ $has-ends-at ->
     [yes] { " " }until { $ends-at }
    *[other] { " " }until that is lifted

@@ -173,7 +173,7 @@ impl Session<'_> {
         let style = match edge.standing.as_str() {
             "follows" => Style::Good,
             "behind" | "unknown" => Style::Warning,
-            "refuses" => Style::Bad,
+            "refuses" | "break_glass" => Style::Bad,
             _ => Style::Dim,
         };
         let cell = fleet.cells.iter().find(|cell| cell.cell == edge.cell);
@@ -191,7 +191,7 @@ impl Session<'_> {
             Line::new().text(cell.map_or("-", |cell| cell.ring.as_str())),
             digest(&edge.told),
             digest(&edge.runs),
-            Line::new().styled(style, edge.standing.clone()),
+            Line::new().styled(style, edge.standing.replace('_', "-")),
             Line::new().text(heard),
             Line::new().text(failed),
         ];

@@ -75,6 +75,26 @@ pub(super) fn told(act: &Act) -> Option<Told> {
         }
         Body::FleetFrozen(_) => strong("let nothing new go out"),
         Body::FleetUnfrozen(_) => plain("let versions go out again"),
+        _ => return without_control(act),
+    })
+}
+
+/// What was done against the day that control is gone, and on it.
+fn without_control(act: &Act) -> Option<Told> {
+    Some(match &act.body {
+        Body::BreakGlassKeySet(body) => strong(match &body.vkey {
+            Some(vkey) => format!("had edges believe break-glass notes of {vkey}"),
+            None => "had edges believe nobody's break-glass notes".to_owned(),
+        }),
+        Body::BreakGlassUsed(body) => strong(format!(
+            "went back {}to {} while control was gone, at {} by its clock, by break-glass note {}",
+            body.from
+                .as_ref()
+                .map_or_else(String::new, |from| format!("from {} ", short(from))),
+            short(&body.digest),
+            stamp(body.used_at),
+            body.counter
+        )),
         _ => return None,
     })
 }

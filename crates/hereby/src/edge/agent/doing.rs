@@ -83,7 +83,7 @@ impl Agent {
     }
 
     /// Where a tenant's new version does not fit, the one that it had goes on.
-    async fn with_those_before(
+    pub(super) async fn with_those_before(
         &self,
         fitting: Fitting,
         before: &Running,
@@ -146,6 +146,9 @@ impl Agent {
             tracing::error!(%error, "what runs can't be kept");
         }
         self.running = fitting.running;
+        if !self.running.by_note {
+            self.follows_again();
+        }
     }
 
     /// What of that fits this machine, files and all. It takes a while.
@@ -156,7 +159,11 @@ impl Agent {
     }
 
     /// Has the edge serve it; has a successor serve it where this process can't.
-    async fn swap(&self, fitting: &Fitting, serving: Option<&Serving>) -> Result<(), String> {
+    pub(super) async fn swap(
+        &self,
+        fitting: &Fitting,
+        serving: Option<&Serving>,
+    ) -> Result<(), String> {
         let (laid, next) = (fitting.laid.clone(), &fitting.running);
         let Some(serving) = serving.filter(|_| !next.is_like(&self.running)) else {
             return Ok(());

@@ -1,0 +1,154 @@
+//! Break-glass: who says whose notes are believed, what is kept of one that was used, and that nothing goes
+//! on by itself while an edge runs by one.
+
+use record::break_glass::BreakGlass;
+use record::command::{ReportBreakGlass, SetBreakGlassKey};
+use record::fleet::WentBack;
+use record::hash::Hash;
+use record::kinds::Body;
+use record::note::{Algorithm, SignerKey};
+
+use super::{Who, World, deploying, name, report, version};
+use crate::judge::{Judge, Law};
+use crate::state::State;
+use crate::watch::Watch;
+
+fn key(seed: u8) -> SignerKey {
+    SignerKey::from_seed("break-glass", Algorithm::Ed25519, [seed; 32]).unwrap()
+}
+
+fn trusting(seed: u8) -> SetBreakGlassKey {
+    let vkey = Some(key(seed).verifier().to_string().into());
+    SetBreakGlassKey { vkey }
+}
+
+fn note(world: &World, seed: u8, cell: &str, counter: u64, digest: Hash) -> Box<str> {
+    let said = BreakGlass {
+        cell: name(cell),
+        counter,
+        digest,
+        expires_at: world.now.plus_ms(60_000),
+        why: "control burned down".parse().unwrap(),
+    };
+    said.sign(&key(seed)).unwrap().to_string().into()
+}
+
+fn reporting(world: &World, edge: &str, note: Box<str>) -> ReportBreakGlass {
+    ReportBreakGlass {
+        edge: name(edge),
+        from: None,
+        note,
+        used_at: world.now,
+    }
+}
+
+#[test]
+fn a_person_says_for_a_reason_whose_notes_are_believed() {
+    let mut world = World::new();
+    assert!(world.no(Who::Own, trusting(1)).contains("no program"));
+    assert!(world.no(Who::Hasty, trusting(1)).contains("has a reason"));
+    let nobody = SetBreakGlassKey { vkey: None };
+    let said = world.no(Who::Person, nobody.clone());
+    assert!(said.contains("believed already"), "{said}");
+    let unsound = SetBreakGlassKey {
+        vkey: Some("break-glass+00000000+AAAA".into()),
+    };
+    assert!(world.no(Who::Person, unsound).contains("verifier key"));
+    world.must(Who::Person, trusting(1));
+    assert!(world.no(Who::Person, trusting(1)).contains("already"));
+    // Every edge is told of it, and it is the newest that anybody is told.
+    let index = world.state.break_glass.index();
+    assert_eq!(index, Some(world.acts.len() as u64 - 1));
+    assert_eq!(world.state.newest_for(&name("e-1")), index);
+    world.must(Who::Person, trusting(2));
+    assert_eq!(
+        world.state.break_glass.vkey(),
+        Some(key(2).verifier().to_string().as_str())
+    );
+    world.must(Who::Person, nobody);
+    assert_eq!(world.state.break_glass.vkey(), None);
+}
+
+#[test]
+fn a_note_that_was_used_is_kept_once_if_a_key_that_was_believed_signed_it() {
+    let mut world = World::new();
+    world.must(Who::Person, trusting(1));
+    world.must(Who::Person, deploying(1));
+    let good = note(&world, 1, "eu-1", 7, version(1));
+    let used = reporting(&world, "e-1", good);
+    assert!(world.no(Who::Signed, used.clone()).contains("hereby keeps"));
+    let strangers = note(&world, 9, "eu-1", 7, version(1));
+    let strangers = reporting(&world, "e-1", strangers);
+    assert!(world.no(Who::Own, strangers).contains("no break-glass key"));
+    let others = note(&world, 1, "eu-2", 7, version(1));
+    let others = reporting(&world, "e-1", others);
+    assert!(world.no(Who::Own, others).contains("is for eu-2"));
+    let nobodys = reporting(&world, "e-9", used.note.clone());
+    assert!(world.no(Who::Own, nobodys).contains("no edge"));
+    // The key was changed before control heard of it.
+    world.must(Who::Person, trusting(2));
+    world.must(Who::Own, used.clone());
+    let (last, _) = world.acts.last().unwrap();
+    let Body::BreakGlassUsed(body) = &last.body else {
+        panic!("{last:?}");
+    };
+    assert_eq!((body.counter, body.digest), (7, version(1)));
+    assert!(world.no(Who::Own, used).contains("already"));
+    let older = reporting(&world, "e-1", note(&world, 2, "eu-1", 6, version(1)));
+    assert!(world.no(Who::Own, older).contains("already"));
+    let other = reporting(&world, "e-2", note(&world, 1, "eu-1", 7, version(1)));
+    world.must(Who::Own, other);
+}
+
+#[test]
+fn the_judge_finds_an_edge_that_went_back_to_what_was_never_deployed() {
+    let mut world = World::new();
+    world.must(Who::Person, trusting(1));
+    world.must(Who::Person, deploying(1));
+    let good = note(&world, 1, "eu-1", 7, version(1));
+    world.must(Who::Own, reporting(&world, "e-1", good));
+    let bad = note(&world, 1, "eu-1", 8, version(9));
+    world.must(Who::Own, reporting(&world, "e-1", bad));
+    let mut judge = Judge::behind(&State::default());
+    let all = world.acts.iter();
+    let mut verdicts: Vec<_> = all
+        .map(|(act, who)| judge.see(act, *who == Who::Signed))
+        .collect();
+    let last = verdicts.pop().unwrap().unwrap_err();
+    assert_eq!(last.0, Law::Deployed);
+    assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
+}
+
+#[test]
+fn nothing_goes_on_while_an_edge_runs_by_a_note() {
+    let mut world = World::new();
+    world.must(Who::Person, trusting(1));
+    world.must(Who::Person, deploying(1));
+    let mut watch = Watch::default();
+    let mut seconds = |world: &mut World, holds: bool, count: u32| {
+        let mut proposed = Vec::new();
+        for second in 0..count {
+            world.pass(1_000);
+            let at_ms = u64::try_from(world.now.as_ms()).unwrap();
+            for edge in ["c-1", "f-1"] {
+                let follows = world.state.newest_for(&name(edge));
+                let counts = (u64::from(second) * 10, 0);
+                let mut said = report(edge, world.now, follows, counts);
+                said.break_glass = (edge == "f-1").then(|| WentBack {
+                    at_ms,
+                    counter: 7,
+                    from: None,
+                    holds,
+                    note: "a note".into(),
+                });
+                watch.hear(said, world.now);
+            }
+            proposed.extend(watch.look(&world.state, world.now));
+        }
+        proposed
+    };
+    // Not an edge that the stage reached: it holds all the same.
+    assert_eq!(seconds(&mut world, true, 200), []);
+    let proposed = seconds(&mut world, false, 2);
+    assert!(!proposed.is_empty());
+}
