@@ -26,6 +26,7 @@ use crate::log::{Entry, Log, bounded};
 use crate::minder::Lag;
 use crate::reload::Banned;
 use crate::running::{Route, Running, Tenant};
+use crate::switches::Switches;
 use crate::upstream::{Upstream, lock};
 
 /// Refusals that are remembered in full, for `hereby edge explain`.
@@ -43,6 +44,10 @@ pub(crate) struct Edge {
     pub(crate) requests: Permits,
     addresses: Mutex<HashMap<Prefix, u32>>,
     pub(crate) bans: ArcSwap<Banned>,
+    /// What is switched off.
+    pub(crate) switches: ArcSwap<Switches>,
+    /// The same as applications read it.
+    pub(crate) told: watch::Sender<Arc<str>>,
     /// Certificates that were revoked by being said so, beside what files list.
     pub(crate) revoked: ArcSwap<Knowledge>,
     pub(crate) ledger: Ledger,
@@ -190,6 +195,8 @@ impl Edge {
             running: ArcSwap::from_pointee(running),
             addresses: Mutex::default(),
             bans: ArcSwap::from_pointee(bans),
+            switches: ArcSwap::default(),
+            told: watch::Sender::new(Switches::default().shown(0)),
             log,
             refusals: Refusals::default(),
             statuses: Statuses::default(),

@@ -79,6 +79,8 @@ pub(crate) fn judge(
         .tenant(id)
         .ok_or(Refused::new(Reason::TenantUnknown))?;
     account.tenant = Some(id);
+    let switches = edge.switches.load();
+    switches.tenant(&tenant.config.name)?;
     let own = facts
         .server_name
         .as_deref()
@@ -107,6 +109,7 @@ pub(crate) fn judge(
     let route = running
         .route(route)
         .ok_or(Refused::new(Reason::RouteUnknown))?;
+    switches.route(&route.config.name)?;
     limits(&edge, &running, (id, route), &parts.headers, client)?;
     if let Some(demand) = &route.config.challenge {
         challenge::judge(&edge, demand, &tenant.config.name, client, facts.tls, parts)?;
@@ -317,10 +320,14 @@ fn limits(
     client: IpAddr,
 ) -> Result<(), Refused> {
     let now = clock::now();
+    let switches = edge.switches.load();
     for id in &route.config.limits {
         let Some((limit, buckets)) = running.limit(*id) else {
             continue;
         };
+        if switches.is_limit_off(&limit.name) {
+            continue;
+        }
         let key = match &limit.key {
             LimitKey::Tenant => Key::of_place(edge.seed, tenant.0),
             LimitKey::Route => Key::of(edge.seed, route.config.name.as_bytes()),

@@ -45,6 +45,7 @@ mod serve;
 mod source;
 mod status;
 mod stop;
+mod switches;
 mod tls;
 mod tunnel;
 mod upstream;

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::edge::Edge;
 use crate::reload::KEPT_S;
 use crate::running::Running;
+use crate::switches::{Off, Postured, Switches};
 use crate::upstream::lock;
 
 /// Its name in the state directory, if nothing else was said.
@@ -38,6 +39,10 @@ struct Overlay {
     revoked: Vec<Revoked>,
     #[serde(default)]
     failovers: Vec<Said>,
+    #[serde(default)]
+    switches: Vec<Off>,
+    #[serde(default)]
+    postures: Vec<Postured>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,6 +130,7 @@ impl Carried {
             }
         }
         self.instruct_anew(edge);
+        tell(edge);
     }
 
     fn unusable(&mut self, edge: &Edge, stamp: Option<(SystemTime, u64)>, error: &Unusable) {
@@ -153,6 +159,10 @@ impl Carried {
         );
         self.sequence = overlay.sequence;
         edge.overlay_sequence.store(overlay.sequence, Relaxed);
+        match Switches::new(overlay.switches, overlay.postures) {
+            Ok(switches) => edge.switches.store(Arc::new(switches)),
+            Err(error) => tracing::error!(error, "what is switched off stays as it was"),
+        }
         let said = bans(&overlay.bans);
         edge.bans
             .rcu(|before| before.as_ref().clone().also(said.clone()));
@@ -191,6 +201,16 @@ impl Carried {
     }
 }
 
+/// Applications hear of what is switched off when it changes, also because it ended.
+fn tell(edge: &Edge) {
+    let shown = edge.switches.load().shown(clock::unix_ms());
+    edge.told.send_if_modified(|told| {
+        let changed = *told != shown;
+        *told = shown;
+        changed
+    });
+}
+
 fn bans(said: &[Banned]) -> Arc<Bans> {
     let bans = said.iter().filter_map(ban);
     let certificates = said.iter().filter_map(certificate);
@@ -222,6 +242,7 @@ fn parse(bytes: &[u8]) -> Result<Overlay, String> {
     if let Some(bad) = overlay.bans.iter().find(nobody) {
         return Err(format!("{:?} is no prefix and no certificate", bad.prefix));
     }
+    Switches::new(overlay.switches.clone(), overlay.postures.clone())?;
     if let Some(bad) = overlay.revoked.iter().find(|one| item(one).is_none()) {
         return Err(format!("{bad:?} names no certificate"));
     }

@@ -23,7 +23,9 @@ use crate::refusal::{at_most, out_of_range, wrong_state};
 use crate::{
     Context, Draft, Incident, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, Reason, Refusal, State,
 };
-use crate::{certificates, chat, containment, notices, review, roles, surroundings, work};
+use crate::{
+    certificates, chat, containment, notices, review, roles, surroundings, switches, work,
+};
 
 /// The most alerts one declaration may name.
 pub(crate) const DECLARED_ALERTS_MAX: usize = 64;
@@ -102,6 +104,7 @@ pub fn decide(state: &State, verb: &Verb, context: &Context<'_>) -> Option<Decis
         _ => {
             return quiet(state, verb, context)
                 .or_else(|| containment::decide(state, verb, context))
+                .or_else(|| switches::decide(state, verb, context))
                 .or_else(|| certificates::decide(state, verb, context))
                 .or_else(|| work::decide(state, verb, context))
                 .or_else(|| chat::decide(state, verb, context.rules))

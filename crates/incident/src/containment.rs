@@ -111,7 +111,7 @@ impl Certificate<'_> {
 }
 
 impl Contained {
-    fn of(act: &Act, incident: Option<IncidentId>) -> Contained {
+    pub(crate) fn of(act: &Act, incident: Option<IncidentId>) -> Contained {
         let why = act.why.as_ref().and_then(|why| why.readable());
         Contained {
             at: act.at,
@@ -131,6 +131,9 @@ impl Containment {
                 | Body::ClientUnbanned(_)
                 | Body::CertificateRevoked(_)
                 | Body::FailoverOverridden(_)
+                | Body::SwitchTurnedOff(_)
+                | Body::SwitchTurnedOn(_)
+                | Body::PostureSet(_)
         )
     }
 
@@ -140,6 +143,8 @@ impl Containment {
             Body::ClientBanned(body) => body.incident,
             Body::CertificateRevoked(body) => body.incident,
             Body::FailoverOverridden(body) => body.incident,
+            Body::SwitchTurnedOff(body) => body.incident,
+            Body::PostureSet(body) => body.incident,
             Body::VersionDeployed(body) => body.incident,
             Body::VersionRolledBack(body) => body.incident,
             _ => None,

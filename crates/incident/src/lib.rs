@@ -29,6 +29,7 @@ mod state;
 pub mod stats;
 mod subscribers;
 mod surroundings;
+mod switches;
 mod tick;
 mod work;
 
@@ -68,6 +69,7 @@ pub use state::State;
 pub use subscribers::{
     COMPONENTS_OF_ONE_MAX, LANGUAGES, Subscriber, Subscribers, subscriber_name, subscriber_number,
 };
+pub use switches::{Off, Postured, Switches};
 pub use tick::{Leases, tick};
 pub use work::{Checklist, Question, Task, UpdateClock, Work};
 

@@ -22,6 +22,7 @@ use crate::requests::Requests;
 use crate::review::{self, Followups};
 use crate::runbooks::Runbooks;
 use crate::subscribers::Subscribers;
+use crate::switches::Switches;
 
 /// How long an ended alert is remembered, so that a late duplicate is known as one: a day.
 const ENDED_ALERT_KEPT_MS: i64 = 86_400_000;
@@ -49,6 +50,8 @@ pub struct State {
     pub heartbeats: BTreeMap<Name, Heartbeat>,
     /// What edges are told at once: bans, revocations, other tiers.
     pub containment: Containment,
+    /// What is switched off, and services that are not as usual.
+    pub switches: Switches,
     /// Who came in with client certificates, as edges counted it.
     pub certificates: CertificateUses,
     /// Who and what there is.
@@ -116,7 +119,9 @@ impl State {
             Subject::Heartbeat(name) => self.apply_to_heartbeat(name, act),
             Subject::Person(_) | Subject::Team(_) | Subject::Service(_) => {
                 self.directory.apply(act);
+                self.switches.apply(act);
             }
+            Subject::Switch(_) => self.switches.apply(act),
             Subject::Runbook(_) | Subject::Template(_) => self.runbooks.apply(act),
             Subject::Subscriber(name) => self.subscribers.apply(name, act),
             Subject::Request(name) => self.requests.apply(name, act),

@@ -20,6 +20,7 @@ mod roles;
 mod silences;
 mod story;
 mod subscribers;
+mod switches;
 mod times;
 mod work;
 

@@ -45,6 +45,8 @@ pub enum Reason {
     // Whose it is, and whether they may.
     TenantUnknown,
     WrongServerName,
+    /// Somebody turned the tenant or the route off.
+    SwitchedOff,
     /// The same address under https answers.
     NotSecure,
     CertificateMissing,
@@ -117,6 +119,7 @@ impl Reason {
         Reason::Http2Flood,
         Reason::TenantUnknown,
         Reason::WrongServerName,
+        Reason::SwitchedOff,
         Reason::NotSecure,
         Reason::CertificateMissing,
         Reason::CertificateRefused,
@@ -174,6 +177,7 @@ impl Reason {
             R::Overloaded
             | R::TenantConcurrency
             | R::TenantConnections
+            | R::SwitchedOff
             | R::ConnectionsMax
             | R::ConnectionsPerAddress
             | R::UpstreamUnhealthy
@@ -229,6 +233,7 @@ impl Reason {
             Reason::Http2Flood => "http2_flood",
             Reason::TenantUnknown => "tenant_unknown",
             Reason::WrongServerName => "wrong_server_name",
+            Reason::SwitchedOff => "switched_off",
             Reason::NotSecure => "not_secure",
             Reason::CertificateMissing => "certificate_missing",
             Reason::CertificateRefused => "certificate_refused",

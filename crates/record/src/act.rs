@@ -114,6 +114,8 @@ pub enum Subject {
     Certificate(Line),
     /// A route of the edges.
     Route(Name),
+    /// A switch: `feature/recommendations`.
+    Switch(Line),
     /// A compartment of edges.
     Cell(Name),
     /// An edge.
@@ -475,6 +477,7 @@ impl Subject {
             Subject::Client(_) => "client",
             Subject::Certificate(_) => "certificate",
             Subject::Route(_) => "route",
+            Subject::Switch(_) => "switch",
             Subject::Cell(_) => "cell",
             Subject::Edge(_) => "edge",
             Subject::Deployment(_) => "deployment",
@@ -504,7 +507,7 @@ impl Subject {
             | Subject::Edge(id)
             | Subject::Deployment(id)
             | Subject::Key(id) => id.to_string(),
-            Subject::Client(id) | Subject::Certificate(id) => id.to_string(),
+            Subject::Client(id) | Subject::Certificate(id) | Subject::Switch(id) => id.to_string(),
             Subject::Person(id) => id.to_string(),
             Subject::Team(id) => id.to_string(),
             Subject::Service(id) => id.to_string(),
@@ -541,6 +544,7 @@ impl Subject {
             "client" => line(id).map(Subject::Client),
             "certificate" => line(id).map(Subject::Certificate),
             "route" => id.parse().map(Subject::Route),
+            "switch" => line(id).map(Subject::Switch),
             "cell" => id.parse().map(Subject::Cell),
             "edge" => id.parse().map(Subject::Edge),
             "deployment" => id.parse().map(Subject::Deployment),

@@ -291,12 +291,14 @@ fn register_targets(registry: &mut Registry, targets: &[PageTarget]) {
 /// What edges are told at once, and whether it stands in the file that they read.
 fn register_overlay(registry: &mut Registry, site: &Site) {
     let now = site.engine().now();
-    let (bans, revocations, failovers) = site.engine().view().read(|state| {
+    let (bans, revocations, failovers, switches, postures) = site.engine().view().read(|state| {
         let containment = &state.incidents.containment;
         (
             containment.bans(now).count(),
             containment.revocations().count(),
             containment.overrides(now).count(),
+            state.incidents.switches.off(now).count(),
+            state.incidents.switches.postures(now).count(),
         )
     });
     let held: Family<Held, Gauge> = Family::default();
@@ -304,6 +306,8 @@ fn register_overlay(registry: &mut Registry, site: &Site) {
         ("ban", bans),
         ("revocation", revocations),
         ("failover", failovers),
+        ("switch", switches),
+        ("posture", postures),
     ] {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         held.get_or_create(&Held { kind }).set(count);

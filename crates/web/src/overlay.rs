@@ -16,6 +16,25 @@ struct Overlay<'a> {
     bans: Vec<Ban<'a>>,
     revoked: Vec<Revoked<'a>>,
     failovers: Vec<Failover<'a>>,
+    /// Left out where there are none: an older edge knows neither.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    switches: Vec<Switch<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    postures: Vec<Postured<'a>>,
+}
+
+/// What is off.
+#[derive(Serialize)]
+struct Switch<'a> {
+    switch: &'a str,
+    until_ms: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct Postured<'a> {
+    service: &'a str,
+    posture: &'static str,
+    until_ms: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -71,11 +90,23 @@ pub fn overlay(state: &State, now: Timestamp) -> Result<Vec<u8>, serde_json::Err
         until_ms: it.ends_at.as_ms(),
         reason: it.said.why.as_ref().map_or("", base::Line::as_str),
     });
+    let switches = state.incidents.switches.off(now).map(|(name, it)| Switch {
+        switch: name.as_str(),
+        until_ms: it.ends_at.map(Timestamp::as_ms),
+    });
+    let postures = state.incidents.switches.postures(now);
+    let postures = postures.map(|(service, it)| Postured {
+        service: service.as_str(),
+        posture: it.posture.as_str(),
+        until_ms: it.ends_at.map(Timestamp::as_ms),
+    });
     serde_json::to_vec(&Overlay {
         version: VERSION,
         sequence: state.overlay_sequence,
         bans: bans.collect(),
         revoked: revoked.collect(),
         failovers: failovers.collect(),
+        switches: switches.collect(),
+        postures: postures.collect(),
     })
 }

@@ -22,7 +22,7 @@ use crate::rates::Class;
 use crate::route::{Access, Form, Gives, Handler, Parameter, Route, Takes};
 
 pub(crate) use acts::{entries_at, entries_from, of_incident, proof_text, wanted_act};
-pub(crate) use containment::{ban, failover, revocation};
+pub(crate) use containment::{ban, failover, posture, revocation, switch};
 pub(crate) use fleet::must_be_sound;
 pub(crate) use incidents::newest_incidents;
 pub(crate) use page::{component, target};

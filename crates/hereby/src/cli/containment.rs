@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use base::{IncidentId, Line, Name};
-use clap::{Args, Subcommand};
+use base::{IncidentId, Line, Name, ServiceName};
+use clap::{Args, Subcommand, ValueEnum};
+use record::kinds::containment::Posture;
 
 use super::parse::{self, When};
 
@@ -16,6 +17,97 @@ pub(crate) enum ContainVerb {
     Revoke(RevokeArgs),
     Revocations(RevocationsArgs),
     Failover(FailoverArgs),
+    Switch(SwitchArgs),
+    Switches(SwitchesArgs),
+    Posture(PostureArgs),
+}
+
+/// Turn something off, or on again: a feature, a limit, a route, a tenant
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "hereby switch [OPTIONS] --why <WHY> <SWITCH> <on|off>",
+    after_help = "Examples:
+  hereby switch feature/recommendations off -m \"it takes the shop down\"
+  hereby switch route/search off --for 2h --incident INC-7 -m \"the index is being rebuilt\"
+  hereby switch limit/by-address off -m \"a partner behind one address\"
+  hereby switch feature/recommendations on -m \"mended\"
+
+Everything is on unless it was turned off. Edges carry out the others at once: what a tenant or a route is
+asked is refused (503, switched_off), a limit counts nobody. A feature is the applications' own: they read
+it at any edge (GET /switches where it shows its figures, /switches/events for live changes), also while
+control is gone. Said again, the new end holds. A reason is required."
+)]
+pub(crate) struct SwitchArgs {
+    /// feature/NAME, limit/NAME, route/NAME or tenant/NAME
+    #[arg(value_name = "SWITCH")]
+    pub(crate) switch: Line,
+    /// Whether it is to be on or off
+    #[arg(value_name = "on|off", value_enum)]
+    pub(crate) to: OnOff,
+    /// Off for how long; without, until somebody turns it on
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse::duration_ms)]
+    pub(crate) length_ms: Option<i64>,
+    /// The incident it is done for
+    #[arg(long, value_name = "INC", value_parser = parse::incident)]
+    pub(crate) incident: Option<IncidentId>,
+}
+
+/// What a switch is turned to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnOff {
+    On,
+    Off,
+}
+
+/// List switches that are off
+#[derive(Args, Debug)]
+pub(crate) struct SwitchesArgs {}
+
+/// Say how a service works: normal, degraded or safe; or list those that don't work as usual
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "hereby posture [OPTIONS] --why <WHY> <SERVICE> <POSTURE>
+       hereby posture",
+    after_help = "Examples:
+  hereby posture checkout degraded --for 1h -m \"without recommendations\"
+  hereby posture checkout safe --incident INC-7 -m \"orders by invoice alone\"
+  hereby posture checkout normal -m \"all is well\"
+  hereby posture                                 which services don't work as usual?
+
+What degraded and safe mean is what the service declared. Applications read it where they read switches
+(hereby switch --help). A reason is required."
+)]
+pub(crate) struct PostureArgs {
+    /// Which service
+    #[arg(value_name = "SERVICE", requires = "posture")]
+    pub(crate) service: Option<ServiceName>,
+    /// How it works from now on
+    #[arg(value_name = "POSTURE", value_enum)]
+    pub(crate) posture: Option<PostureWord>,
+    /// For how long, then as usual; without, until another is set
+    #[arg(long = "for", value_name = "DURATION", requires = "posture", value_parser = parse::duration_ms)]
+    pub(crate) length_ms: Option<i64>,
+    /// The incident it is done for
+    #[arg(long, value_name = "INC", requires = "posture", value_parser = parse::incident)]
+    pub(crate) incident: Option<IncidentId>,
+}
+
+/// A posture, as it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PostureWord {
+    Normal,
+    Degraded,
+    Safe,
+}
+
+impl From<PostureWord> for Posture {
+    fn from(word: PostureWord) -> Posture {
+        match word {
+            PostureWord::Normal => Posture::Normal,
+            PostureWord::Degraded => Posture::Degraded,
+            PostureWord::Safe => Posture::Safe,
+        }
+    }
 }
 
 /// Answer clients with these addresses or this certificate nothing

@@ -63,7 +63,17 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Contain it",
-        &["ban", "unban", "bans", "revoke", "revocations", "failover"],
+        &[
+            "ban",
+            "unban",
+            "bans",
+            "revoke",
+            "revocations",
+            "failover",
+            "switch",
+            "switches",
+            "posture",
+        ],
     ),
     (
         "Change what edges run, and undo it",

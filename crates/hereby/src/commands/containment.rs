@@ -12,6 +12,7 @@ use crate::say::{Line, Style, duration, stamp, table};
 mod affected;
 mod certificate;
 mod recorded;
+mod switches;
 
 pub(super) use affected::affected;
 use certificate::Named;
@@ -25,6 +26,9 @@ impl Session<'_> {
             ContainVerb::Revoke(args) => self.revoke(args).await,
             ContainVerb::Revocations(_) => self.revocations().await,
             ContainVerb::Failover(args) => self.failover(args).await,
+            ContainVerb::Switch(args) => self.switch(args).await,
+            ContainVerb::Switches(_) => self.switches().await,
+            ContainVerb::Posture(args) => self.posture(args).await,
         }
     }
 

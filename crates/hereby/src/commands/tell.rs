@@ -88,6 +88,7 @@ pub(super) fn subject(act: &Act) -> String {
         Subject::Client(prefix) => format!("client {prefix}"),
         Subject::Certificate(name) => format!("certificate {name}"),
         Subject::Route(name) => format!("route {name}"),
+        Subject::Switch(name) => format!("switch {name}"),
         Subject::Cell(name) => format!("cell {name}"),
         Subject::Edge(name) => format!("edge {name}"),
         Subject::Fleet => "all edges".to_owned(),

@@ -182,6 +182,27 @@ pub(super) struct Ban {
     pub(super) said: Contained,
 }
 
+/// A switch that is off.
+#[derive(Debug, Deserialize)]
+pub(super) struct Switch {
+    pub(super) switch: String,
+    #[serde(default)]
+    pub(super) ends_at: Option<Timestamp>,
+    #[serde(flatten)]
+    pub(super) said: Contained,
+}
+
+/// A service that does not work as usual.
+#[derive(Debug, Deserialize)]
+pub(super) struct ServicePosture {
+    pub(super) service: String,
+    pub(super) posture: record::kinds::containment::Posture,
+    #[serde(default)]
+    pub(super) ends_at: Option<Timestamp>,
+    #[serde(flatten)]
+    pub(super) said: Contained,
+}
+
 /// A certificate that is revoked.
 #[derive(Debug, Deserialize)]
 pub(super) struct Revocation {

@@ -474,7 +474,13 @@ fn what_serves_the_page_survives_the_death_of_up() {
             .lines()
             .find_map(|line| line.trim().strip_prefix("status "));
         address = line.unwrap_or_default().trim().replace("http://", "");
-        !address.is_empty() && http(&address, "GET", "/", None, &[], "").is_ok_and(|it| it.0 == 200)
+        // All of it: what was not published yet is not there when `up` dies.
+        let is_there = |path: &str| {
+            let found = http(&address, "GET", path, None, &[], "");
+            found.is_ok_and(|it| it.0 == 200)
+        };
+        let pages = ["/", "/de/", "/404.html", "/api/v2/summary.json"];
+        !address.is_empty() && pages.into_iter().all(is_there)
     });
     up.kill().unwrap();
     up.wait().unwrap();

@@ -49,6 +49,7 @@ mod reload;
 mod revocation;
 mod site;
 mod slow;
+mod switches;
 mod tls;
 mod tls_peers;
 mod up;

@@ -125,6 +125,18 @@ fn contained(act: &Act) -> Option<Deed> {
                 None => format!("had {what} go by its plan again{place}"),
             })
         }
+        Body::SwitchTurnedOff(body) => plain(match body.ends_at {
+            Some(end) => format!("turned {what} off until {}", words::minute(end)),
+            None => format!("turned {what} off until somebody turns it on"),
+        }),
+        Body::PostureSet(body) => plain(match body.ends_at {
+            Some(end) => format!(
+                "had {what} work {} until {}",
+                body.posture.as_str(),
+                words::minute(end)
+            ),
+            None => format!("had {what} work {}", body.posture.as_str()),
+        }),
         _ => return None,
     })
 }

@@ -238,6 +238,9 @@ client.ban                  -      -        -         -         -         x     
 client.unban                -      -        -         -         -         x        x
 certificate.revoke          -      -        -         -         -         x        x
 failover.override           -      -        -         -         -         x        x
+switch.turn_off             -      -        x         x         -         x        x
+switch.turn_on              -      -        x         x         -         x        x
+posture.set                 -      -        x         x         -         x        x
 certificate.report          -      -        -         -         -         -        x
 cell.define                 -      -        -         -         -         x        x
 cell.remove                 -      -        -         -         -         x        x
@@ -504,6 +507,12 @@ const COMMANDS: &[(&str, &str)] = &[
     (
         "failover.override",
         r#"{"ends_at":"2030-01-01T00:00:00.000Z","route":"site","tier":1}"#,
+    ),
+    ("switch.turn_off", r#"{"switch":"feature/x"}"#),
+    ("switch.turn_on", r#"{"switch":"feature/x"}"#),
+    (
+        "posture.set",
+        r#"{"posture":"degraded","service":"checkout"}"#,
     ),
     (
         "certificate.report",

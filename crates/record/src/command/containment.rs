@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use base::{IncidentId, Line, Name, Timestamp};
+use base::{IncidentId, Line, Name, ServiceName, Timestamp};
+
+use crate::kinds::containment::Posture;
 
 forms! {
     /// Answers clients with these addresses nothing. Asked again, the new end holds.
@@ -52,6 +54,35 @@ forms! {
         /// 0 is the primary; none: as planned.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tier: Option<u8>,
+    }
+    /// Turns a switch off. Asked again, the new end holds.
+    TurnSwitchOff {
+        /// Until when; none: until somebody turns it on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends_at: Option<Timestamp>,
+        /// What it is done for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<IncidentId>,
+        /// Which: `feature/NAME`, `limit/NAME`, `route/NAME` or `tenant/NAME`.
+        switch: Line,
+    }
+    /// Turns a switch on again.
+    TurnSwitchOn {
+        /// Which.
+        switch: Line,
+    }
+    /// Says how a service works.
+    SetPosture {
+        /// Until when, then as usual; none: until another is set.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends_at: Option<Timestamp>,
+        /// What it is done for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<IncidentId>,
+        /// How.
+        posture: Posture,
+        /// Which service.
+        service: ServiceName,
     }
     /// Says what a client certificate was used for. hereby says it itself.
     ReportCertificate {

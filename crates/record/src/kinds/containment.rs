@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use base::{IncidentId, Line, Name, Timestamp};
+use base::{IncidentId, Line, Name, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::nothing_sealed;
+use super::{nothing_sealed, words};
 
 /// Clients with these addresses, or with this certificate, are answered nothing from now on. Said
 /// again, the new end holds.
@@ -108,7 +108,60 @@ pub struct CertificateUsed {
     pub tenant: Line,
 }
 
+words! {
+    /// How a service works.
+    Posture {
+        /// As usual.
+        Normal = "normal",
+        /// Without what can be missed.
+        Degraded = "degraded",
+        /// With nothing but what was declared as the least.
+        Safe = "safe",
+    }
+}
+
+/// A switch is off from now on. Said again, the new end holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchTurnedOff {
+    /// Until when; none: until somebody turns it on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
+    /// What it is done for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// Which: `feature/NAME`, `limit/NAME`, `route/NAME` or `tenant/NAME`.
+    pub switch: Line,
+}
+
+/// A switch is on again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchTurnedOn {
+    /// Which, as it was turned off.
+    pub switch: Line,
+}
+
+/// A service works so from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostureSet {
+    /// Until when, then as usual; none: until another is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
+    /// What it is done for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// How.
+    pub posture: Posture,
+    /// Which service.
+    pub service: ServiceName,
+}
+
 nothing_sealed!(
+    SwitchTurnedOff,
+    SwitchTurnedOn,
+    PostureSet,
     ClientBanned,
     ClientUnbanned,
     CertificateRevoked,

@@ -278,6 +278,7 @@ fn subject_path(subject: &Subject) -> Option<String> {
         Subject::Client(_) => Some("/bans".to_owned()),
         Subject::Certificate(_) => Some("/revocations".to_owned()),
         Subject::Route(_) => Some("/failovers".to_owned()),
+        Subject::Switch(_) => Some("/switches".to_owned()),
         _ => None,
     }
 }

@@ -46,6 +46,44 @@ pub(super) fn form(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             ],
             json!({"route": "site", "tier": 1, "ends_at": end}),
         ),
+        _ => return switched(name, end).or_else(|| reported(name, sha256)),
+    })
+}
+
+/// The form of a command about switches and postures.
+fn switched(name: &str, end: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    Some(match name {
+        "switch.turn_off" => (
+            "Turns a switch off, at every edge and for every application; asked again, the new end holds",
+            vec![
+                may("ends_at", "Timestamp"),
+                may("incident", "IncidentId"),
+                must("switch", "SwitchName"),
+            ],
+            json!({"switch": "feature/recommendations", "ends_at": end}),
+        ),
+        "switch.turn_on" => (
+            "Turns a switch on again",
+            vec![must("switch", "SwitchName")],
+            json!({"switch": "feature/recommendations"}),
+        ),
+        "posture.set" => (
+            "Says how a service works: as usual, without what can be missed, or the least",
+            vec![
+                may("ends_at", "Timestamp"),
+                may("incident", "IncidentId"),
+                must("posture", "Posture"),
+                must("service", "ServiceName"),
+            ],
+            json!({"service": "checkout", "posture": "degraded", "ends_at": end}),
+        ),
+        _ => return None,
+    })
+}
+
+/// The form of what hereby says itself of certificates.
+fn reported(name: &str, sha256: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    Some(match name {
         "certificate.report" => (
             "Says what a client certificate was used for; hereby says it itself",
             vec![
@@ -145,33 +183,64 @@ pub(super) fn schemas() -> Value {
             "tier": maybe("FailoverTier"),
             "ends_at": reference("Timestamp"),
         })),
+        "SwitchName": {
+            "type": "string",
+            "maxLength": 80,
+            "pattern": "^(feature|limit|route|tenant)/[a-z0-9][a-z0-9._-]*$",
+            "description": "What it is of, and its name: feature/recommendations",
+        },
+        "Posture": {"enum": ["normal", "degraded", "safe"]},
+        "Switch": said(json!({
+            "switch": reference("SwitchName"), "ends_at": maybe("Timestamp"),
+        })),
+        "ServicePosture": said(json!({
+            "service": reference("ServiceName"),
+            "posture": reference("Posture"),
+            "ends_at": maybe("Timestamp"),
+        })),
         "Overlay": overlay(),
     })
 }
 
 fn overlay() -> Value {
     let list = |item: Value| json!({"type": "array", "items": item});
-    object(json!({
-        "version": {"const": 1},
-        "sequence": reference("Index"),
-        "bans": list(object(json!({
-            "prefix": reference("Prefix"),
-            "until_s": {"type": ["integer", "null"]},
-        }))),
-        "revoked": list(json!({"oneOf": [
-            object(json!({"sha256": reference("Sha256Digits")})),
-            object(json!({"issuer": reference("Sha256Digits"), "serial": reference("Serial")})),
-        ]})),
-        "failovers": list(json!({
-            "type": "object",
-            "required": ["route", "tier", "until_ms", "reason"],
-            "properties": {
-                "cell": reference("Name"),
-                "route": reference("Name"),
-                "tier": maybe("FailoverTier"),
-                "until_ms": {"type": "integer"},
-                "reason": {"type": "string"},
-            },
-        })),
-    }))
+    let until = || json!({"type": ["integer", "null"]});
+    json!({
+        "type": "object",
+        // Switches and postures are left out where there are none.
+        "required": ["version", "sequence", "bans", "revoked", "failovers"],
+        "properties": {
+            "version": {"const": 1},
+            "sequence": reference("Index"),
+            "bans": list(object(json!({
+                "prefix": reference("Prefix"),
+                "until_s": {"type": ["integer", "null"]},
+            }))),
+            "revoked": list(json!({"oneOf": [
+                object(json!({"sha256": reference("Sha256Digits")})),
+                object(json!({
+                    "issuer": reference("Sha256Digits"), "serial": reference("Serial"),
+                })),
+            ]})),
+            "failovers": list(json!({
+                "type": "object",
+                "required": ["route", "tier", "until_ms", "reason"],
+                "properties": {
+                    "cell": reference("Name"),
+                    "route": reference("Name"),
+                    "tier": maybe("FailoverTier"),
+                    "until_ms": {"type": "integer"},
+                    "reason": {"type": "string"},
+                },
+            })),
+            "switches": list(object(json!({
+                "switch": reference("SwitchName"), "until_ms": until(),
+            }))),
+            "postures": list(object(json!({
+                "service": reference("ServiceName"),
+                "posture": reference("Posture"),
+                "until_ms": until(),
+            }))),
+        },
+    })
 }

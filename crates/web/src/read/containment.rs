@@ -1,9 +1,9 @@
 //! What edges are told at once: all of it as they read it, and each kind as a list with who said so
 //! and why.
 
-use base::{IncidentId, Line, Timestamp};
+use base::{IncidentId, Line, ServiceName, Timestamp};
 use engine::State;
-use incident::{Banned, Certificate, CertificateUse, Contained, Override};
+use incident::{Banned, Certificate, CertificateUse, Contained, Off, Override, Postured};
 use record::kinds::containment::CertificateUsed;
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         get(
             "/api/v1/overlay",
-            "Gives what edges are told at once: bans, revocations, other tiers",
+            "Gives what edges are told at once: bans, revocations, other tiers, switches, postures",
             Gives::json("Overlay", "As edges read it"),
             |call| Box::pin(whole(call)),
         ),
@@ -61,6 +61,18 @@ pub(super) fn routes() -> Vec<Route> {
             "Lists routes on which another tier answers than was planned",
             "FailoverOverride",
             |call| Box::pin(failovers(call)),
+        ),
+        named(
+            "switches",
+            "Lists switches that are off, by name",
+            "Switch",
+            |call| Box::pin(switches(call)),
+        ),
+        named(
+            "postures",
+            "Lists services that don't work as usual",
+            "ServicePosture",
+            |call| Box::pin(postures(call)),
         ),
     ]
 }
@@ -197,6 +209,34 @@ async fn failovers(call: Call) -> Answer {
     .await
 }
 
+async fn switches(call: Call) -> Answer {
+    let now = call.site.engine().now();
+    list(call, move |state, sight, after, limit| {
+        let all = state.incidents.switches.off(now);
+        all.filter(|(name, _)| is_behind(name, after))
+            .take(limit)
+            .map(|(name, it)| (name.clone(), switch(name, it, state, sight)))
+            .collect()
+    })
+    .await
+}
+
+async fn postures(call: Call) -> Answer {
+    let now = call.site.engine().now();
+    list(call, move |state, sight, after, limit| {
+        let all = state.incidents.switches.postures(now);
+        let named = all.filter_map(|(service, it)| {
+            let name: Line = service.as_str().parse().ok()?;
+            Some((name, posture(service, it, state, sight)))
+        });
+        named
+            .filter(|(name, _)| is_behind(name, after))
+            .take(limit)
+            .collect()
+    })
+    .await
+}
+
 fn is_behind(name: &Line, after: Option<&Line>) -> bool {
     after.is_none_or(|after| name > after)
 }
@@ -260,6 +300,31 @@ pub(crate) fn failover(it: &Override, state: &State, sight: &Sight) -> Value {
         "route": it.route,
         "cell": it.cell,
         "tier": it.tier,
+        "ends_at": it.ends_at,
+        "at": it.said.at,
+        "by": it.said.by,
+        "incident": seen(it.said.incident, state, sight),
+        "why": it.said.why,
+    })
+}
+
+/// A switch that is off.
+pub(crate) fn switch(name: &Line, it: &Off, state: &State, sight: &Sight) -> Value {
+    json!({
+        "switch": name,
+        "ends_at": it.ends_at,
+        "at": it.said.at,
+        "by": it.said.by,
+        "incident": seen(it.said.incident, state, sight),
+        "why": it.said.why,
+    })
+}
+
+/// The posture of a service.
+pub(crate) fn posture(service: &ServiceName, it: &Postured, state: &State, sight: &Sight) -> Value {
+    json!({
+        "service": service,
+        "posture": it.posture,
         "ends_at": it.ends_at,
         "at": it.said.at,
         "by": it.said.by,

@@ -111,3 +111,44 @@ fn an_incident_that_somebody_may_not_see_is_not_named_to_them() {
         .remote(&lifted.token(&token).header("hereby-why", "x"))
         .expect(200);
 }
+
+#[test]
+fn what_is_off_and_how_services_work_is_told_to_edges_and_listed() {
+    let world = World::new();
+    // An edge that knows neither is told of neither as long as nobody uses them.
+    let before = get(&world, "/api/v1/overlay");
+    assert!(before.get("switches").is_none() && before.get("postures").is_none());
+    let service = json!({"service": "checkout", "tier": 1, "dependencies": []});
+    ask(&world, "service.register", "s/1", &service).expect(200);
+    let end = world.in_ms(60_000);
+    let off = json!({"switch": "feature/recommendations", "ends_at": end});
+    ask(&world, "switch.turn_off", "s/2", &off).expect(200);
+    let safe = json!({"service": "checkout", "posture": "safe"});
+    ask(&world, "posture.set", "s/3", &safe).expect(200);
+    let overlay = get(&world, "/api/v1/overlay");
+    assert_eq!(overlay["sequence"], world.memory.size());
+    assert_eq!(
+        overlay["switches"],
+        json!([{"switch": "feature/recommendations", "until_ms": end.as_ms()}])
+    );
+    assert_eq!(
+        overlay["postures"],
+        json!([{"service": "checkout", "posture": "safe", "until_ms": null}])
+    );
+    let listed = &get(&world, "/api/v1/switches")["items"][0];
+    assert_eq!(listed["why"], "it tries passwords");
+    assert_eq!(listed["ends_at"], json!(end));
+    assert_eq!(
+        get(&world, "/api/v1/postures")["items"][0]["posture"],
+        "safe"
+    );
+    let on = json!({"switch": "feature/recommendations"});
+    ask(&world, "switch.turn_on", "s/4", &on).expect(200);
+    assert_eq!(get(&world, "/api/v1/switches")["items"], json!([]));
+    let removed = json!({"service": "checkout"});
+    ask(&world, "service.remove", "s/5", &removed).expect(200);
+    assert_eq!(get(&world, "/api/v1/postures")["items"], json!([]));
+    // Without a reason nothing is switched off.
+    let off = Ask::command("switch.turn_off", "s/6", &json!({"switch": "tenant/shop"}));
+    world.local(&off).refused(422, "out_of_range");
+}

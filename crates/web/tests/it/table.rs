@@ -205,6 +205,13 @@ fn later_arguments(world: &World, name: &str) -> Value {
         "client.unban" => json!({"prefix": "192.0.2.7/32"}),
         "certificate.revoke" => json!({"fingerprint": "ab".repeat(32)}),
         "certificate.report" => certificate_arguments(world),
+        "switch.turn_off" => json!({"switch": "feature/x", "ends_at": in_days(3)}),
+        "switch.turn_on" => json!({"switch": "feature/x"}),
+        "posture.set" => {
+            let service = json!({"service": "walked", "tier": 2, "dependencies": []});
+            world.done("service.register", "walk/walked", &service);
+            json!({"service": "walked", "posture": "safe"})
+        }
         "failover.override" => json!({"route": "site", "tier": 1, "ends_at": in_days(3)}),
         // The incident's redaction was asked for first, then the person's.
         "request.approve" | "request.reject" => json!({"request": "req-1"}),

@@ -182,6 +182,21 @@ act-failover-overridden = lässt { $has-tier ->
     [yes] , für { $incident }
    *[other] { "" }
  }
+act-switch-turned-off = hat { $switch } abgeschaltet{ $has-ends-at ->
+    [yes] { " " }bis { $ends-at }
+   *[other] { "" }
+ }{ $has-incident ->
+    [yes] , für { $incident }
+   *[other] { "" }
+ }
+act-switch-turned-on = hat { $switch } wieder eingeschaltet
+act-posture-set = lässt { $service } so arbeiten: { $posture }{ $has-ends-at ->
+    [yes] { " " }bis { $ends-at }
+   *[other] { "" }
+ }{ $has-incident ->
+    [yes] , für { $incident }
+   *[other] { "" }
+ }
 act-component-registered = hat es auf die Statusseite gestellt oder dort anders beschrieben
 act-component-removed = hat es von der Statusseite genommen
 act-page-measured = hat { $minutes } von 1440 Minuten des Tages ab { $starts-at } gemessen
@@ -275,6 +290,8 @@ word-vendor = Anbieter
 word-closed = bei Ausfall gesperrt
 word-open = bei Ausfall offen
 word-degraded = bei Ausfall eingeschränkt
+word-normal = wie gewohnt
+word-safe = nur das Nötigste
 word-respond = Mitarbeiten
 word-alerts = Alarme
 word-witness = Zeuge

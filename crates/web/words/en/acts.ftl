@@ -182,6 +182,21 @@ act-failover-overridden = had { $has-tier ->
     [yes] , for { $incident }
    *[other] { "" }
  }
+act-switch-turned-off = turned { $switch } off{ $has-ends-at ->
+    [yes] { " " }until { $ends-at }
+   *[other] { "" }
+ }{ $has-incident ->
+    [yes] , for { $incident }
+   *[other] { "" }
+ }
+act-switch-turned-on = turned { $switch } on again
+act-posture-set = had { $service } work so: { $posture }{ $has-ends-at ->
+    [yes] { " " }until { $ends-at }
+   *[other] { "" }
+ }{ $has-incident ->
+    [yes] , for { $incident }
+   *[other] { "" }
+ }
 act-component-registered = put it on the status page, or changed what is said of it there
 act-component-removed = took it from the status page
 act-page-measured = measured { $minutes } of 1440 minutes of the day from { $starts-at }
@@ -275,6 +290,8 @@ word-vendor = vendor
 word-closed = fails closed
 word-open = fails open
 word-degraded = degraded
+word-normal = as usual
+word-safe = the least
 word-respond = respond
 word-alerts = alerts
 word-witness = witness

@@ -44,6 +44,26 @@ pub(super) fn told(act: &Act) -> Option<Told> {
                 None => format!("had it go by its plan{place} {until}{beside}"),
             })
         }
+        Body::SwitchTurnedOff(body) => {
+            let until = match body.ends_at {
+                Some(end) => until(end),
+                None => "until somebody turns it on".to_owned(),
+            };
+            strong(format!("turned it off {until}{}", beside(body.incident)))
+        }
+        Body::SwitchTurnedOn(_) => plain("turned it on again"),
+        Body::PostureSet(body) => {
+            let until = body.ends_at.map(until).unwrap_or_default();
+            let until = match until.is_empty() {
+                true => until,
+                false => format!(" {until}"),
+            };
+            let posture = body.posture.as_str();
+            strong(format!(
+                "had it work {posture}{until}{}",
+                beside(body.incident)
+            ))
+        }
         _ => return None,
     })
 }

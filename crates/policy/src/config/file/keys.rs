@@ -104,12 +104,13 @@ const HELD: Shape = Number(1, HELD_MAX);
 
 static METRICS: Section = Section {
     path: "metrics",
-    about: "Figures over TCP, for whoever scrapes them. Without it: over the edge's own socket alone.",
+    about: "Figures over TCP for whoever scrapes them, and what is switched off for applications. Without it: \
+        figures over the edge's own socket alone.",
     keys: &[key(
         "listen",
         Text,
         Must,
-        "Only GET /metrics is answered there, to everybody who reaches it.",
+        "Only GET /metrics, /switches and /switches/events are answered there, to everybody who reaches it.",
     )],
 };
 

@@ -263,6 +263,45 @@ pub(super) const LISTINGS: &[Listing] = &[
         },
     },
     Listing {
+        path: "/switches",
+        section: "containment",
+        columns: &[
+            ("switch", Name),
+            ("ends_at", Time),
+            ("why", Text),
+            ("by", Actor),
+            ("at", Time),
+            ("incident", Incident),
+        ],
+        makes: Some("switch.turn_off"),
+        verbs: &[("switch.turn_off", "switch"), ("switch.turn_on", "switch")],
+        rows: |site, state, sight| {
+            let all = state.incidents.switches.off(site.engine().now());
+            all.map(|(name, it)| read::switch(name, it, state, sight))
+                .collect()
+        },
+    },
+    Listing {
+        path: "/postures",
+        section: "containment",
+        columns: &[
+            ("service", Name),
+            ("posture", Text),
+            ("ends_at", Time),
+            ("why", Text),
+            ("by", Actor),
+            ("at", Time),
+            ("incident", Incident),
+        ],
+        makes: Some("posture.set"),
+        verbs: &[("posture.set", "service")],
+        rows: |site, state, sight| {
+            let all = state.incidents.switches.postures(site.engine().now());
+            all.map(|(service, it)| read::posture(service, it, state, sight))
+                .collect()
+        },
+    },
+    Listing {
         path: "/runbooks",
         section: "prepared",
         columns: &[("runbook", Name), ("title", Text), ("steps", List)],
