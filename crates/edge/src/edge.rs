@@ -46,8 +46,8 @@ pub(crate) struct Edge {
     pub(crate) bans: ArcSwap<Banned>,
     /// What is switched off.
     pub(crate) switches: ArcSwap<Switches>,
-    /// The same as applications read it.
-    pub(crate) told: watch::Sender<Arc<str>>,
+    /// The same as applications read it; none: control has said nothing yet.
+    pub(crate) told: watch::Sender<Option<Arc<str>>>,
     /// Certificates that were revoked by being said so, beside what files list.
     pub(crate) revoked: ArcSwap<Knowledge>,
     pub(crate) ledger: Ledger,
@@ -196,7 +196,7 @@ impl Edge {
             addresses: Mutex::default(),
             bans: ArcSwap::from_pointee(bans),
             switches: ArcSwap::default(),
-            told: watch::Sender::new(Switches::default().shown(0)),
+            told: watch::Sender::default(),
             log,
             refusals: Refusals::default(),
             statuses: Statuses::default(),

@@ -109,8 +109,8 @@ pub(crate) fn judge(
     let route = running
         .route(route)
         .ok_or(Refused::new(Reason::RouteUnknown))?;
-    switches.route(&route.config.name)?;
-    limits(&edge, &running, (id, route), &parts.headers, client)?;
+    switches.route(&tenant.config.name, &route.config.name)?;
+    limits(&edge, &running, (id, tenant, route), &parts.headers, client)?;
     if let Some(demand) = &route.config.challenge {
         challenge::judge(&edge, demand, &tenant.config.name, client, facts.tls, parts)?;
     }
@@ -315,21 +315,21 @@ fn route(
 fn limits(
     edge: &Edge,
     running: &Running,
-    (tenant, route): (TenantId, &Route),
+    (id, tenant, route): (TenantId, &Tenant, &Route),
     headers: &HeaderMap,
     client: IpAddr,
 ) -> Result<(), Refused> {
     let now = clock::now();
     let switches = edge.switches.load();
-    for id in &route.config.limits {
-        let Some((limit, buckets)) = running.limit(*id) else {
+    for limit in &route.config.limits {
+        let Some((limit, buckets)) = running.limit(*limit) else {
             continue;
         };
-        if switches.is_limit_off(&limit.name) {
+        if switches.is_limit_off(&tenant.config.name, &limit.name) {
             continue;
         }
         let key = match &limit.key {
-            LimitKey::Tenant => Key::of_place(edge.seed, tenant.0),
+            LimitKey::Tenant => Key::of_place(edge.seed, id.0),
             LimitKey::Route => Key::of(edge.seed, route.config.name.as_bytes()),
             LimitKey::Address => Key::of_prefix(edge.seed, &Prefix::subscriber(client)),
             // Of several nobody knows which one counts: they are a key of their own.

@@ -130,7 +130,9 @@ impl Carried {
             }
         }
         self.instruct_anew(edge);
-        tell(edge);
+        if self.sequence > 0 {
+            tell(edge);
+        }
     }
 
     fn unusable(&mut self, edge: &Edge, stamp: Option<(SystemTime, u64)>, error: &Unusable) {
@@ -203,7 +205,7 @@ impl Carried {
 
 /// Applications hear of what is switched off when it changes, also because it ended.
 fn tell(edge: &Edge) {
-    let shown = edge.switches.load().shown(clock::unix_ms());
+    let shown = Some(edge.switches.load().shown(clock::unix_ms()));
     edge.told.send_if_modified(|told| {
         let changed = *told != shown;
         *told = shown;

@@ -19,15 +19,19 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::edge::Edge;
 use crate::metrics;
 
-/// So many may read at once; whoever comes then is let go.
+/// So many connections at once; whoever comes then is let go.
+const CONNECTIONS_MAX: usize = 512;
+/// So many may read figures at once: they are large.
 const READERS_MAX: usize = 8;
 /// So many may listen to switches at once.
 const LISTENERS_MAX: usize = 256;
+/// After so long those who listened come again, when the edge hands over, and not all of them at once.
+const RETRY_MS: u64 = 500;
 /// From the accepted connection to its end, but for who listens to switches.
 const TIME_MAX: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 8 << 10;
@@ -39,6 +43,7 @@ const WAITING_MAX: usize = 4;
 
 /// Who may still come.
 struct Places {
+    connections: Arc<Semaphore>,
     readers: Arc<Semaphore>,
     listeners: Arc<Semaphore>,
 }
@@ -50,6 +55,7 @@ pub(crate) async fn serve(
     mut accepting: watch::Receiver<bool>,
 ) {
     let places = Rc::new(Places {
+        connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         readers: Arc::new(Semaphore::new(READERS_MAX)),
         listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
     });
@@ -64,15 +70,16 @@ pub(crate) async fn serve(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let Ok(place) = places.readers.clone().try_acquire_owned() else {
+        let Ok(place) = places.connections.clone().try_acquire_owned() else {
             continue;
         };
         let reader = Reader {
             edge: edge.clone(),
             places: places.clone(),
-            place: Cell::new(Some(place)),
+            _place: place,
             stopping: stopping.clone(),
             listens: Cell::new(false),
+            ended: Notify::new(),
         };
         tokio::task::spawn_local(answer(Rc::new(reader), stream));
     }
@@ -82,10 +89,11 @@ pub(crate) async fn serve(
 struct Reader {
     edge: Arc<Edge>,
     places: Rc<Places>,
-    /// Given back when it listens instead.
-    place: Cell<Option<OwnedSemaphorePermit>>,
+    _place: OwnedSemaphorePermit,
     stopping: watch::Receiver<bool>,
     listens: Cell<bool>,
+    /// What it listened to has ended.
+    ended: Notify,
 }
 
 /// One connection, one answer: who scrapes once more comes anew, also after an upgrade.
@@ -103,7 +111,14 @@ async fn answer(reader: Rc<Reader>, stream: TcpStream) {
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::time::timeout(TIME_MAX, connection.as_mut()).await;
     if ended.is_err() && reader.listens.get() {
-        let _ = connection.await;
+        let taken = async {
+            reader.ended.notified().await;
+            tokio::time::sleep(TIME_MAX).await;
+        };
+        tokio::select! {
+            _ = connection => {}
+            () = taken => {}
+        }
     }
 }
 
@@ -112,8 +127,14 @@ type Answer = Response<Either<Full<Bytes>, Pieces>>;
 fn answered(reader: &Rc<Reader>, request: &Request<Incoming>) -> Answer {
     let edge = &reader.edge;
     let (kind, text) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => (metrics::CONTENT, metrics::text(edge)),
-        (&Method::GET, "/switches") => ("application/json", edge.told.borrow().to_string()),
+        (&Method::GET, "/metrics") => match reader.places.readers.try_acquire() {
+            Ok(_place) => (metrics::CONTENT, metrics::text(edge)),
+            Err(_) => return busy("too many read at once\n"),
+        },
+        (&Method::GET, "/switches") => match &*edge.told.borrow() {
+            Some(told) => ("application/json", told.to_string()),
+            None => return busy("control has said nothing yet: go by what you heard last\n"),
+        },
         (&Method::GET, "/switches/events") => return listened(reader),
         (_, "/metrics" | "/switches" | "/switches/events") => {
             let mut answer = said(StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new());
@@ -124,6 +145,14 @@ fn answered(reader: &Rc<Reader>, request: &Request<Incoming>) -> Answer {
         _ => return said(StatusCode::NOT_FOUND, "text/plain", String::new()),
     };
     said(StatusCode::OK, kind, text)
+}
+
+fn busy(why: &str) -> Answer {
+    said(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "text/plain",
+        why.to_owned(),
+    )
 }
 
 fn said(status: StatusCode, kind: &'static str, text: String) -> Answer {
@@ -142,16 +171,19 @@ fn headed(status: StatusCode, kind: &'static str, body: Either<Full<Bytes>, Piec
 /// Server-sent events (HTML, 9.2): all of it at once, and again whenever something of it changes.
 fn listened(reader: &Rc<Reader>) -> Answer {
     let Ok(place) = reader.places.listeners.clone().try_acquire_owned() else {
-        return said(StatusCode::SERVICE_UNAVAILABLE, "text/plain", String::new());
+        return busy("too many listen\n");
     };
     reader.listens.set(true);
-    reader.place.set(None);
     let (sender, pieces) = mpsc::channel(WAITING_MAX);
     let (mut told, mut stopping) = (reader.edge.told.subscribe(), reader.stopping.clone());
+    let (listening, retry_ms) = (reader.clone(), RETRY_MS + reader.edge.choice() % RETRY_MS);
     tokio::task::spawn_local(async move {
         loop {
             let text = told.borrow_and_update().clone();
-            let event = format!("retry: 1000\nevent: switches\ndata: {text}\n\n");
+            let event = match text {
+                Some(text) => format!("retry: {retry_ms}\nevent: switches\ndata: {text}\n\n"),
+                None => format!("retry: {retry_ms}\n\n"),
+            };
             if sender.send_timeout(event.into(), TIME_MAX).await.is_err() {
                 break;
             }
@@ -173,6 +205,7 @@ fn listened(reader: &Rc<Reader>) -> Answer {
             }
         }
         drop(place);
+        listening.ended.notify_one();
     });
     headed(
         StatusCode::OK,

@@ -70,14 +70,20 @@ impl Switches {
     }
 
     /// # Errors
-    /// When the route is off.
-    pub(crate) fn route(&self, name: &str) -> Result<(), Refused> {
-        refuse(&self.routes, name, "route")
+    /// When that route of the tenant is off.
+    pub(crate) fn route(&self, tenant: &str, name: &str) -> Result<(), Refused> {
+        match self.routes.is_empty() {
+            true => Ok(()),
+            false => spellings(tenant, name)
+                .iter()
+                .try_for_each(|name| refuse(&self.routes, name, "route")),
+        }
     }
 
-    /// Whether the limit counts nobody.
-    pub(crate) fn is_limit_off(&self, name: &str) -> bool {
-        holds(&self.limits, name).is_some()
+    /// Whether that limit of the tenant counts nobody.
+    pub(crate) fn is_limit_off(&self, tenant: &str, name: &str) -> bool {
+        let mut names = spellings(tenant, name).into_iter();
+        !self.limits.is_empty() && names.any(|name| holds(&self.limits, &name).is_some())
     }
 
     /// What applications read.
@@ -99,6 +105,15 @@ impl Switches {
         // Lists of text have JSON.
         serde_json::to_string(&shown).unwrap_or_default().into()
     }
+}
+
+/// What a tenant's route or limit may be called by whoever turns it off: with and without the tenant. With a
+/// version of the tenant's own its names change from the second to the first; what is off stays off.
+fn spellings(tenant: &str, name: &str) -> [String; 2] {
+    let bare = name.strip_prefix(tenant);
+    let bare = bare.and_then(|rest| rest.strip_prefix('.'));
+    let bare = bare.unwrap_or(name);
+    [bare.to_owned(), format!("{tenant}.{bare}")]
 }
 
 /// Until when that is off, if it is; none: until control says so.
@@ -153,10 +168,14 @@ mod tests {
             (Reason::SwitchedOff, None)
         );
         assert!(switches.tenant("cart").is_ok());
-        let refused = switches.route("search").unwrap_err();
+        let refused = switches.route("shop", "search").unwrap_err();
         assert!((90..=91).contains(&refused.retry_after_s.unwrap()));
-        assert!(switches.route("ended").is_ok() && switches.route("shop").is_ok());
-        assert!(switches.is_limit_off("by-address") && !switches.is_limit_off("search"));
+        assert!(switches.route("shop", "ended").is_ok() && switches.route("shop", "shop").is_ok());
+        assert!(switches.is_limit_off("shop", "by-address") && !switches.is_limit_off("shop", "x"));
+        // Also by another's name for it: what is off stays off when the tenant has a version of its own.
+        assert!(switches.route("shop", "shop.search").is_err());
+        let own = Switches::new(vec![off("route/shop.search", None)], Vec::new()).unwrap();
+        assert!(own.route("shop", "search").is_err() && own.route("bank", "search").is_ok());
         assert!(Switches::new(vec![off("rule/x", None)], Vec::new()).is_err());
         assert!(Switches::new(vec![off("shop", None)], Vec::new()).is_err());
     }

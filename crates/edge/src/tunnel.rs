@@ -94,7 +94,8 @@ async fn watch(facts: &Facts, mut tenant: Arc<Tenant>, client: IpAddr, last: &Ce
                 .authorise(facts, id, true, &revoked, &mut None);
             asked.is_ok()
         });
-        if !may {
+        // What is switched off is not spoken with either.
+        if !may || edge.switches.load().tenant(&tenant.config.name).is_err() {
             return;
         }
         running = Some(now);

@@ -39,6 +39,7 @@ pub const BEYOND_SESSIONS: &[(&str, &str)] = &[
     ("deployment.advance", "hereby promote"),
     ("lease.lift", "hereby lease lift"),
     ("break_glass.set_key", "hereby break-glass trust"),
+    ("break_glass.end", "hereby break-glass end"),
     ("subscriber.confirm", "hereby subscriber add"),
     ("record.rotate_key", "hereby send record.rotate_key"),
 ];

@@ -11,7 +11,7 @@ use crate::access::Access;
 use crate::done_for::DoneFor;
 
 /// Raised whenever the fold or its form changes: older snapshots are then rebuilt.
-pub(crate) const STATE_VERSION: u32 = 16;
+pub(crate) const STATE_VERSION: u32 = 17;
 
 /// The state after a number of acts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

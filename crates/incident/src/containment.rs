@@ -134,6 +134,8 @@ impl Containment {
                 | Body::SwitchTurnedOff(_)
                 | Body::SwitchTurnedOn(_)
                 | Body::PostureSet(_)
+                // Its posture goes with it.
+                | Body::ServiceRemoved(_)
         )
     }
 

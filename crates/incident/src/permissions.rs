@@ -131,6 +131,7 @@ pub const POLICY: &[(&str, &[Permission])] = &[
     ("fleet.unfreeze", TUNES),
     ("break_glass.set_key", GOVERNS),
     ("break_glass.report", GOVERNS),
+    ("break_glass.end", TUNES),
     ("record.rotate_key", GOVERNS),
 ];
 

@@ -256,6 +256,7 @@ verbs! {
     UnfreezeFleet = "fleet.unfreeze",
     SetBreakGlassKey = "break_glass.set_key",
     ReportBreakGlass = "break_glass.report",
+    EndBreakGlass = "break_glass.end",
     RotateLogKey = "record.rotate_key",
 }
 

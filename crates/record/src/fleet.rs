@@ -13,13 +13,17 @@ use base::{Line, Name, Tenant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::act::{Act, BadAct, Subject};
+use crate::act::{Act, BadAct};
 use crate::checkpoint::{CannotOpen, Checkpoint, SignedCheckpoint};
 use crate::hash::Hash;
 use crate::kinds::Body;
 use crate::note::{BadNote, CannotSign, Note, SignerKey, Unverified, VerifierKey};
 use crate::proof::{ActProof, BadProof, Unproven};
 use crate::tree::{self, ProofError};
+
+mod told;
+
+pub use told::{Told, Word, tells};
 
 /// The first line of everything an edge sends.
 const HEADER: &str = "hereby/edge/1";
@@ -269,33 +273,6 @@ pub struct KeyChange {
     pub proof: Box<str>,
     /// 1.
     pub v: u32,
-}
-
-/// What one act tells an edge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Word {
-    /// What it is to run.
-    Run(Told),
-    /// Whose notes it believes when control is gone; none: nobody's.
-    BreakGlassKey {
-        /// The key, as a C2SP verifier key.
-        vkey: Option<Box<str>>,
-        /// The act's index.
-        sequence: u64,
-    },
-}
-
-/// What an edge is to run by one act.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// Whether it goes back: what ran before is not to run again.
-    pub back: bool,
-    /// Whose own version it is about; none: the fleet's.
-    pub tenant: Option<Tenant>,
-    /// Which version; none, with a tenant: what the fleet's says of it.
-    pub digest: Option<Hash>,
-    /// The act's index.
-    pub sequence: u64,
 }
 
 /// Why a request is not an edge's.
@@ -549,52 +526,18 @@ impl Known {
                 return Err(Disbelieved::OtherCheckpoint);
             }
             let act = Act::decode_strict(&entry.entry)?;
-            if let (Subject::Fleet, Body::BreakGlassKeySet(set)) = (&act.subject, &act.body) {
-                all.push(Word::BreakGlassKey {
-                    vkey: set.vkey.clone(),
-                    sequence: entry.index,
-                });
-                continue;
-            }
-            let (tenant, digest) = tells(&act, cell, edge).ok_or(Disbelieved::NotForUs)?;
-            if let Some(floor) = floor(tenant).filter(|floor| entry.index < *floor) {
+            let word = Word::of(&act, entry.index, (cell, edge)).ok_or(Disbelieved::NotForUs)?;
+            if let Word::Run(told) = &word
+                && let Some(floor) = floor(told.tenant.as_ref())
+                && entry.index < floor
+            {
                 return Err(Disbelieved::Older {
                     told: entry.index,
                     floor,
                 });
             }
-            all.push(Word::Run(Told {
-                back: matches!(act.body, Body::VersionRolledBack(_)),
-                tenant: tenant.cloned(),
-                digest,
-                sequence: entry.index,
-            }));
+            all.push(word);
         }
         Ok(all)
     }
-}
-
-/// What this act tells that edge of that cell to run: whose own version it is about (none: the fleet's), and
-/// which (none: what the fleet's says of the tenant).
-pub fn tells<'a>(
-    act: &'a Act,
-    cell: &Name,
-    edge: &Name,
-) -> Option<(Option<&'a Tenant>, Option<Hash>)> {
-    let tenant = act.tenant.as_ref();
-    let digest = match (&act.subject, &act.body) {
-        (Subject::Deployment(_), Body::DeploymentAdvanced(advanced)) => advanced
-            .reaches(cell, edge)
-            .then_some(Some(advanced.digest)),
-        // Without the fleet's version there is nothing to run: no act says that.
-        (Subject::Fleet, Body::VersionRolledBack(back)) => {
-            let some = back.digest.is_some() || tenant.is_some();
-            (some && back.cells.contains(cell)).then_some(back.digest)
-        }
-        (Subject::Cell(named), Body::CellSupplied(supplied)) => {
-            (named == cell).then_some(Some(supplied.digest))
-        }
-        _ => None,
-    };
-    Some((tenant, digest?))
 }

@@ -103,6 +103,7 @@ pub fn decide(state: &State, verb: &Verb, asked: &Asked<'_>) -> Option<Decision>
         },
         Verb::SetBreakGlassKey(verb) => glass::set_key(state, verb.vkey.as_deref(), asked),
         Verb::ReportBreakGlass(verb) => glass::report(state, verb, asked),
+        Verb::EndBreakGlass(verb) => glass::end(state, &verb.cell, asked),
         _ => return None,
     })
 }
@@ -178,7 +179,7 @@ fn supplied(state: &State, cell: &Name) -> Vec<Draft> {
 }
 
 /// Nothing goes out that reaches edges which one in that cell (none: in all) would reach.
-fn not_under_way(state: &State, cell: Option<&Name>, why: &str) -> Result<(), Refusal> {
+pub(crate) fn not_under_way(state: &State, cell: Option<&Name>, why: &str) -> Result<(), Refusal> {
     match state.in_progress().find(|(_, it)| it.meets(cell)) {
         Some((number, deployment)) => wrong_state(format!(
             "{} is under way since {}, by {}: {why}. Wait for it, or send it back: hereby rollback{}",
@@ -207,7 +208,7 @@ fn remove(state: &State, cell: &Name) -> Decision {
     )])
 }
 
-fn known_cell(state: &State, cell: &Name) -> Result<(), Refusal> {
+pub(crate) fn known_cell(state: &State, cell: &Name) -> Result<(), Refusal> {
     match state.cells.contains_key(cell) {
         true => Ok(()),
         false => not_found(format!(
@@ -375,6 +376,7 @@ fn deploy(state: &State, verb: &DeployVersion, asked: &Asked<'_>) -> Decision {
     drafts.extend(one(
         (&name, tenant),
         DeploymentAdvanced {
+            base: base.filter(|_| tenant.is_none()),
             digest: verb.digest,
             early: false,
             reaches: first,
@@ -449,6 +451,7 @@ fn advance(state: &State, verb: &AdvanceDeployment, asked: &Asked<'_>) -> Decisi
         }
     }
     let body = DeploymentAdvanced {
+        base: deployment.base.filter(|_| deployment.tenant.is_none()),
         digest: deployment.digest,
         early,
         reaches: reaches(

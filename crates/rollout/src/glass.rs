@@ -1,17 +1,19 @@
 //! Break-glass: whose notes edges believe when control is gone, and what stands on the record of those that
 //! were used.
 
-use base::Name;
+use base::{Name, Timestamp};
 use record::act::Subject;
 use record::author::is_sound_key;
 use record::break_glass::BreakGlass;
 use record::command::ReportBreakGlass;
-use record::kinds::rollout::{BreakGlassKeySet, BreakGlassUsed};
+use record::kinds::rollout::{BreakGlassKeySet, BreakGlassUsed, CellSupplied};
 use record::note::{Algorithm, VerifierKey};
 use record::refusal::{Draft, Refusal, out_of_range, wrong_state};
 use serde::{Deserialize, Serialize};
 
-use crate::decide::{Asked, Decision, fleet, needs_reason, not_found, own, person};
+use crate::decide::{
+    Asked, Decision, fleet, known_cell, needs_reason, not_found, not_under_way, own, person,
+};
 use crate::state::State;
 
 /// So many keys are remembered: what was signed by one may be heard of when it was changed already.
@@ -41,11 +43,45 @@ impl Keys {
         self.set.last()?.1.as_deref()
     }
 
-    /// What that note says, if one of these keys signed it.
-    fn open(&self, note: &str) -> Option<BreakGlass> {
+    /// What that note says, if one of these keys signed it, and the act that named that key.
+    pub(crate) fn open(&self, note: &str) -> Option<(u64, BreakGlass)> {
         let keys = self.set.iter().rev();
-        let mut keys = keys.filter_map(|(_, vkey)| vkey.as_deref()?.parse::<VerifierKey>().ok());
-        keys.find_map(|key| BreakGlass::open(note.as_bytes(), &key).ok())
+        let mut keys = keys.filter_map(|(index, vkey)| {
+            let key = vkey.as_deref()?.parse::<VerifierKey>().ok()?;
+            Some((*index, key))
+        });
+        keys.find_map(|(index, key)| {
+            let said = BreakGlass::open(note.as_bytes(), &key).ok()?;
+            Some((index, said))
+        })
+    }
+}
+
+/// The last note that an edge is known to have used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// The act that named the key that signed it. Each key has counters of its own.
+    pub key: u64,
+    /// As in the note.
+    pub counter: u64,
+    /// Since when that is on the record.
+    pub at: Timestamp,
+}
+
+impl Used {
+    /// Whether a note by that key with that counter is this one, or an earlier one.
+    pub fn has(&self, key: u64, counter: u64) -> bool {
+        (key, counter) <= (self.key, self.counter)
+    }
+}
+
+impl State {
+    /// Whether the record has that this edge used that note, or a later one.
+    pub fn has_note_of(&self, edge: &Name, note: &str) -> bool {
+        let used = self.edges.get(edge).and_then(|edge| edge.break_glass);
+        let signed_by = self.break_glass.open(note);
+        let both = used.zip(signed_by);
+        both.is_some_and(|(used, (key, said))| used.has(key, said.counter))
     }
 }
 
@@ -78,11 +114,14 @@ pub(crate) fn report(state: &State, verb: &ReportBreakGlass, asked: &Asked<'_>) 
     let Some(edge) = state.edges.get(&verb.edge) else {
         return not_found(format!("there is no edge {}", verb.edge));
     };
-    let said = believed(state, &verb.note, &edge.cell)?;
-    if said.counter <= edge.break_glass {
+    let (key, said) = believed(state, &verb.note, &edge.cell)?;
+    if edge
+        .break_glass
+        .is_some_and(|used| used.has(key, said.counter))
+    {
         return wrong_state(format!(
-            "{} used note {} already, by the record",
-            verb.edge, edge.break_glass
+            "{} used note {} already, by the record, or a later one",
+            verb.edge, said.counter
         ));
     }
     let body = BreakGlassUsed {
@@ -95,10 +134,27 @@ pub(crate) fn report(state: &State, verb: &ReportBreakGlass, asked: &Asked<'_>) 
     Ok(vec![Draft::new(Subject::Edge(verb.edge.clone()), body)])
 }
 
-fn believed(state: &State, note: &str, cell: &Name) -> Result<BreakGlass, Refusal> {
+/// A cell's edges run what all run again, whatever notes they went back by: it is said anew.
+pub(crate) fn end(state: &State, cell: &Name, asked: &Asked<'_>) -> Decision {
+    person(asked, "ends what a break-glass note began")?;
+    needs_reason(asked, "ending what a break-glass note began")?;
+    known_cell(state, cell)?;
+    let mut edges = state.edges.values().filter(|edge| edge.cell == *cell);
+    if !edges.any(|edge| edge.break_glass.is_some()) {
+        return wrong_state(format!("no edge of {cell} ever went back by a note"));
+    }
+    not_under_way(state, Some(cell), "what all run is not settled")?;
+    let Some(digest) = state.fleet.current else {
+        return wrong_state("no version was fully deployed yet".to_owned());
+    };
+    let subject = Subject::Cell(cell.clone());
+    Ok(vec![Draft::new(subject, CellSupplied { digest })])
+}
+
+fn believed(state: &State, note: &str, cell: &Name) -> Result<(u64, BreakGlass), Refusal> {
     match state.break_glass.open(note) {
-        Some(said) if said.cell == *cell => Ok(said),
-        Some(said) => out_of_range(format!("the note is for {}", said.cell)),
+        Some((key, said)) if said.cell == *cell => Ok((key, said)),
+        Some((_, said)) => out_of_range(format!("the note is for {}", said.cell)),
         None => out_of_range("no break-glass key signed this note".to_owned()),
     }
 }

@@ -120,8 +120,8 @@ impl Judge {
             (_, Body::LeaseLifted(body)) => self.lifted(act, body),
             (_, Body::BreakGlassUsed(body)) => {
                 let known = self.versions.get(&body.digest);
-                let known = known.is_some_and(|(whose, _)| whose.is_none());
-                let what = "says that an edge went back to what was never deployed";
+                let known = known.is_some_and(|(whose, full)| whose.is_none() && *full);
+                let what = "says that an edge went back to what was never fully deployed";
                 hold(known, Law::Deployed, what)
             }
             (_, Body::CellSupplied(body)) => self.supplied(act, body),

@@ -12,7 +12,7 @@ use record::kinds::rollout::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::glass::Keys;
+use crate::glass::{Keys, Used};
 use crate::plan::{Cell, Fleet};
 
 mod kept;
@@ -78,8 +78,8 @@ pub struct Edge {
     pub cell: Name,
     /// Since when.
     pub at: Timestamp,
-    /// The counter of the last break-glass note that it is known to have used; 0: none.
-    pub break_glass: u64,
+    /// The last break-glass note that it is known to have used.
+    pub break_glass: Option<Used>,
     /// Its key.
     pub vkey: Box<str>,
 }
@@ -285,14 +285,22 @@ impl State {
                 let edge = Edge {
                     cell: enrolled.cell.clone(),
                     at: act.at,
-                    break_glass: before.map_or(0, |before| before.break_glass),
+                    // With another key it is another edge, which knows of no note.
+                    break_glass: before
+                        .filter(|before| before.vkey == enrolled.vkey)
+                        .and_then(|before| before.break_glass),
                     vkey: enrolled.vkey.clone(),
                 };
                 self.edges.insert(name.clone(), edge);
             }
             Body::BreakGlassUsed(used) => {
-                if let Some(edge) = self.edges.get_mut(name) {
-                    edge.break_glass = edge.break_glass.max(used.counter);
+                let signed_by = self.break_glass.open(&used.note);
+                if let (Some(edge), Some((key, _))) = (self.edges.get_mut(name), signed_by) {
+                    edge.break_glass = Some(Used {
+                        key,
+                        counter: used.counter,
+                        at: act.at,
+                    });
                 }
             }
             Body::EdgeRetired(_) => {

@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use base::{Line, Name, Tenant, Timestamp};
 use policy::Reason;
 use record::command::{AdvanceDeployment, CompleteDeployment, FireTrigger, Verb};
-use record::fleet::{self, Report, TOOK_MS};
+use record::fleet::{self, Report, Runs, TOOK_MS};
 
 use crate::decide::has_held;
 use crate::drawn;
 use crate::sequential::{Comparison, Counts, INTERVAL_MS, Verdict, Worse};
-use crate::state::{Deployment, State, name_of};
+use crate::state::{Deployment, Order, State, name_of};
 use crate::template::{Measure, Trigger};
 
 /// Who was not heard of for so long is not there, as far as is known.
@@ -146,8 +146,10 @@ impl Delta {
                 }
             }
             Measure::Refused(reason) => {
-                let named = |name: &Name| {
-                    reason.is_none_or(|reason: Reason| reason.as_str() == name.as_str())
+                // What somebody switched off is no version's fault.
+                let named = |name: &Name| match reason {
+                    None => name.as_str() != Reason::SwitchedOff.as_str(),
+                    Some(reason) => reason.as_str() == name.as_str(),
                 };
                 let refused = self.refused.iter().filter(|(name, _)| named(name));
                 Counts {
@@ -157,6 +159,12 @@ impl Delta {
             }
         }
     }
+}
+
+/// What triggers see as refused, for any reason.
+#[cfg(test)]
+pub(crate) fn refused_of(counts: &fleet::Counts) -> Counts {
+    Delta::between(&fleet::Counts::default(), counts).counts(Measure::Refused(None))
 }
 
 impl Watch {
@@ -341,7 +349,7 @@ impl Watch {
             }
             let order = track.and_then(|track| track.order_of(&edge.cell, name));
             let tenant = deployment.tenant.as_ref();
-            if !order.is_none_or(|order| seen.follows(tenant, order.index)) {
+            if !order.is_none_or(|order| seen.follows(tenant, order)) {
                 continue;
             }
             match deployment.reaches(&edge.cell, name) {
@@ -372,9 +380,8 @@ impl Watch {
         }
         let stage = usize::try_from(deployment.stage).ok();
         let stage = stage.and_then(|stage| deployment.plan.stages.get(stage))?;
-        // Somebody went back where control could not help: people say how it goes on.
         let goes = state.frozen.is_none()
-            && !self.seen.values().any(Seen::broke_glass)
+            && self.went_back(state, deployment, now).next().is_none()
             && trial.followed_ms >= stage.time_ms_min
             && has_held(deployment, trial.requests, now);
         goes.then(|| Proposal {
@@ -389,6 +396,23 @@ impl Watch {
         })
     }
 
+    /// Edges that went back by a break-glass note after this deployment was begun: somebody went back where
+    /// control could not help, and people say how it goes on. What they deploy then is not held by it.
+    pub fn went_back<'a>(
+        &'a self,
+        state: &'a State,
+        deployment: &'a Deployment,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &'a Name> {
+        self.seen.iter().filter_map(move |(name, seen)| {
+            let went = seen.report.break_glass.as_ref()?;
+            let used = state.edges.get(name)?.break_glass?;
+            // What it claims counts when it stands on the record.
+            let holds = went.holds && used.counter == went.counter && seen.is_fresh(now);
+            (holds && deployment.said.at < used.at).then_some(name)
+        })
+    }
+
     /// Whether every edge that was told is heard of, and runs it.
     fn all_follow(&self, state: &State, deployment: &Deployment, now: Timestamp) -> bool {
         let track = state.track(deployment.tenant.as_ref());
@@ -399,7 +423,7 @@ impl Watch {
             let seen = self.seen.get(name).filter(|seen| seen.is_fresh(now));
             order
                 .zip(seen)
-                .is_some_and(|(order, seen)| seen.follows(deployment.tenant.as_ref(), order.index))
+                .is_some_and(|(order, seen)| seen.follows(deployment.tenant.as_ref(), order))
         });
         // Of nobody nothing is known.
         let first = runs.next().unwrap_or(false);
@@ -420,11 +444,14 @@ impl Seen {
     }
 
     /// Whether it does what that act tells it, of the fleet's version or of a tenant's own.
-    pub fn follows(&self, tenant: Option<&Tenant>, index: u64) -> bool {
-        let report = &self.report;
+    pub fn follows(&self, tenant: Option<&Tenant>, order: &Order) -> bool {
+        let (report, index) = (&self.report, order.index);
         let Some(_) = tenant else {
-            let runs = report.runs.as_ref();
-            return !self.broke_glass() && runs.is_some_and(|runs| runs.sequence >= index);
+            let does = |runs: &Runs| {
+                runs.sequence > index
+                    || (runs.sequence == index && Some(runs.digest) == order.digest)
+            };
+            return !self.broke_glass() && report.runs.as_ref().is_some_and(does);
         };
         let knows = report.follows.is_some_and(|follows| follows >= index);
         // Which the others are that it refuses is not known.

@@ -194,8 +194,7 @@ async fn take(site: &Site, id: &str, verb: Verb) -> Result<u64, Problem> {
 /// edge is not answered: no act without evidence.
 async fn went_back(site: &Site, edge: &Name, went: &WentBack) -> Result<(), Problem> {
     let view = site.engine().view();
-    let known = view.read(|state| state.fleet.edges.get(edge).map(|edge| edge.break_glass));
-    if known.is_none_or(|known| went.counter <= known) {
+    if view.read(|state| state.fleet.has_note_of(edge, &went.note)) {
         return Ok(());
     }
     let verb = ReportBreakGlass {
@@ -204,7 +203,10 @@ async fn went_back(site: &Site, edge: &Name, went: &WentBack) -> Result<(), Prob
         note: went.note.clone(),
         used_at: Timestamp::from_ms(i64::try_from(went.at_ms).unwrap_or(i64::MAX)),
     };
-    let id = format!("break_glass:{edge}:{}", went.counter);
+    let id = format!(
+        "break_glass:{edge}:{}",
+        hex(&sha256(&[went.note.as_bytes()]))
+    );
     match take(site, &id, verb.into()).await {
         Ok(_) => Ok(()),
         // What it says is not so: it is shown as it says, and nothing of it is kept.
@@ -443,8 +445,7 @@ impl Told {
     /// Whether it does all that it was told.
     fn is_done(&self, seen: &Seen, newest: u64) -> bool {
         let fleet = self.order.as_ref();
-        seen.report.follows >= Some(newest)
-            && fleet.is_none_or(|order| seen.follows(None, order.index))
+        seen.report.follows >= Some(newest) && fleet.is_none_or(|order| seen.follows(None, order))
     }
 }
 

@@ -382,6 +382,7 @@ fn a_version_that_was_not_deployed_a_stage_left_out_and_a_way_back_to_nowhere_ar
     let digest = hash::sha256(&[b"a version"]);
     let deployment = || Subject::Deployment(word("dep-1"));
     let advanced = |stage| DeploymentAdvanced {
+        base: None,
         digest,
         early: false,
         reaches: [(word("eu-1"), None)].into(),

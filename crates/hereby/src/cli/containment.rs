@@ -63,7 +63,7 @@ pub(crate) enum OnOff {
 #[derive(Args, Debug)]
 pub(crate) struct SwitchesArgs {}
 
-/// Say how a service works: normal, degraded or safe; or list those that don't work as usual
+/// Say how a service works, or list those that don't work as usual
 #[derive(Args, Debug)]
 #[command(
     override_usage = "hereby posture [OPTIONS] --why <WHY> <SERVICE> <POSTURE>

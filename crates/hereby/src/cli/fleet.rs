@@ -143,8 +143,10 @@ When control is gone and what edges run does harm:
     --version 3fa9c1d2b07e5a6648d1c0f3a2917be45cd80e6f31b2a4970d5c8e1f6ab37290
   hereby edge break-glass note                   at each edge of the cell
 
-An edge goes back to nothing but what it ran as a whole before, and not while it hears of control.
-When control is back it puts each such note on the record before it answers that edge.")]
+An edge goes back to nothing but what was fully deployed before, and not while it hears of control.
+When control is back it puts each such note on the record before it answers that edge. Then:
+  hereby rollback -m WHY                         that is right; all go back
+  hereby break-glass end eu-1 -m WHY             all is well; the cell runs what all run")]
 pub(crate) struct BreakGlassArgs {
     #[command(subcommand)]
     pub(crate) verb: BreakGlassVerb,
@@ -164,6 +166,12 @@ pub(crate) enum BreakGlassVerb {
         /// Believe nobody's notes any more
         #[arg(long, conflicts_with_all = ["key", "vkey"])]
         nobody: bool,
+    },
+    /// Have a cell's edges run what all run again, after control is back
+    End {
+        /// Which cell
+        #[arg(value_name = "CELL")]
+        cell: Name,
     },
     /// Sign a note that sends a cell's edges back; nobody is asked for that
     Sign {

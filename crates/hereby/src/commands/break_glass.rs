@@ -2,7 +2,7 @@
 //! is asked: there may be nobody.
 
 use record::break_glass::BreakGlass;
-use record::command::SetBreakGlassKey;
+use record::command::{EndBreakGlass, SetBreakGlassKey};
 use serde_json::json;
 
 use super::Session;
@@ -96,8 +96,13 @@ pub(super) fn local(
 impl Session<'_> {
     /// Says whose notes edges believe.
     pub(super) async fn break_glass(&self, args: BreakGlassArgs) -> Result<(), Failure> {
-        let BreakGlassVerb::Trust { key, vkey, .. } = args.verb else {
-            return local(args, self.globals, self.out).map(drop);
+        let (key, vkey) = match args.verb {
+            BreakGlassVerb::Trust { key, vkey, .. } => (key, vkey),
+            BreakGlassVerb::End { cell } => {
+                let said = format!("Edges of {cell} run what all run again.");
+                return self.does(EndBreakGlass { cell }, said).await;
+            }
+            BreakGlassVerb::Sign { .. } => return local(args, self.globals, self.out).map(drop),
         };
         let vkey = match (vkey, key) {
             (None, Some(key)) => Some(Keys::of_user()?.verifier(&key)?),

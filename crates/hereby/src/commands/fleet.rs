@@ -92,6 +92,9 @@ struct Deployment {
     ended_at: Option<Timestamp>,
     #[serde(default)]
     requests_in_stage: Option<u64>,
+    /// Edges that went back by a break-glass note since.
+    #[serde(default)]
+    held_by: Option<Vec<Name>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

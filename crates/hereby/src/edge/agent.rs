@@ -46,8 +46,9 @@ pub(super) struct Agent {
     follows: Option<u64>,
     /// What it keeps of break-glass notes.
     glass: Glass,
-    /// When control was heard of last, and believed.
-    heard: Instant,
+    /// When control was heard of last, and believed, in this process.
+    heard: Option<Instant>,
+    begun: Instant,
     /// What it was told, and believes, and does not do: by whose version it is.
     refused: BTreeMap<Option<Tenant>, Refused>,
     /// What control says that is not believed, or can't be read.
@@ -117,7 +118,8 @@ impl Agent {
                 .unwrap_or_else(|| home.running()),
             follows: None,
             glass: home.glass(),
-            heard: Instant::now(),
+            heard: None,
+            begun: Instant::now(),
             here,
             refused: BTreeMap::new(),
             unbelieved: None,
@@ -265,7 +267,7 @@ impl Agent {
             }
             other => other?,
         }
-        self.heard = Instant::now();
+        self.heard = Some(Instant::now());
         self.was_heard();
         let learned = match directions.sequence {
             Some(sequence) if self.follows != Some(sequence) => self.learn(line, sequence).await,
@@ -335,6 +337,9 @@ impl Agent {
                         continue;
                     }
                 };
+                if self.passes_over(&told) {
+                    continue;
+                }
                 let whose = told.tenant.clone();
                 let done = self.running.does(&told);
                 let why = "it was not tried yet".to_owned();
@@ -384,7 +389,7 @@ impl Agent {
         let many = told_refused.len().saturating_sub(REFUSED_MAX);
         Report {
             at_ms: self.now_ms(),
-            break_glass: self.glass.went.clone(),
+            break_glass: self.glass.went.first().cloned(),
             counts: counts.unwrap_or_default(),
             edge: self.home.enrolled.edge.clone(),
             follows: self.follows.filter(|_| serving.is_some()),

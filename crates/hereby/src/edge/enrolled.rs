@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use base::{Name, Tenant};
 use policy::config::Config;
@@ -33,6 +33,8 @@ const NEXT: &str = "next.json";
 const GLASS: &str = "break-glass.json";
 /// A note that the edge has not looked at yet.
 const NOTE: &str = "break-glass.note";
+/// Changed when control was heard of last.
+const HEARD: &str = "heard";
 const KEY_NEW: &str = "edge.key.new";
 const VERSIONS: &str = "versions";
 
@@ -172,7 +174,7 @@ impl Home {
         aws_lc_rs::rand::fill(&mut seed).map_err(|error| failed(&error))?;
         let key = SignerKey::from_seed(edge.as_str(), record::note::Algorithm::Ed25519, seed);
         let key = key.map_err(|error| failed(&error))?;
-        replace(&path, format!("{}\n", key.to_skey()).as_bytes())
+        replace(&path, format!("{}\n", key.to_skey()).as_bytes(), None)
             .map_err(|error| failed(&error))?;
         Ok(key)
     }
@@ -287,7 +289,18 @@ impl Home {
 
     /// What it knows of break-glass notes.
     pub(super) fn glass(&self) -> Glass {
-        read(&self.state_dir.join(GLASS)).unwrap_or_default()
+        let path = self.state_dir.join(GLASS);
+        match read(&path) {
+            Ok(glass) => glass,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Glass::default(),
+            Err(error) => {
+                tracing::error!(
+                    "{}: {error}: no break-glass note is believed before control says whose",
+                    path.display()
+                );
+                Glass::default()
+            }
+        }
     }
 
     /// Keeps what is known of break-glass notes.
@@ -295,13 +308,35 @@ impl Home {
         self.write(GLASS, &json(glass))
     }
 
-    /// Lays a break-glass note before the edge.
+    /// Remembers beyond this process that control was heard of now.
+    pub(super) fn keep_heard(&self) {
+        let path = self.state_dir.join(HEARD);
+        let kept = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)
+            .and_then(|file| file.set_modified(SystemTime::now()));
+        if let Err(error) = kept {
+            tracing::debug!(%error, "when control was heard of can't be kept");
+        }
+    }
+
+    /// How long control was not heard of, as far as this disk knows.
+    pub(super) fn silent(&self) -> Duration {
+        let heard = self.state_dir.join(HEARD).metadata();
+        let heard = heard.and_then(|heard| heard.modified()).ok();
+        heard
+            .and_then(|heard| heard.elapsed().ok())
+            .unwrap_or_default()
+    }
+
+    /// Lays a break-glass note before the edge. Whoever does may be root; the edge that reads it is as a rule
+    /// not.
     pub(super) fn offer_note(&self, note: &[u8]) -> io::Result<()> {
-        self.write(NOTE, note)?;
-        // Whoever lays it there may be root; the edge that reads it is as a rule not.
         let owner = self.state_dir.metadata()?;
-        let path = self.state_dir.join(NOTE);
-        std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid()))
+        let owner = (owner.uid(), owner.gid());
+        replace(&self.state_dir.join(NOTE), note, Some(owner))
     }
 
     /// The note that lies there.
@@ -342,7 +377,7 @@ impl Home {
         }
         let place = self.state_dir.join(VERSIONS);
         let made = DirBuilder::new().recursive(true).mode(0o700).create(place);
-        made.and_then(|()| replace(&self.blob(digest), bytes))
+        made.and_then(|()| replace(&self.blob(digest), bytes, None))
             .map_err(|error| format!("it can't be kept: {error}"))
     }
 
@@ -380,11 +415,11 @@ impl Home {
 
     /// Keeps what holds at once.
     pub(super) fn keep_overlay(&self, bytes: &[u8]) -> io::Result<()> {
-        replace(&self.overlay(), bytes)
+        replace(&self.overlay(), bytes, None)
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        replace(&self.state_dir.join(name), bytes)
+        replace(&self.state_dir.join(name), bytes, None)
     }
 
     /// Forgets versions that are older than the last few, but for those.
@@ -434,7 +469,7 @@ fn lay(version: &Version, place: &Path) -> io::Result<()> {
 }
 
 /// Replaces a file as a whole, durably, for its owner alone.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, bytes: &[u8], owner: Option<(u32, u32)>) -> io::Result<()> {
     // During an upgrade two processes write here.
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(format!(".{}", std::process::id()));
@@ -445,6 +480,10 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(&fresh)?;
+    if let Some((user, group)) = owner {
+        // Of what was opened, not of what lies there by now.
+        fchown(&file, Some(user), Some(group))?;
+    }
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&fresh, path)?;

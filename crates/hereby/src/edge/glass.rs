@@ -21,6 +21,8 @@ use crate::say::{Line, Out, Style, stamp};
 /// How long the edge may take to look at a note: it asks control meanwhile, which may not answer.
 const LOOKED_AT: Duration = Duration::from_secs(40);
 const LOOK: Duration = Duration::from_millis(100);
+/// So many notes that control has not heard of are kept.
+pub(super) const WENT_KEPT: usize = 16;
 
 /// What an edge keeps of break-glass notes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +32,9 @@ pub(super) struct Glass {
     pub(super) key: Option<Trusted>,
     /// The highest counter of a note that it took.
     pub(super) counter: u64,
-    /// By which it went back, as long as it runs by that, and until control has heard of it.
-    pub(super) went: Option<WentBack>,
+    /// By which it went back, in order, until control has heard of each; the last stays as long as it runs by
+    /// that.
+    pub(super) went: Vec<WentBack>,
     /// What became of the last note that it looked at.
     pub(super) last: Option<Looked>,
 }
@@ -198,7 +201,10 @@ fn hand(
         if begun.elapsed() > LOOKED_AT {
             return Err(
                 Failure::new(Exit::Unknown, "no edge has looked at the note yet")
-                    .because("it lies there: an edge that runs looks every second")
+                    .because(
+                        "it lies there: an edge that runs looks every second, one that has just started when \
+                         control was silent long enough",
+                    )
                     .hint("start it, or see its log; hereby edge break-glass shows what runs"),
             );
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::edge::Adjust;
-use base::Tenant;
+use base::{Tenant, Timestamp};
 use policy::config::Config;
 use record::fleet::{Runs, Told};
 use record::hash::Hash;
@@ -27,8 +27,8 @@ pub(super) struct Running {
     /// Whether it runs the fleet's by a break-glass note, and not by the act that it knows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) by_note: bool,
-    /// What it ran of the fleet's as a whole before, the newest last: what a note may send it back to. What was
-    /// gone back from is not among it.
+    /// What was fully deployed of the fleet's before what ran since, the newest last: what a note may send it
+    /// back to, as far as it lies here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) past: Vec<Hash>,
 }
@@ -64,7 +64,13 @@ impl Running {
                     .insert(tenant.clone(), Own { digest, sequence });
             }
             (None, Some(digest)) => {
-                self.leave(digest, told.back);
+                if let Some(base) = told.base {
+                    self.past.retain(|past| *past != base);
+                    self.past.push(base);
+                    let many = self.past.len().saturating_sub(PAST_KEPT);
+                    self.past.drain(..many);
+                }
+                self.past.retain(|past| *past != digest);
                 self.by_note = false;
                 let same = self.fleet.as_ref().filter(|runs| runs.digest == digest);
                 let since_ms = same.map_or(now_ms, |runs| runs.since_ms);
@@ -81,7 +87,7 @@ impl Running {
 
     /// Runs what ran before, by a note that is younger than that act.
     pub(super) fn go_back(&mut self, digest: Hash, sequence: u64, now_ms: u64) {
-        self.leave(digest, true);
+        self.past.retain(|past| *past != digest);
         self.by_note = true;
         self.fleet = Some(Runs {
             digest,
@@ -90,14 +96,10 @@ impl Running {
         });
     }
 
-    /// What runs now is left for that version: to go back, or on.
-    fn leave(&mut self, digest: Hash, back: bool) {
-        self.past.retain(|past| *past != digest);
-        let left = self.fleet.as_ref().map(|runs| runs.digest);
-        if let Some(left) = left.filter(|left| *left != digest && !back) {
-            self.past.push(left);
-            let many = self.past.len().saturating_sub(PAST_KEPT);
-            self.past.drain(..many);
+    /// Knows of an act, and goes on by the note.
+    pub(super) fn pass_over(&mut self, sequence: u64) {
+        if let Some(runs) = &mut self.fleet {
+            runs.sequence = runs.sequence.max(sequence);
         }
     }
 
@@ -119,7 +121,9 @@ impl Running {
     fn leave_out(&mut self, tenant: &Tenant) -> Option<Told> {
         let own = self.tenants.remove(tenant)?;
         Some(Told {
-            back: false,
+            at: Timestamp::from_ms(0),
+            base: None,
+            by_trigger: false,
             tenant: Some(tenant.clone()),
             digest: own.digest,
             sequence: own.sequence,

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::fleet_peers::Fleet;
-use crate::harness::{HEREBY, PATIENCE, eventually};
+use crate::harness::{HEREBY, eventually};
 
 /// `hereby ARGS` by somebody who has their keys there.
 fn hereby(fleet: &Fleet, args: &[&str]) -> Output {
@@ -164,12 +164,40 @@ fn without_control_edges_go_back_by_a_note_and_the_record_has_it_afterwards() {
         .iter()
         .filter(|act| act["kind"] == "break_glass.used/1");
     assert_eq!(count.count(), 1);
-    // What was gone back from does not come out again by a note either.
+    an_older_act_is_passed_over(&mut fleet, (&one, &two));
+}
+
+/// What was said before the note, and heard of only afterwards, does not undo it: people do.
+fn an_older_act_is_passed_over(fleet: &mut Fleet, (one, two): (&str, &str)) {
+    let state = fleet.place.path("o-1").to_str().unwrap().to_owned();
+    fleet.deploy("three", 200);
+    eventually("it runs the third", || fleet.answer(0) == "three");
+    fleet.edges[0].process.as_mut().unwrap().kill();
+    fleet.must(&["rollback", "--no-wait", "-m", "the edge is off"]);
     fleet.kill_control();
-    std::thread::sleep(PATIENCE / 4);
-    let forward = note(&fleet, "break-glass", "office", &two, 12);
-    let said = refused(&fleet, &forward);
+    fleet.begin(0);
+    eventually("it serves what it knows", || fleet.answer(0) == "three");
+    let forward = note(fleet, "break-glass", "office", two, 12);
+    let take = |note: &str| ["edge", "break-glass", note, "--state-dir", &state].map(str::to_owned);
+    let said = no(fleet, &take(&forward).each_ref().map(String::as_str));
     assert!(said.contains("or went back from it"), "{said}");
+    // It has just started: the note lies there until control was silent long enough.
+    let back = note(fleet, "break-glass", "office", one, 13);
+    must(fleet, &take(&back).each_ref().map(String::as_str));
+    assert_eq!(fleet.answer(0), "one");
+    fleet.begin_control();
+    eventually("it is heard of", || {
+        fleet.known("o-1")["standing"] == "break_glass"
+    });
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(fleet.known("o-1")["standing"], "break_glass");
+    fleet.must(&["break-glass", "end", "office", "-m", "all is well"]);
+    eventually("it follows the record", || {
+        fleet.known("o-1")["standing"] == "follows"
+    });
+    assert_eq!(fleet.answer(0), "one");
+    let said = fleet.must(&["verify"]);
+    assert!(said.contains("verified"), "{said}");
 }
 
 /// All acts, as they lie on the record.

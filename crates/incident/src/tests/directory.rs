@@ -259,6 +259,7 @@ fleet.freeze                -      -        x         x         -         x     
 fleet.unfreeze              -      -        -         -         -         x        x
 break_glass.set_key         -      -        -         -         -         -        x
 break_glass.report          -      -        -         -         -         -        x
+break_glass.end             -      -        -         -         -         x        x
 record.rotate_key           -      -        -         -         -         -        x
 ";
 
@@ -553,6 +554,7 @@ const COMMANDS: &[(&str, &str)] = &[
         "break_glass.report",
         r#"{"edge":"e-1","note":"x","used_at":"2017-01-01T00:00:00.000Z"}"#,
     ),
+    ("break_glass.end", r#"{"cell":"eu-1"}"#),
     ("record.rotate_key", "{}"),
 ];
 

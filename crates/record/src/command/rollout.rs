@@ -140,6 +140,11 @@ forms! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         vkey: Option<Box<str>>,
     }
+    /// Has a cell's edges run what all run again, whatever notes they went back by.
+    EndBreakGlass {
+        /// Which cell.
+        cell: Name,
+    }
     /// Keeps that an edge went back by a break-glass note. hereby says it itself.
     ReportBreakGlass {
         /// Which edge.

@@ -179,6 +179,9 @@ pub struct TriggerDrawn {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeploymentAdvanced {
+    /// Of the fleet's version: what was fully deployed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Hash>,
     /// SHA-256 of the version.
     pub digest: Hash,
     /// Whether the stage before had not held as long, or with as many requests, as planned.

@@ -94,17 +94,25 @@ fn a_note_that_was_used_is_kept_once_if_a_key_that_was_believed_signed_it() {
     };
     assert_eq!((body.counter, body.digest), (7, version(1)));
     assert!(world.no(Who::Own, used).contains("already"));
-    let older = reporting(&world, "e-1", note(&world, 2, "eu-1", 6, version(1)));
+    let older = reporting(&world, "e-1", note(&world, 1, "eu-1", 6, version(1)));
+    assert!(world.no(Who::Own, older).contains("already"));
+    // Each key has counters of its own.
+    let next = reporting(&world, "e-1", note(&world, 2, "eu-1", 1, version(1)));
+    world.must(Who::Own, next);
+    let older = reporting(&world, "e-1", note(&world, 1, "eu-1", 8, version(1)));
     assert!(world.no(Who::Own, older).contains("already"));
     let other = reporting(&world, "e-2", note(&world, 1, "eu-1", 7, version(1)));
     world.must(Who::Own, other);
 }
 
 #[test]
-fn the_judge_finds_an_edge_that_went_back_to_what_was_never_deployed() {
+fn the_judge_finds_an_edge_that_went_back_to_what_was_never_fully_deployed() {
     let mut world = World::new();
     world.must(Who::Person, trusting(1));
     world.must(Who::Person, deploying(1));
+    let mut watch = Watch::default();
+    seconds(&mut world, &mut watch, None);
+    seconds(&mut world, &mut watch, None);
     let good = note(&world, 1, "eu-1", 7, version(1));
     world.must(Who::Own, reporting(&world, "e-1", good));
     let bad = note(&world, 1, "eu-1", 8, version(9));
@@ -119,36 +127,114 @@ fn the_judge_finds_an_edge_that_went_back_to_what_was_never_deployed() {
     assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
 }
 
+/// Two minutes in which all report, and f-1 went back by a note or did not: how much is proposed.
+fn seconds(world: &mut World, watch: &mut Watch, went: Option<(u64, bool)>) -> usize {
+    let mut proposed = 0;
+    for second in 0..130 {
+        world.pass(1_000);
+        let at_ms = u64::try_from(world.now.as_ms()).unwrap();
+        for edge in ["c-1", "e-1", "e-2", "f-1", "f-2"] {
+            let follows = world.state.newest_for(&name(edge));
+            let mut said = report(edge, world.now, follows, (second * 10, 0));
+            if let (Some(runs), Some(order)) = (&mut said.runs, world.state.order_of(&name(edge))) {
+                runs.digest = order.digest.unwrap();
+            }
+            let went = went.filter(|_| edge == "f-1");
+            said.break_glass = went.map(|(counter, holds)| WentBack {
+                at_ms,
+                counter,
+                from: None,
+                holds,
+                note: "a note".into(),
+            });
+            watch.hear(said, world.now);
+        }
+        for proposal in watch.look(&world.state, world.now) {
+            proposed += 1;
+            world.must(Who::Own, proposal.verb);
+        }
+    }
+    proposed
+}
+
 #[test]
-fn nothing_goes_on_while_an_edge_runs_by_a_note() {
+fn what_was_going_out_stays_where_it_is_while_an_edge_runs_by_a_note() {
     let mut world = World::new();
+    let mut watch = Watch::default();
     world.must(Who::Person, trusting(1));
     world.must(Who::Person, deploying(1));
+    // What an edge claims holds nothing: it must stand on the record.
+    assert!(seconds(&mut world, &mut watch, Some((7, true))) > 0);
+    let mut world = World::new();
     let mut watch = Watch::default();
-    let mut seconds = |world: &mut World, holds: bool, count: u32| {
-        let mut proposed = Vec::new();
-        for second in 0..count {
-            world.pass(1_000);
-            let at_ms = u64::try_from(world.now.as_ms()).unwrap();
-            for edge in ["c-1", "f-1"] {
-                let follows = world.state.newest_for(&name(edge));
-                let counts = (u64::from(second) * 10, 0);
-                let mut said = report(edge, world.now, follows, counts);
-                said.break_glass = (edge == "f-1").then(|| WentBack {
-                    at_ms,
-                    counter: 7,
-                    from: None,
-                    holds,
-                    note: "a note".into(),
-                });
-                watch.hear(said, world.now);
-            }
-            proposed.extend(watch.look(&world.state, world.now));
-        }
-        proposed
-    };
+    world.must(Who::Person, trusting(1));
+    world.must(Who::Person, deploying(1));
+    world.pass(1_000);
+    let used = note(&world, 1, "eu-2", 7, version(1));
+    let used = reporting(&world, "f-1", used);
+    world.must(Who::Own, used);
     // Not an edge that the stage reached: it holds all the same.
-    assert_eq!(seconds(&mut world, true, 200), []);
-    let proposed = seconds(&mut world, false, 2);
-    assert!(!proposed.is_empty());
+    assert_eq!(seconds(&mut world, &mut watch, Some((7, true))), 0);
+    let (_, deployment) = world.state.in_progress().next().unwrap();
+    let held: Vec<_> = watch
+        .went_back(&world.state, deployment, world.now)
+        .collect();
+    assert_eq!(held, [&name("f-1")]);
+    // Whoever is not heard of any more holds nothing, and what was ended does not.
+    assert!(seconds(&mut world, &mut watch, Some((7, false))) > 0);
+}
+
+#[test]
+fn what_people_deploy_after_a_note_goes_on() {
+    let mut world = World::new();
+    let mut watch = Watch::default();
+    world.must(Who::Person, trusting(1));
+    let used = note(&world, 1, "eu-2", 7, version(1));
+    let used = reporting(&world, "f-1", used);
+    world.must(Who::Own, used);
+    world.pass(1_000);
+    world.must(Who::Person, deploying(1));
+    assert!(seconds(&mut world, &mut watch, Some((7, true))) > 0);
+}
+
+#[test]
+fn what_a_note_began_is_ended_by_saying_anew_what_all_run() {
+    let mut world = World::new();
+    let end = |cell: &str| record::command::EndBreakGlass { cell: name(cell) };
+    world.must(Who::Person, trusting(1));
+    assert!(world.no(Who::Person, end("eu-9")).contains("no cell"));
+    assert!(
+        world
+            .no(Who::Person, end("eu-2"))
+            .contains("ever went back")
+    );
+    let used = note(&world, 1, "eu-2", 7, version(1));
+    let used = reporting(&world, "f-1", used);
+    world.must(Who::Own, used);
+    assert!(
+        world
+            .no(Who::Person, end("eu-2"))
+            .contains("fully deployed")
+    );
+    world.must(Who::Person, deploying(1));
+    assert!(world.no(Who::Person, end("eu-2")).contains("under way"));
+    let mut watch = Watch::default();
+    seconds(&mut world, &mut watch, None);
+    seconds(&mut world, &mut watch, None);
+    assert!(world.no(Who::Own, end("eu-2")).contains("no program"));
+    assert!(world.no(Who::Hasty, end("eu-2")).contains("has a reason"));
+    world.must(Who::Person, end("eu-2"));
+    let index = world.acts.len() as u64 - 1;
+    assert_eq!(world.state.order_of(&name("f-1")).unwrap().index, index);
+    assert_eq!(world.told("f-1"), Some(version(1)));
+}
+
+#[test]
+fn what_somebody_switched_off_is_no_versions_fault() {
+    use crate::sequential::Counts;
+    let mut report = report("c-1", World::empty().now, Some(0), (100, 0));
+    let refused = [("switched_off", 60), ("limit", 3)];
+    report.counts.refused = refused.map(|(reason, n)| (name(reason), n)).into();
+    let counts = crate::watch::refused_of(&report.counts);
+    assert_eq!(counts, Counts { bad: 3, all: 100 });
 }

@@ -4,6 +4,7 @@ use record::command::Verb;
 use record::hash::Hash;
 
 use super::{Who, World, deploying, deploying_own, name, report, version};
+use crate::state::Order;
 use crate::watch::{Proposal, Watch};
 
 /// Edges that do as they are told, answer ten requests a second each, and fail some of them.
@@ -57,10 +58,11 @@ impl Fleet {
                 counts.1 += (counts.0 * share / 100) - ((counts.0 - 10) * share / 100);
             }
             if !self.silent.contains(&edge) {
-                self.watch.hear(
-                    report(edge, self.world.now, follows, *counts),
-                    self.world.now,
-                );
+                let mut said = report(edge, self.world.now, follows, *counts);
+                if let (Some(shown), Some(runs)) = (&mut said.runs, runs) {
+                    shown.digest = runs;
+                }
+                self.watch.hear(said, self.world.now);
             }
         }
         let proposals = self.watch.look(&self.world.state, self.world.now);
@@ -224,14 +226,25 @@ fn late_and_repeated_reports_and_restarts_count_nothing_twice() {
     assert_eq!(hear(1_000, (110, 0), 2_600), ms(at(2_000)));
     let seen = watch.seen(&name("c-1")).unwrap();
     assert_eq!((seen.at, seen.report.counts.requests), (at(2_000), 120));
-    assert!(!seen.follows(None, 0), "it was told nothing");
+    let told = |index| Order {
+        digest: Some(version(0)),
+        index,
+        at: at(0),
+    };
+    assert!(!seen.follows(None, &told(0)), "it was told nothing");
     watch.hear(report("c-1", at(3_000), Some(7), (5, 0)), at(3_000));
     let seen = watch.seen(&name("c-1")).unwrap();
     let shop = "shop".parse().unwrap();
     for whose in [None, Some(&shop)] {
-        let follows = [6, 7, 8].map(|index| seen.follows(whose, index));
+        let follows = [6, 7, 8].map(|index| seen.follows(whose, &told(index)));
         assert_eq!(follows, [true, true, false]);
     }
+    // By the same act it runs something else.
+    let other = Order {
+        digest: Some(version(1)),
+        ..told(7)
+    };
+    assert!(!seen.follows(None, &other));
     assert!(seen.is_fresh(at(7_999)));
     assert!(!seen.is_fresh(at(8_000)), "it is not heard of any more");
 }

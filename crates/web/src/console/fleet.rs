@@ -17,7 +17,7 @@ use super::words::{Moment, duration, moment, words};
 use super::{Page, page};
 use crate::blobs::hex;
 use crate::edges::edges;
-use crate::read::fleet::in_stages;
+use crate::read::fleet::{held, in_stages};
 use crate::reply::Answer;
 
 const EDGES_SHOWN: usize = 200;
@@ -68,6 +68,8 @@ struct Going {
     version: String,
     said: Because,
     held: Option<Because>,
+    /// Edges that went back by break-glass notes since; empty: none, and it goes on.
+    by_note: String,
     stages: Vec<Stage>,
     triggers: Vec<String>,
 }
@@ -121,7 +123,7 @@ async fn fleet(visit: Visit) -> Answer {
         let now = site.engine().now();
         let head = site.engine().view().head().size;
         let all = edges(site, now, None, EDGES_SHOWN + 1);
-        let requests = in_stages(site);
+        let (requests, held) = (in_stages(site), held(site, now));
         let more = all.len() > EDGES_SHOWN;
         let shown = all.iter().take(EDGES_SHOWN);
         let frame = Frame::new(&visit, "fleet", t.say("fleet"));
@@ -139,7 +141,11 @@ async fn fleet(visit: Visit) -> Answer {
                 .in_progress()
                 .map(|(number, it)| {
                     let requests = requests.get(&number).copied();
-                    going(t, number, it, requests.unwrap_or(0), now)
+                    let mut shown = going(t, number, it, requests.unwrap_or(0), now);
+                    let edges = held.get(&number).into_iter().flatten();
+                    let edges: Vec<&str> = edges.map(base::Name::as_str).collect();
+                    shown.by_note = edges.join(", ");
+                    shown
                 })
                 .collect(),
             leases: leases(t, state, now),
@@ -239,6 +245,7 @@ fn going(t: &Words, number: u32, it: &Deployment, requests: u64, now: Timestamp)
         version: short(&it.digest),
         said: because(t, &it.said, now),
         held: it.paused.as_ref().map(|said| because(t, said, now)),
+        by_note: String::new(),
         stages: stages.collect(),
         triggers: it.plan.triggers.iter().map(|one| trigger(t, one)).collect(),
     }

@@ -117,17 +117,40 @@ fn reported(name: &str, sha256: &str) -> Option<(&'static str, Vec<Argument>, Va
     })
 }
 
+/// Who said something, when, why and for what, beside what they said.
+fn said(mut more: Value) -> Value {
+    if let Value::Object(fields) = &mut more {
+        fields.insert("at".to_owned(), reference("Timestamp"));
+        fields.insert("by".to_owned(), reference("Actor"));
+        fields.insert("incident".to_owned(), maybe("IncidentId"));
+        fields.insert("why".to_owned(), maybe("Line"));
+    }
+    object(more)
+}
+
+/// The same of switches and postures.
+pub(super) fn schemas_of_switches() -> Value {
+    json!({
+        "SwitchName": {
+            "type": "string",
+            "maxLength": 80,
+            "pattern": "^(feature|limit|route|tenant)/[a-z0-9][a-z0-9._-]*$",
+            "description": "What it is of, and its name: feature/recommendations",
+        },
+        "Posture": {"enum": ["normal", "degraded", "safe"]},
+        "Switch": said(json!({
+            "switch": reference("SwitchName"), "ends_at": maybe("Timestamp"),
+        })),
+        "ServicePosture": said(json!({
+            "service": reference("ServiceName"),
+            "posture": reference("Posture"),
+            "ends_at": maybe("Timestamp"),
+        })),
+    })
+}
+
 /// What stands in these commands, and what is read of them.
 pub(super) fn schemas() -> Value {
-    let said = |mut more: Value| {
-        if let Value::Object(fields) = &mut more {
-            fields.insert("at".to_owned(), reference("Timestamp"));
-            fields.insert("by".to_owned(), reference("Actor"));
-            fields.insert("incident".to_owned(), maybe("IncidentId"));
-            fields.insert("why".to_owned(), maybe("Line"));
-        }
-        object(more)
-    };
     json!({
         "Prefix": {
             "type": "string",
@@ -182,21 +205,6 @@ pub(super) fn schemas() -> Value {
             "cell": maybe("Name"),
             "tier": maybe("FailoverTier"),
             "ends_at": reference("Timestamp"),
-        })),
-        "SwitchName": {
-            "type": "string",
-            "maxLength": 80,
-            "pattern": "^(feature|limit|route|tenant)/[a-z0-9][a-z0-9._-]*$",
-            "description": "What it is of, and its name: feature/recommendations",
-        },
-        "Posture": {"enum": ["normal", "degraded", "safe"]},
-        "Switch": said(json!({
-            "switch": reference("SwitchName"), "ends_at": maybe("Timestamp"),
-        })),
-        "ServicePosture": said(json!({
-            "service": reference("ServiceName"),
-            "posture": reference("Posture"),
-            "ends_at": maybe("Timestamp"),
         })),
         "Overlay": overlay(),
     })

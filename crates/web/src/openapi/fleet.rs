@@ -105,6 +105,18 @@ fn moved(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             json!({}),
         ),
         "fleet.unfreeze" => ("Lets versions go out again", vec![], json!({})),
+        _ => return without_control(name),
+    })
+}
+
+/// The form of a command about break-glass notes.
+fn without_control(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    Some(match name {
+        "break_glass.end" => (
+            "Has a cell's edges run what all run again, whatever notes they went back by",
+            vec![must("cell", "Name")],
+            json!({"cell": "eu-1"}),
+        ),
         "break_glass.set_key" => (
             "Says whose break-glass notes edges believe when control is gone; without a key, nobody's",
             vec![may("vkey", "VerifierKey")],

@@ -36,6 +36,7 @@ pub(super) fn parts() -> Vec<Value> {
         super::review::afterwards(),
         super::chat::schemas(),
         super::containment::schemas(),
+        super::containment::schemas_of_switches(),
         super::fleet::schemas(),
     ]
 }

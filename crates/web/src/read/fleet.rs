@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use base::{Name, Tenant};
+use base::{Name, Tenant, Timestamp};
 use engine::State;
 use policy::config::Config;
 use policy::version::Version;
@@ -19,6 +19,9 @@ use crate::problem::Problem;
 use crate::reply::{self, Answer};
 use crate::route::{Form, Gives, Parameter, Route};
 use crate::site::Site;
+
+/// So many edges are named at most.
+const HELD_SHOWN: usize = 4;
 
 const BELOW: Parameter = optional("before", Form::Index, "What `next` of the page before was");
 
@@ -69,6 +72,7 @@ pub(super) fn routes() -> Vec<Route> {
 async fn fleet(call: Call) -> Answer {
     let now = call.site.engine().now();
     let requests = in_stages(&call.site);
+    let held = held(&call.site, now);
     let shown = call.site.engine().view().read(|state| {
         let fleet = &state.fleet;
         let cells = fleet.cells.iter().map(|(name, ring)| {
@@ -100,6 +104,7 @@ async fn fleet(call: Call) -> Answer {
             let mut shown = deployment(number, it);
             if let Value::Object(fields) = &mut shown {
                 fields.insert("requests_in_stage".to_owned(), json!(requests.get(&number)));
+                fields.insert("held_by".to_owned(), json!(held.get(&number)));
             }
             shown
         });
@@ -117,6 +122,20 @@ async fn fleet(call: Call) -> Answer {
         })
     });
     reply::json(&shown)
+}
+
+/// Edges that went back by break-glass notes, by the deployment in progress that does not go on because of
+/// them: a few of each.
+pub(crate) fn held(site: &Site, now: Timestamp) -> BTreeMap<u32, Vec<Name>> {
+    let watch = site.watch();
+    site.engine().view().read(|state| {
+        let under_way = state.fleet.in_progress();
+        let held = under_way.map(|(number, deployment)| {
+            let edges = watch.went_back(&state.fleet, deployment, now);
+            (number, edges.take(HELD_SHOWN).cloned().collect::<Vec<_>>())
+        });
+        held.filter(|(_, edges)| !edges.is_empty()).collect()
+    })
 }
 
 /// How many requests the changed edges of each deployment in progress answered in its stage. Read before

@@ -51,6 +51,37 @@ pub(crate) fn break_glass_key() -> SignerKey {
     SignerKey::from_seed("break-glass", Algorithm::Ed25519, [7; 32]).unwrap()
 }
 
+/// Such a note for that edge's cell.
+fn note(edge: &Edge, counter: u64) -> String {
+    let said = BreakGlass {
+        cell: edge.cell.clone(),
+        counter,
+        digest: sha256(&[b"a version"]),
+        expires_at: "2100-01-01T00:00:00.000Z".parse().unwrap(),
+        why: "control burned down".parse().unwrap(),
+    };
+    said.sign(&break_glass_key()).unwrap().to_string()
+}
+
+fn went(note: &str, counter: u64) -> WentBack {
+    WentBack {
+        at_ms: 1_600_000_000_000,
+        counter,
+        from: None,
+        holds: true,
+        note: note.into(),
+    }
+}
+
+/// Another edge of eu-1 went back by a note: what ends that.
+pub(crate) fn went_back(world: &World) -> Value {
+    let mut edge = Edge::enrolled(world, "e-9", "eu-1");
+    let note = note(&edge, 9);
+    edge.went = Some(went(&note, 9));
+    edge.report(world, None).expect(200);
+    json!({"cell": "eu-1"})
+}
+
 fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
@@ -632,30 +663,16 @@ fn a_break_glass_note_is_on_the_record_before_the_edge_is_answered() {
         edges["items"][0]["standing"].as_str().unwrap().to_owned()
     };
     assert_eq!(standing(&world), "idle");
-    let said = BreakGlass {
-        cell: edge.cell.clone(),
-        counter: 3,
-        digest: sha256(&[b"a version"]),
-        expires_at: "2100-01-01T00:00:00.000Z".parse().unwrap(),
-        why: "control burned down".parse().unwrap(),
-    };
-    let note = said.sign(&break_glass_key()).unwrap().to_string();
-    let went = |note: &str| WentBack {
-        at_ms: 1_600_000_000_000,
-        counter: 3,
-        from: None,
-        holds: true,
-        note: note.into(),
-    };
+    let note = note(&edge, 3);
     // What nobody signed is shown as the edge says, and is not on the record.
     let size = world.memory.size();
-    edge.went = Some(went("not signed"));
+    edge.went = Some(went("not signed", 3));
     edge.report(&world, None).expect(200);
     assert_eq!(
         (standing(&world).as_str(), world.memory.size()),
         ("break_glass", size)
     );
-    edge.went = Some(went(&note));
+    edge.went = Some(went(&note, 3));
     let directions: Directions = edge.report(&world, None).expect(200).typed();
     assert_eq!(world.memory.size(), size + 1);
     assert_eq!(directions.sequence, edge.follows);

@@ -205,13 +205,6 @@ fn later_arguments(world: &World, name: &str) -> Value {
         "client.unban" => json!({"prefix": "192.0.2.7/32"}),
         "certificate.revoke" => json!({"fingerprint": "ab".repeat(32)}),
         "certificate.report" => certificate_arguments(world),
-        "switch.turn_off" => json!({"switch": "feature/x", "ends_at": in_days(3)}),
-        "switch.turn_on" => json!({"switch": "feature/x"}),
-        "posture.set" => {
-            let service = json!({"service": "walked", "tier": 2, "dependencies": []});
-            world.done("service.register", "walk/walked", &service);
-            json!({"service": "walked", "posture": "safe"})
-        }
         "failover.override" => json!({"route": "site", "tier": 1, "ends_at": in_days(3)}),
         // The incident's redaction was asked for first, then the person's.
         "request.approve" | "request.reject" => json!({"request": "req-1"}),
@@ -221,6 +214,20 @@ fn later_arguments(world: &World, name: &str) -> Value {
             let ask = Ask::command("person.redact", "walk/kim", &kim);
             world.local(&ask.header("Hereby-Why", "walked"));
             json!({"request": "req-3"})
+        }
+        _ => switch_arguments(world, name),
+    }
+}
+
+/// Switches and postures.
+fn switch_arguments(world: &World, name: &str) -> Value {
+    match name {
+        "switch.turn_off" => json!({"switch": "feature/x", "ends_at": world.in_ms(3 * 86_400_000)}),
+        "switch.turn_on" => json!({"switch": "feature/x"}),
+        "posture.set" => {
+            let service = json!({"service": "walked", "tier": 2, "dependencies": []});
+            world.done("service.register", "walk/walked", &service);
+            json!({"service": "walked", "posture": "safe"})
         }
         _ => fleet_arguments(world, name),
     }
@@ -267,6 +274,7 @@ fn fleet_arguments(world: &World, name: &str) -> Value {
             json!({"digest": two})
         }
         "fleet.freeze" | "fleet.unfreeze" => json!({}),
+        "break_glass.end" => crate::fleet::went_back(world),
         "break_glass.set_key" => {
             json!({"vkey": crate::fleet::break_glass_key().verifier().to_string()})
         }

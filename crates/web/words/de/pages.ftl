@@ -465,6 +465,7 @@ fleet-current = Zuletzt ganz ausgebracht:
 fleet-no-current = Noch keine Version ist ganz ausgebracht.
 fleet-frozen = Eingefroren: Nichts Neues geht hinaus. Das sagt
 fleet-paused = Angehalten. Das sagt
+fleet-by-note = Es geht nicht von selbst weiter. Per Notfall-Notiz zurückgegangen:
 fleet-one-of = eine Edge von
 fleet-held = { $held } von { $time } gehalten, { $requests } von { $wanted } Anfragen
 fleet-watched = { $held } von { $time } beobachtet

@@ -465,6 +465,7 @@ fleet-current = What was fully deployed last:
 fleet-no-current = No version was fully deployed yet.
 fleet-frozen = Frozen: nothing new goes out. Says
 fleet-paused = Held where it is. Says
+fleet-by-note = It does not go on by itself. By a break-glass note went back:
 fleet-one-of = one edge of
 fleet-held = held { $held } of { $time }, { $requests } of { $wanted } requests
 fleet-watched = watched { $held } of { $time }

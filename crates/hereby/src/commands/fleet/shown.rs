@@ -163,6 +163,15 @@ impl Session<'_> {
             let text = format!("  held, {}: hereby resume", by(said));
             lines.push(Line::new().styled(Style::Dim, text));
         }
+        let held_by = deployment.held_by.iter().flatten();
+        let held_by: Vec<&str> = held_by.map(Name::as_str).collect();
+        if !held_by.is_empty() {
+            let text = format!(
+                "  held: {} went back by a break-glass note; it does not go on by itself",
+                held_by.join(", ")
+            );
+            lines.push(Line::new().styled(Style::Bad, text));
+        }
         lines
     }
 
