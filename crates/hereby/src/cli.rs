@@ -207,6 +207,7 @@ pub(crate) enum Task {
     Rebuild(machine::RebuildArgs),
     Backup(machine::BackupArgs),
     Restore(machine::RestoreArgs),
+    RotateSecrets(machine::RotateSecretsArgs),
     Witness(machine::WitnessArgs),
 
     Up(machine::UpArgs),

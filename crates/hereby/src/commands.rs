@@ -41,6 +41,7 @@ mod requests;
 mod respond;
 mod review;
 mod runbook;
+mod secrets;
 mod session;
 pub(crate) mod shell;
 mod show;
@@ -192,6 +193,7 @@ impl Session<'_> {
             Task::Contain(verb) => self.contain(verb).await,
             Task::Fleet(verb) => self.about_fleet(verb).await,
             Task::Edge(args) => self.about_edge(args).await,
+            Task::RotateSecrets(args) => self.rotate_secrets(args).await,
             Task::Component(args) => self.component(args).await,
             Task::Page(args) => self.page(args).await,
             Task::Person(args) => self.person(args).await,

@@ -138,7 +138,15 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Run hereby",
-        &["up", "serve", "edge", "backup", "restore", "doctor"],
+        &[
+            "up",
+            "serve",
+            "edge",
+            "backup",
+            "restore",
+            "rotate-secrets",
+            "doctor",
+        ],
     ),
     (
         "Give access and automate",

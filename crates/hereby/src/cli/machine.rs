@@ -183,6 +183,30 @@ pub(crate) struct BackupArgs {
     pub(crate) settings: SettingsArgs,
 }
 
+/// Make every token, session and key worthless, and list what is left to do
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "hereby rotate-secrets [OPTIONS] --why <WHY> <INC>
+       hereby rotate-secrets --plan",
+    after_help = "Examples:
+  hereby rotate-secrets --plan                   what would be worthless, and what is left for people
+  hereby declare \"keys may be in the wrong hands\" --severity 1
+  hereby rotate-secrets INC-7 -m \"the laptop with the backup was stolen\"
+
+It revokes every token and every person's key, ends every session, withdraws invitations of edges, and
+changes the log's key; edges follow that by themselves. What only people can do stands as steps of the
+incident's checklist: hereby tick ticks them. Begun again, it goes on where it was. Nobody is signed in
+after it, and no program: only the local socket of this machine lets anybody in, so it is done there."
+)]
+pub(crate) struct RotateSecretsArgs {
+    /// The incident whose checklist it is
+    #[arg(value_name = "INC", value_parser = parse::incident)]
+    pub(crate) incident: Option<IncidentId>,
+    /// Show what would happen, and change nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+}
+
 /// Make a data directory from a backup
 #[derive(Args, Debug)]
 #[command(after_help = "Example:

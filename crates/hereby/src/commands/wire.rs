@@ -182,6 +182,12 @@ pub(super) struct Ban {
     pub(super) said: Contained,
 }
 
+/// An edge, of which only the name matters.
+#[derive(Debug, Deserialize)]
+pub(super) struct NamedEdge {
+    pub(super) edge: Name,
+}
+
 /// A switch that is off.
 #[derive(Debug, Deserialize)]
 pub(super) struct Switch {

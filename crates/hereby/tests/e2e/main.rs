@@ -34,6 +34,7 @@ mod looks;
 mod oidc;
 mod page;
 mod review;
+mod secrets;
 mod service;
 mod stats;
 mod story;

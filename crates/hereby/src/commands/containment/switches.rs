@@ -54,7 +54,7 @@ impl Session<'_> {
         let rows = all.iter().map(|it| {
             let mut cells = vec![
                 Line::new().styled(Style::Bold, it.switch.clone()),
-                Line::new().text(until(it.ends_at)),
+                Line::new().text(until(it.ends_at, "turned on")),
             ];
             cells.extend(said(&it.said));
             (cells, why(&it.said))
@@ -103,7 +103,7 @@ impl Session<'_> {
             let mut cells = vec![
                 Line::new().styled(Style::Bold, it.service.clone()),
                 Line::new().styled(Style::Warning, it.posture.as_str()),
-                Line::new().text(until(it.ends_at)),
+                Line::new().text(until(it.ends_at, "set anew")),
             ];
             cells.extend(said(&it.said));
             (cells, why(&it.said))
@@ -115,6 +115,7 @@ impl Session<'_> {
     }
 }
 
-fn until(ends_at: Option<Timestamp>) -> String {
-    ends_at.map_or_else(|| "said".to_owned(), stamp)
+/// When it ends; or by what, where no time was said.
+fn until(ends_at: Option<Timestamp>, otherwise: &str) -> String {
+    ends_at.map_or_else(|| otherwise.to_owned(), stamp)
 }
