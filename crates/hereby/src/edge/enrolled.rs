@@ -130,6 +130,7 @@ impl Home {
             true => Ok(()),
             false => [RUNS, NEXT, GLASS, NOTE].into_iter().try_for_each(gone),
         };
+        let forgotten = forgotten.and_then(|()| home.forget_acts());
         let new = state_dir.join(KEY_NEW);
         let kept = forgotten
             .and_then(|()| match new.exists() {
@@ -140,6 +141,19 @@ impl Home {
             .and_then(|()| home.write(ENROLLED, &json(&home.enrolled)));
         kept.map_err(|error| unusable(&state_dir.join(ENROLLED), &error))?;
         Ok(home)
+    }
+
+    /// It goes on with what it runs, and follows whatever the record says that it is enrolled with: one that was
+    /// restored from an older copy has other acts at the places that it followed.
+    fn forget_acts(&self) -> io::Result<()> {
+        let mut running = self.running();
+        running.forget_acts();
+        let glass = Glass {
+            key: None,
+            ..self.glass()
+        };
+        self.write(RUNS, &json(&running))?;
+        self.keep_glass(&glass)
     }
 
     /// The key to enroll with: the one that is there, unless another name or a new one is wanted; made and
@@ -347,10 +361,6 @@ impl Home {
         let most = record::break_glass::NOTE_BYTES_MAX as u64 + 1;
         file.take(most).read_to_end(&mut note).ok()?;
         Some(note)
-    }
-
-    pub(super) fn is_note_offered(&self) -> bool {
-        self.state_dir.join(NOTE).exists()
     }
 
     /// Takes away the note that was looked at.

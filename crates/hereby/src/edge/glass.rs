@@ -35,7 +35,10 @@ pub(super) struct Glass {
     /// By which it went back, in order, until control has heard of each; the last stays as long as it runs by
     /// that.
     pub(super) went: Vec<WentBack>,
-    /// What became of the last note that it looked at.
+    /// How many notes it looked at.
+    #[serde(default)]
+    pub(super) looks: u64,
+    /// What became of the last of them.
     pub(super) last: Option<Looked>,
 }
 
@@ -194,8 +197,10 @@ fn hand(
     let digest = record::hash::sha256(&[&note]);
     let begun = Instant::now();
     let looked = loop {
-        let last = home.glass().last;
-        if let Some(last) = last.filter(|last| last.note == digest && !home.is_note_offered()) {
+        // What became of the same note when it was handed before says nothing.
+        let now = home.glass();
+        let last = now.last.filter(|last| last.note == digest);
+        if let Some(last) = last.filter(|_| now.looks > glass.looks) {
             break last;
         }
         if begun.elapsed() > LOOKED_AT {

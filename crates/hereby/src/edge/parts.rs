@@ -96,6 +96,12 @@ impl Running {
         });
     }
 
+    /// Goes on with what it runs, and follows whatever act comes next.
+    pub(super) fn forget_acts(&mut self) {
+        self.fleet.iter_mut().for_each(|runs| runs.sequence = 0);
+        self.tenants.values_mut().for_each(|own| own.sequence = 0);
+    }
+
     /// Knows of an act, and goes on by the note.
     pub(super) fn pass_over(&mut self, sequence: u64) {
         if let Some(runs) = &mut self.fleet {

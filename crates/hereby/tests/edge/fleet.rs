@@ -492,3 +492,54 @@ fn a_version_that_only_a_successor_can_serve_is_served_by_one() {
     );
     signal_to(pid, "-TERM");
 }
+
+#[test]
+fn edges_serve_when_control_and_its_disk_are_gone_and_follow_what_was_restored_once_enrolled_anew()
+{
+    let mut fleet = Fleet::new(&THREE[..1]);
+    fleet.deploy("one", 200);
+    eventually("it runs it", || fleet.answer(0) == "one");
+    fleet.until("it is complete", |fleet| fleet.standing() == "completed");
+    let path = |name: &str| fleet.place.path(name).to_str().unwrap().to_owned();
+    let (backup, keys) = (path("backup"), path("backup-keys"));
+    fleet.must(&["backup", &backup, "--keys", &keys]);
+    // What edges have seen since is in no backup.
+    fleet.deploy("two", 200);
+    eventually("it runs the next", || fleet.answer(0) == "two");
+    fleet.kill_control();
+    let settings = std::fs::read_to_string(fleet.data.join("hereby.toml")).unwrap();
+    std::fs::remove_dir_all(&fleet.data).unwrap();
+    assert_eq!(fleet.answer(0), "two");
+    std::fs::create_dir_all(&fleet.data).unwrap();
+    std::fs::set_permissions(
+        &fleet.data,
+        std::os::unix::fs::PermissionsExt::from_mode(0o700),
+    )
+    .unwrap();
+    std::fs::write(fleet.data.join("hereby.toml"), settings).unwrap();
+    let data = fleet.data.to_str().unwrap().to_owned();
+    let restore = ["restore", &backup, "--keys", &keys, "--to", &data];
+    let output = std::process::Command::new(crate::harness::HEREBY)
+        .args(restore)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    fleet.must(&["record", "accept-anchor", "-m", "the disk died"]);
+    fleet.begin_control();
+    // It is another record than the one that was seen: the edge does not believe it, and serves.
+    let log = || std::fs::read_to_string(fleet.place.path("o-1.log")).unwrap();
+    eventually("it says so", || {
+        log().contains("what control says is not believed, what runs goes on")
+    });
+    assert_eq!(fleet.answer(0), "two");
+    fleet.must(&["verify"]);
+    fleet.enroll_anew(0, "office");
+    fleet.edges[0].process.as_mut().unwrap().kill();
+    fleet.begin(0);
+    eventually("it follows what was restored", || fleet.answer(0) == "one");
+    eventually("control hears of it", || {
+        fleet.known("o-1")["standing"] == "follows"
+    });
+    fleet.deploy("three", 200);
+    eventually("it runs the next", || fleet.answer(0) == "three");
+}

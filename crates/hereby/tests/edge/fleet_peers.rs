@@ -43,19 +43,7 @@ impl Fleet {
         for (name, cell, ring) in edges {
             // Of several edges in a cell the first makes it.
             fleet.ask(&["cell", "define", cell, "--ring", ring]);
-            let token = fleet.place.path(&format!("{name}.token"));
-            let token = token.to_str().unwrap();
-            fleet.must(&["edge", "invite", name, "--cell", cell, "--output", token]);
-            let url = format!("http://127.0.0.1:{}", fleet.port);
-            let state = fleet.place.path(name);
-            let state = state.to_str().unwrap();
-            let enroll = ["edge", "enroll", name, "--state-dir", state, "--url", &url];
-            let output = Command::new(HEREBY)
-                .args(enroll)
-                .args(["--token-file", token])
-                .output()
-                .unwrap();
-            assert!(output.status.success(), "{output:?}");
+            fleet.enroll(name, cell);
             fleet.edges.push(Member {
                 name,
                 port: free_port(),
@@ -64,6 +52,28 @@ impl Fleet {
             fleet.begin(fleet.edges.len() - 1);
         }
         fleet
+    }
+
+    fn enroll(&self, name: &str, cell: &str) {
+        let token = self.place.path(&format!("{name}.token"));
+        let _ = std::fs::remove_file(&token);
+        let token = token.to_str().unwrap();
+        self.must(&["edge", "invite", name, "--cell", cell, "--output", token]);
+        let url = format!("http://127.0.0.1:{}", self.port);
+        let state = self.place.path(name);
+        let state = state.to_str().unwrap();
+        let enroll = ["edge", "enroll", name, "--state-dir", state, "--url", &url];
+        let output = Command::new(HEREBY)
+            .args(enroll)
+            .args(["--token-file", token])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Has an edge show another token.
+    pub(crate) fn enroll_anew(&self, number: usize, cell: &str) {
+        self.enroll(self.edges[number].name, cell);
     }
 
     pub(crate) fn begin_control(&mut self) {

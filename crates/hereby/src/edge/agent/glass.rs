@@ -114,6 +114,7 @@ impl Agent {
         }
         let mut glass = self.glass.clone();
         let note = sha256(&[&note]);
+        glass.looks += 1;
         glass.last = Some(Looked { note, refused });
         self.keep_glass(glass);
     }
