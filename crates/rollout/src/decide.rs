@@ -245,6 +245,13 @@ fn invite(state: &State, verb: &InviteEdge, asked: &Asked<'_>) -> Decision {
     Ok(vec![Draft::new(Subject::Edge(verb.edge.clone()), body)])
 }
 
+/// The key that a text says, if it is one that notes may be signed with.
+pub(crate) fn sound_key(vkey: &str) -> Option<VerifierKey> {
+    let key: VerifierKey = (vkey.len() <= 300).then(|| vkey.parse().ok()).flatten()?;
+    let sound = key.algorithm() == Algorithm::Ed25519 && is_sound_key(key.public_key());
+    sound.then_some(key)
+}
+
 fn enroll(state: &State, verb: &EnrollEdge, asked: &Asked<'_>) -> Decision {
     let invitation = state.invitations.get(&verb.edge);
     let invitation = invitation.filter(|it| it.hash == verb.hash && asked.now < it.expires_at);
@@ -252,13 +259,8 @@ fn enroll(state: &State, verb: &EnrollEdge, asked: &Asked<'_>) -> Decision {
         return forbidden("this token lets no edge enroll, or not any more".to_owned());
     };
     known_cell(state, &invitation.cell)?;
-    let sound = verb.vkey.len() <= 300
-        && verb.vkey.parse::<VerifierKey>().is_ok_and(|key| {
-            key.algorithm() == Algorithm::Ed25519
-                && is_sound_key(key.public_key())
-                && key.name() == verb.edge.as_str()
-        });
-    if !sound {
+    let key = sound_key(&verb.vkey).filter(|key| key.name() == verb.edge.as_str());
+    if key.is_none() {
         return out_of_range(
             "vkey is not an Ed25519 verifier key (C2SP signed-note) with the edge's name"
                 .to_owned(),

@@ -3,16 +3,16 @@
 
 use base::{Name, Timestamp};
 use record::act::Subject;
-use record::author::is_sound_key;
 use record::break_glass::BreakGlass;
 use record::command::ReportBreakGlass;
 use record::kinds::rollout::{BreakGlassKeySet, BreakGlassUsed, CellSupplied};
-use record::note::{Algorithm, VerifierKey};
+use record::note::VerifierKey;
 use record::refusal::{Draft, Refusal, out_of_range, wrong_state};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::{
     Asked, Decision, fleet, known_cell, needs_reason, not_found, not_under_way, own, person,
+    sound_key,
 };
 use crate::state::State;
 
@@ -94,13 +94,7 @@ pub(crate) fn set_key(state: &State, vkey: Option<&str>, asked: &Asked<'_>) -> D
             None => "nobody's break-glass notes are believed already".to_owned(),
         });
     }
-    let sound = |vkey: &str| {
-        vkey.len() <= 300
-            && vkey.parse::<VerifierKey>().is_ok_and(|key| {
-                key.algorithm() == Algorithm::Ed25519 && is_sound_key(key.public_key())
-            })
-    };
-    if !vkey.is_none_or(sound) {
+    if vkey.is_some_and(|vkey| sound_key(vkey).is_none()) {
         return out_of_range("vkey is not an Ed25519 verifier key (C2SP signed-note)".to_owned());
     }
     let vkey = vkey.map(Into::into);

@@ -3,9 +3,8 @@
 //! beside that.
 
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use base::Timestamp;
 use record::break_glass::{BreakGlass, NOTE_BYTES_MAX};
 use record::fleet::WentBack;
 use record::hash::Hash;
@@ -15,6 +14,7 @@ use serde_json::json;
 
 use super::enrolled::{Home, hex};
 use super::parts::Running;
+use crate::client::Client;
 use crate::exit::{Exit, Failure};
 use crate::say::{Line, Out, Style, stamp};
 
@@ -90,7 +90,7 @@ impl Glass {
                 said.counter, self.counter
             ));
         }
-        if said.expires_at <= now() {
+        if said.expires_at <= Client::now() {
             return Err(format!("it stopped working at {}", said.expires_at));
         }
         let runs = running.fleet.as_ref().map(|runs| runs.digest);
@@ -107,12 +107,6 @@ impl Glass {
         }
         Ok(said)
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let ms = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0));
-    Timestamp::from_ms(ms)
 }
 
 /// `hereby edge break-glass`.
@@ -229,7 +223,7 @@ fn hand(
             .text(format!(
                 " runs {} since {}.",
                 hex(&said.digest),
-                stamp(now())
+                stamp(Client::now())
             )),
     );
     out.talk("When control is back: hereby rollback there, or deploy what is right; that ends it.");

@@ -121,6 +121,11 @@ impl Agent {
 
     async fn goes_back(&mut self, note: &[u8], serving: Option<&Serving>) -> Result<(), String> {
         let said = self.glass.may(note, &self.home, &self.running)?;
+        if self.glass.went.len() >= WENT_KEPT {
+            return Err(format!(
+                "control has not heard of {WENT_KEPT} notes that were used: it must, first"
+            ));
+        }
         let now_ms = self.now_ms();
         let from = self.running.fleet.as_ref().map(|runs| runs.digest);
         // What was told and not done is older than the note, too.
@@ -136,11 +141,6 @@ impl Agent {
         let mut glass = glass_before.clone();
         glass.counter = said.counter;
         glass.went.iter_mut().for_each(|went| went.holds = false);
-        if glass.went.len() >= WENT_KEPT {
-            return Err(format!(
-                "control has not heard of {WENT_KEPT} notes that were used: it must, first"
-            ));
-        }
         glass.went.push(WentBack {
             at_ms: now_ms,
             counter: said.counter,
