@@ -92,7 +92,8 @@ pub fn scope_for(verb: &Verb) -> Scope {
         | Verb::CompleteDeployment(_)
         | Verb::SetBreakGlassKey(_)
         | Verb::ReportBreakGlass(_)
-        | Verb::RotateLogKey(_) => Scope::Admin,
+        | Verb::RotateLogKey(_)
+        | Verb::SetRootKey(_) => Scope::Admin,
         _ => Scope::Respond,
     }
 }

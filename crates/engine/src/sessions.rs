@@ -42,6 +42,7 @@ pub const BEYOND_SESSIONS: &[(&str, &str)] = &[
     ("break_glass.end", "hereby break-glass end"),
     ("subscriber.confirm", "hereby subscriber add"),
     ("record.rotate_key", "hereby send record.rotate_key"),
+    ("record.set_root_key", "hereby succession trust"),
 ];
 
 /// A link to sign in with, without its secret.

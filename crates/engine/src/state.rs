@@ -5,13 +5,16 @@ use record::act::Act;
 use record::canonical;
 use record::hash::{self, Hash};
 use record::kinds::Body;
+use record::note::VerifierKey;
+use record::statement::Statement as _;
+use record::succession::{FIRST_EPOCH, Succession};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Access;
 use crate::done_for::DoneFor;
 
 /// Raised whenever the fold or its form changes: older snapshots are then rebuilt.
-pub(crate) const STATE_VERSION: u32 = 17;
+pub(crate) const STATE_VERSION: u32 = 18;
 
 /// The state after a number of acts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +41,42 @@ pub struct State {
 pub struct LogState {
     /// Every key that ever signed, with the index from which on it did.
     pub vkeys: Vec<(u64, Box<str>)>,
+    /// How the present epoch began; none: it is the first.
+    pub succession: Option<Succeeded>,
     /// How many acts were folded in.
     pub acts: u64,
     /// The time of the last act: time never runs backwards on the record.
     pub last_at: Timestamp,
     /// The time of the first act.
     pub opened_at: Timestamp,
+}
+
+/// How an epoch of the record began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Succeeded {
+    /// What the root key has signed.
+    pub note: Box<str>,
+    /// What it says.
+    pub said: Succession,
+}
+
+impl LogState {
+    /// Which epoch it is.
+    pub fn epoch(&self) -> u64 {
+        let began = self.succession.as_ref();
+        began.map_or(FIRST_EPOCH, |began| began.said.epoch)
+    }
+
+    /// Whether the note is one was looked at before it came on the record, and is by whoever verifies that.
+    fn succeed(&mut self, succeeded: &record::kinds::log::Succeeded) {
+        let root: Option<VerifierKey> = succeeded.root.parse().ok();
+        let said = root.and_then(|root| Succession::open(succeeded.note.as_bytes(), &root).ok());
+        if let Some(said) = said {
+            self.vkeys.push((self.acts, said.vkey.clone()));
+            let note = succeeded.note.clone();
+            self.succession = Some(Succeeded { note, said });
+        }
+    }
 }
 
 impl State {
@@ -64,6 +97,7 @@ impl State {
             Body::LogKeyRotated(rotated) => {
                 self.log.vkeys.push((self.log.acts + 1, rotated.to.clone()));
             }
+            Body::LogSucceeded(succeeded) => self.log.succeed(succeeded),
             _ => {}
         }
         if self.log.acts == 0 {

@@ -32,6 +32,7 @@ pub(crate) mod review;
 pub(crate) mod rollout;
 pub(crate) mod stats;
 pub(crate) mod subscribers;
+pub(crate) mod succession;
 pub(crate) mod work;
 
 /// Declare incidents, run them, and keep evidence that stays trustworthy
@@ -204,6 +205,7 @@ pub(crate) enum Task {
     Prove(machine::ProveArgs),
     Export(machine::ExportArgs),
     Record(machine::RecordArgs),
+    Succession(succession::SuccessionArgs),
     Rebuild(machine::RebuildArgs),
     Backup(machine::BackupArgs),
     Restore(machine::RestoreArgs),

@@ -47,6 +47,7 @@ pub(crate) mod shell;
 mod show;
 mod stats;
 mod subscribers;
+pub(crate) mod succession;
 pub(crate) mod tell;
 mod text;
 mod ticket;
@@ -84,6 +85,10 @@ pub(crate) fn run(task: Task, globals: &Globals, out: &Out) -> Result<(), Failur
         },
         Task::Fleet(FleetVerb::BreakGlass(args)) => match break_glass::local(args, globals, out)? {
             Some(args) => Task::Fleet(FleetVerb::BreakGlass(args)),
+            None => return Ok(()),
+        },
+        Task::Succession(args) => match crate::offline::succession(args, globals, out)? {
+            Some(args) => Task::Succession(args),
             None => return Ok(()),
         },
         Task::Contain(ContainVerb::Revoke(args)) if !args.logs.is_empty() => {
@@ -193,6 +198,7 @@ impl Session<'_> {
             Task::Contain(verb) => self.contain(verb).await,
             Task::Fleet(verb) => self.about_fleet(verb).await,
             Task::Edge(args) => self.about_edge(args).await,
+            Task::Succession(args) => self.succession(args.verb).await,
             Task::RotateSecrets(args) => self.rotate_secrets(args).await,
             Task::Component(args) => self.component(args).await,
             Task::Page(args) => self.page(args).await,

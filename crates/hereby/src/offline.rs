@@ -27,6 +27,7 @@ mod backup;
 mod doctor;
 mod rebuild;
 mod restore;
+mod succession;
 mod tend;
 mod verify;
 
@@ -35,6 +36,7 @@ pub(crate) use backup::backup;
 pub(crate) use doctor::doctor;
 pub(crate) use rebuild::rebuild;
 pub(crate) use restore::restore;
+pub(crate) use succession::succession;
 pub(crate) use tend::record;
 pub(crate) use verify::verify;
 

@@ -100,7 +100,7 @@ fn run_station(run: Run<'_>, globals: &Globals, out: &Out) -> Result<(), Failure
         data_dir: &data_dir,
         config: &run.config,
         runs: run.runs,
-        accept_anchor: None,
+        resumes: crate::station::Resumes::AsItIs,
         progress: progress(out),
         on_fatal: Box::new(end_process),
     })?;

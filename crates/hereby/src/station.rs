@@ -12,7 +12,8 @@ use engine::{CannotStart, Duty, Engine, Growth, Options};
 use incident::{Deed, Draft};
 use record::act::Subject;
 use record::kinds::incident::ClockSeen;
-use record::kinds::log::{AnchorAccepted, Opened, Recovered};
+use record::kinds::log::{AnchorAccepted, Opened, Recovered, Succeeded};
+use record::succession::Succession;
 use store::{CannotLock, CannotOpen, DataDir, Log, Paths, Rank, Reader, Standing};
 
 use crate::config::Config;
@@ -46,14 +47,34 @@ pub(crate) struct Station {
     pub(crate) is_new: bool,
 }
 
+/// What a station goes on with.
+pub(crate) enum Resumes {
+    /// The record, which the anchor agrees with.
+    AsItIs,
+    /// The record, although the anchor does not agree: a person said so, and why.
+    AgainstAnchor(Prose),
+    /// Another epoch of it.
+    InEpoch(Box<Began>),
+}
+
+/// How another epoch begins.
+pub(crate) struct Began {
+    /// What the root key has signed.
+    pub(crate) note: Box<str>,
+    /// That key.
+    pub(crate) root: Box<str>,
+    /// What it says.
+    pub(crate) said: Succession,
+}
+
 /// How a station is opened.
 pub(crate) struct Opening<'a> {
     pub(crate) data_dir: &'a Path,
     pub(crate) config: &'a Config,
     /// What this process runs, for whoever finds the directory held.
     pub(crate) runs: &'a str,
-    /// A person said to go on although the anchor does not agree, and why.
-    pub(crate) accept_anchor: Option<Prose>,
+    /// What it goes on with.
+    pub(crate) resumes: Resumes,
     /// Told how many acts were folded, of how many.
     pub(crate) progress: Box<dyn FnMut(u64, u64)>,
     /// Called when the record can't be written any more.
@@ -75,7 +96,7 @@ impl Station {
             data_dir,
             config,
             runs,
-            accept_anchor,
+            resumes,
             progress,
             on_fatal,
         } = opening;
@@ -83,13 +104,19 @@ impl Station {
         let dir = DataDir::open(data_dir, runs, clock.now()).map_err(locked)?;
         let paths = dir.paths().clone();
         first(&paths)?;
-        let origin = origin(&paths, config)?;
+        let origin = match &resumes {
+            Resumes::InEpoch(began) => began.said.origin.to_string(),
+            _ => origin(&paths, config)?,
+        };
         let mut options = store::Options::new(origin.clone(), anchor_path(config, &origin)?);
         options.segment_bytes_max = config.record.segment_mib << 20;
         options.low_water_bytes = config.record.free_min_mib << 20;
-        options.accept_anchor = accept_anchor.is_some();
+        options.accept_anchor = matches!(resumes, Resumes::AgainstAnchor(_));
+        if let Resumes::InEpoch(began) = &resumes {
+            options.succession = Some(began.said.clone());
+        }
         let opened = Log::open(dir, &options).map_err(unopened)?;
-        let boot = first_acts(&opened, accept_anchor, clock.now());
+        let boot = first_acts(&opened, resumes, clock.now());
         let digest_key = store::digest_key(&paths).map_err(|error| {
             Failure::new(Exit::Internal, "the digest key can't be used").because(error)
         })?;
@@ -201,7 +228,7 @@ pub(crate) fn anchor_path(config: &Config, origin: &str) -> Result<PathBuf, Fail
 }
 
 /// The acts that opening the record amounts to.
-fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec<Deed> {
+fn first_acts(opened: &store::Opened, resumes: Resumes, now: Timestamp) -> Vec<Deed> {
     let uid = rustix::process::geteuid().as_raw();
     let deed = |id: String, why: Option<Prose>, draft: Draft| {
         let actor = match &why {
@@ -236,6 +263,20 @@ fn first_acts(opened: &store::Opened, why: Option<Prose>, now: Timestamp) -> Vec
             on_record(body.into()),
         ));
     }
+    let why = match resumes {
+        Resumes::AsItIs => None,
+        Resumes::AgainstAnchor(why) => Some(why),
+        // Nothing comes before it in its epoch.
+        Resumes::InEpoch(began) if opened.succeeds => {
+            let Began { note, root, said } = *began;
+            let why = said.why.as_str().parse().ok();
+            let body = Succeeded { note, root };
+            let id = format!("hereby:record:succeeded:{}", said.epoch);
+            deeds.extend(deed(id, why, on_record(body.into())));
+            None
+        }
+        Resumes::InEpoch(_) => None,
+    };
     if let Some(torn) = &opened.torn {
         let body = Recovered {
             dropped_bytes: torn.bytes,
@@ -279,7 +320,7 @@ fn prioritize(duty: Duty) {
     }
 }
 
-fn locked(error: CannotLock) -> Failure {
+pub(crate) fn locked(error: CannotLock) -> Failure {
     match error {
         CannotLock::Held { .. } => Failure::new(Exit::Held, error)
             .hint("stop that process, or name another directory with --data-dir"),
@@ -302,6 +343,10 @@ pub(crate) fn unopened(error: CannotOpen) -> Failure {
             .hint("if you know why: hereby record accept-anchor -m WHY"),
         CannotOpen::OtherKey { .. } | CannotOpen::Key(_) => Failure::new(Exit::Untrusted, &error)
             .hint("restore keys/log.key from its backup; see docs/operating/keys.md"),
+        CannotOpen::Succession(_) => Failure::new(Exit::Refused, &error)
+            .hint("hereby succession request says where the record stands"),
+        CannotOpen::Unfinished(_) => Failure::new(Exit::Untrusted, &error)
+            .hint("hereby succession begin NOTE, again, finishes it"),
         CannotOpen::Origin(_) => Failure::usage(&error),
         CannotOpen::Missing(_) => Failure::usage(&error).hint("hereby up makes one"),
         CannotOpen::ReadOnly(_) | CannotOpen::File(_) | CannotOpen::Sign(_) => {

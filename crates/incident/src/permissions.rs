@@ -133,6 +133,7 @@ pub const POLICY: &[(&str, &[Permission])] = &[
     ("break_glass.report", GOVERNS),
     ("break_glass.end", TUNES),
     ("record.rotate_key", GOVERNS),
+    ("record.set_root_key", GOVERNS),
 ];
 
 const RUNS: &[Permission] = &[Responder, Commander, Admin];

@@ -1,17 +1,12 @@
 //! A break-glass note: what a person signs with a key that control does not have, so that edges run again
-//! what they ran before while control is gone. It is a signed note (C2SP signed-note) whose text is
-//! [`HEADER`] and one line of JSON.
+//! what they ran before while control is gone.
 
 use base::{Line, Name, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Hash;
-use crate::note::{BadNote, CannotSign, Note, SignerKey, Unverified, VerifierKey};
+use crate::statement::Statement;
 
-/// The first line of a note.
-pub const HEADER: &str = "hereby/break-glass/1";
-/// The longest note, in bytes.
-pub const NOTE_BYTES_MAX: usize = 2 << 10;
 /// The largest [`BreakGlass::counter`]: as far as numbers of JSON are whole everywhere (RFC 8785).
 pub const COUNTER_MAX: u64 = (1 << 53) - 1;
 
@@ -31,57 +26,13 @@ pub struct BreakGlass {
     pub why: Line,
 }
 
-/// Why a note is not believed.
-#[derive(Debug, thiserror::Error)]
-pub enum BadBreakGlass {
-    /// It is longer than [`NOTE_BYTES_MAX`].
-    #[error("it has {0} bytes, at most 2048 are read")]
-    TooLong(usize),
-    /// It is no note.
-    #[error("it is no signed note: {0}")]
-    Note(#[from] BadNote),
-    /// Its text is not [`HEADER`] and one line of JSON.
-    #[error("its text is not that of a break-glass note")]
-    Form,
-    /// The JSON is not of the type's form.
-    #[error("its text can't be read: {0}")]
-    Json(#[from] serde_json::Error),
-    /// The counter is 0, or above [`COUNTER_MAX`].
-    #[error("its counter is not between 1 and 2^53 - 1")]
-    Counter,
-    /// Somebody else signed it, or nobody.
-    #[error("the break-glass key did not sign it: {0}")]
-    Unverified(#[from] Unverified),
-}
+impl Statement for BreakGlass {
+    const HEADER: &'static str = "hereby/break-glass/1";
 
-impl BreakGlass {
-    /// The note, signed.
-    ///
-    /// # Errors
-    /// When the key can't sign notes.
-    pub fn sign(&self, key: &SignerKey) -> Result<Note, CannotSign> {
-        // The type has JSON, whatever stands in it.
-        let json = serde_json::to_string(self).unwrap_or_default();
-        key.sign_note(format!("{HEADER}\n{json}\n"))
-    }
-
-    /// What a note says, if that key signed it.
-    ///
-    /// # Errors
-    /// When it did not, or it is no such note.
-    pub fn open(bytes: &[u8], key: &VerifierKey) -> Result<BreakGlass, BadBreakGlass> {
-        if bytes.len() > NOTE_BYTES_MAX {
-            return Err(BadBreakGlass::TooLong(bytes.len()));
-        }
-        let note = Note::parse(bytes)?;
-        note.verify(std::slice::from_ref(key))?;
-        let json = note.text().strip_prefix(HEADER);
-        let json = json.and_then(|rest| rest.strip_prefix('\n')?.strip_suffix('\n'));
-        let json = json.filter(|json| !json.contains('\n'));
-        let said: BreakGlass = serde_json::from_str(json.ok_or(BadBreakGlass::Form)?)?;
-        match said.counter {
-            1..=COUNTER_MAX => Ok(said),
-            _ => Err(BadBreakGlass::Counter),
+    fn check(&self) -> Result<(), &'static str> {
+        match self.counter {
+            1..=COUNTER_MAX => Ok(()),
+            _ => Err("its counter is not between 1 and 2^53 - 1"),
         }
     }
 }
@@ -89,7 +40,10 @@ impl BreakGlass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::Algorithm;
+    use crate::note::{Algorithm, SignerKey};
+    use crate::statement::{BadStatement, NOTE_BYTES_MAX};
+
+    const HEADER: &str = BreakGlass::HEADER;
 
     fn key(seed: u8) -> SignerKey {
         SignerKey::from_seed("example.org/break-glass", Algorithm::Ed25519, [seed; 32]).unwrap()
@@ -118,27 +72,27 @@ mod tests {
         let text = said().sign(&key(1)).unwrap().to_string();
         let open = |text: &str| BreakGlass::open(text.as_bytes(), key(1).verifier());
         let changed = text.replace("eu-1", "eu-2");
-        assert!(matches!(open(&changed), Err(BadBreakGlass::Unverified(_))));
+        assert!(matches!(open(&changed), Err(BadStatement::Unverified(_))));
         let by_another = said().sign(&key(2)).unwrap().to_string();
         assert!(matches!(
             open(&by_another),
-            Err(BadBreakGlass::Unverified(_))
+            Err(BadStatement::Unverified(_))
         ));
         let long = format!("{text}{}", "x".repeat(NOTE_BYTES_MAX));
-        assert!(matches!(open(&long), Err(BadBreakGlass::TooLong(_))));
+        assert!(matches!(open(&long), Err(BadStatement::TooLong(_))));
         // The same key also signed something else.
         let signed = |text: &str| key(1).sign_note(text.to_owned()).unwrap().to_string();
         let other = signed("hereby/edge/1\n{}\n");
-        assert!(matches!(open(&other), Err(BadBreakGlass::Form)));
+        assert!(matches!(open(&other), Err(BadStatement::Form(_))));
         let two = signed(&format!("{HEADER}\n{{}}\n{{}}\n"));
-        assert!(matches!(open(&two), Err(BadBreakGlass::Form)));
+        assert!(matches!(open(&two), Err(BadStatement::Form(_))));
         let more = signed(&format!("{HEADER}\n{{\"and\":1}}\n"));
-        assert!(matches!(open(&more), Err(BadBreakGlass::Json(_))));
+        assert!(matches!(open(&more), Err(BadStatement::Json(_))));
         let none = BreakGlass {
             counter: 0,
             ..said()
         };
         let none = none.sign(&key(1)).unwrap().to_string();
-        assert!(matches!(open(&none), Err(BadBreakGlass::Counter)));
+        assert!(matches!(open(&none), Err(BadStatement::Content(_))));
     }
 }

@@ -258,6 +258,7 @@ verbs! {
     ReportBreakGlass = "break_glass.report",
     EndBreakGlass = "break_glass.end",
     RotateLogKey = "record.rotate_key",
+    SetRootKey = "record.set_root_key",
 }
 
 impl Verb {

@@ -19,6 +19,8 @@ use crate::hash::Hash;
 use crate::kinds::Body;
 use crate::note::{BadNote, CannotSign, Note, SignerKey, Unverified, VerifierKey};
 use crate::proof::{ActProof, BadProof, Unproven};
+use crate::statement::{BadStatement, Statement as _};
+use crate::succession::{FIRST_EPOCH, Succession};
 use crate::tree::{self, ProofError};
 
 mod told;
@@ -85,6 +87,9 @@ pub struct Pins {
     pub cell: Name,
     /// A checkpoint that covers its enrollment.
     pub checkpoint: Box<str>,
+    /// Which epoch of the record that is.
+    #[serde(default = "first_epoch", skip_serializing_if = "is_first_epoch")]
+    pub epoch: u64,
     /// The log's key, as a C2SP verifier key.
     pub vkey: Box<str>,
 }
@@ -102,6 +107,9 @@ pub struct Report {
     pub counts: Counts,
     /// Who says it.
     pub edge: Name,
+    /// Which epoch of the record it follows.
+    #[serde(default = "first_epoch", skip_serializing_if = "is_first_epoch")]
+    pub epoch: u64,
     /// It knows every act up to this one that tells it something, and does what it says but for `refused`;
     /// none: it was told nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,6 +135,15 @@ pub struct Report {
 
 /// So many refused acts are in a report.
 pub const REFUSED_MAX: usize = 4;
+
+fn first_epoch() -> u64 {
+    FIRST_EPOCH
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_first_epoch(epoch: &u64) -> bool {
+    *epoch == FIRST_EPOCH
+}
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_none(count: &u32) -> bool {
@@ -216,6 +233,8 @@ pub enum Wanted {
     },
     /// What holds at once, apart from versions.
     Overlay,
+    /// How the newest epoch of the record began: a [`Succeeded`].
+    Succession,
     /// The bytes of a version.
     Version(Hash),
 }
@@ -225,6 +244,9 @@ pub enum Wanted {
 pub struct Directions {
     /// The edge's time of the newest report that was heard: an edge whose clock went back goes on from there.
     pub at_ms: u64,
+    /// Which epoch of the record it is.
+    #[serde(default = "first_epoch", skip_serializing_if = "is_first_epoch")]
+    pub epoch: u64,
     /// How the tree stands.
     pub grown: Grown,
     /// The sequence of the overlay that is to hold.
@@ -271,6 +293,18 @@ pub struct KeyChange {
     pub next: Box<str>,
     /// The act and its proof (C2SP tlog-proof), under the same checkpoint.
     pub proof: Box<str>,
+    /// 1.
+    pub v: u32,
+}
+
+/// How an epoch of the record began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Succeeded {
+    /// The first checkpoint that the epoch's key has signed, grown out of the tree that goes on.
+    pub grown: Grown,
+    /// What the root key has signed ([`crate::succession`]).
+    pub note: Box<str>,
     /// 1.
     pub v: u32,
 }
@@ -400,6 +434,24 @@ pub enum Disbelieved {
     /// The act can't be read.
     #[error("the act can't be read: {0}")]
     Act(#[from] BadAct),
+    /// No root key is known that could say how another epoch began.
+    #[error("another epoch of the record is shown, and no root key is known that could say so")]
+    NoRootKey,
+    /// The root key does not say it.
+    #[error("another epoch of the record is shown, and the root key did not say so: {0}")]
+    Succession(#[from] BadStatement),
+    /// It is not the next one, or not of this record.
+    #[error("epoch {shown} is said to follow {from}, and this is epoch {known} of {record}")]
+    OtherEpoch {
+        /// Which epoch is said to begin.
+        shown: u64,
+        /// Behind which record.
+        from: String,
+        /// Which epoch it is followed in.
+        known: u64,
+        /// The record that is followed.
+        record: String,
+    },
     /// The act does not say that the log's key was changed from this one.
     #[error("the act does not name the key behind this one")]
     NoKey,
@@ -496,6 +548,41 @@ impl Known {
             }
             _ => Err(Disbelieved::NoKey),
         }
+    }
+
+    /// Follows the record into the epoch that begins by what that root key has signed. `epoch`: the one so far.
+    /// What was seen behind the tree that goes on is lost, and says nothing any more.
+    ///
+    /// # Errors
+    /// When the root key does not say so, or of another record; what is known stands.
+    pub fn succeed(
+        &mut self,
+        succeeded: &Succeeded,
+        root: Option<&str>,
+        epoch: u64,
+    ) -> Result<Succession, Disbelieved> {
+        if succeeded.v != 1 {
+            return Err(Disbelieved::Version(succeeded.v));
+        }
+        let root: Option<VerifierKey> = root.and_then(|root| root.parse().ok());
+        let root = root.ok_or(Disbelieved::NoRootKey)?;
+        let said = Succession::open(succeeded.note.as_bytes(), &root)?;
+        // Which epochs lay between, if any did, is not known: each was signed by the same key.
+        let follows = *said.from == *self.newest.origin() || said.epoch > epoch + 1;
+        let (Some(key), Some(newest), true) =
+            (said.log_key(), said.begins(), follows && said.epoch > epoch)
+        else {
+            return Err(Disbelieved::OtherEpoch {
+                shown: said.epoch,
+                from: said.from.into(),
+                known: epoch,
+                record: self.newest.origin().to_owned(),
+            });
+        };
+        let mut known = Known { key, newest };
+        known.grow(&succeeded.grown)?;
+        *self = known;
+        Ok(said)
     }
 
     /// What an edge is told to run. `floor`: the act by which it runs the fleet's version, or a tenant's own.

@@ -254,6 +254,8 @@ kinds! {
     LogRecovered: "record.recovered/1" => log::Recovered,
     LogKeyRotated: "record.key_rotated/1" => log::KeyRotated,
     LogAnchorAccepted: "record.anchor_accepted/1" => log::AnchorAccepted,
+    LogRootKeySet: "record.root_key_set/1" => log::RootKeySet,
+    LogSucceeded: "record.succeeded/1" => log::Succeeded,
 }
 
 impl Body {

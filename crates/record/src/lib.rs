@@ -17,6 +17,8 @@ pub mod note;
 pub mod proof;
 pub mod refusal;
 pub mod sealed;
+pub mod statement;
+pub mod succession;
 pub mod tile;
 pub mod tree;
 pub mod witness;

@@ -23,6 +23,7 @@ use record::refusal::{Draft, Reason, Refusal, at_most, forbidden, out_of_range, 
 use crate::back::{lift, roll_back};
 use crate::glass;
 use crate::reach::{draw, reaches};
+use crate::root;
 use crate::state::{Deployment, State, name_of, number};
 
 /// Their names stand in one act each time all go back.
@@ -104,6 +105,7 @@ pub fn decide(state: &State, verb: &Verb, asked: &Asked<'_>) -> Option<Decision>
         Verb::SetBreakGlassKey(verb) => glass::set_key(state, verb.vkey.as_deref(), asked),
         Verb::ReportBreakGlass(verb) => glass::report(state, verb, asked),
         Verb::EndBreakGlass(verb) => glass::end(state, &verb.cell, asked),
+        Verb::SetRootKey(verb) => root::set_key(state, verb, asked),
         _ => return None,
     })
 }

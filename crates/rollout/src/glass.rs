@@ -8,6 +8,7 @@ use record::command::ReportBreakGlass;
 use record::kinds::rollout::{BreakGlassKeySet, BreakGlassUsed, CellSupplied};
 use record::note::VerifierKey;
 use record::refusal::{Draft, Refusal, out_of_range, wrong_state};
+use record::statement::Statement as _;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::{

@@ -14,6 +14,7 @@ pub mod glass;
 pub mod judge;
 pub mod plan;
 mod reach;
+pub mod root;
 pub mod sequential;
 pub mod simulate;
 pub mod state;

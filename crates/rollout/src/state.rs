@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::glass::{Keys, Used};
 use crate::plan::{Cell, Fleet};
+use crate::root::Roots;
 
 mod kept;
 
@@ -44,6 +45,8 @@ pub struct State {
     pub frozen: Option<Said>,
     /// Whose break-glass notes edges believe.
     pub break_glass: Keys,
+    /// Whose word begins another epoch of the record.
+    pub root: Roots,
 }
 
 /// What runs of the fleet's version, or of a tenant's own.
@@ -264,6 +267,7 @@ impl State {
             (Subject::Fleet, Body::FleetFrozen(_)) => self.frozen = Some(Said::of(act)),
             (Subject::Fleet, Body::FleetUnfrozen(_)) => self.frozen = None,
             (Subject::Fleet, Body::BreakGlassKeySet(set)) => self.break_glass.set(index, set),
+            (Subject::Record, Body::LogRootKeySet(set)) => self.root.set(index, set),
             _ => {}
         }
     }
@@ -491,7 +495,9 @@ impl State {
     /// The newest act that tells anybody in this edge's cell anything.
     pub fn newest_for(&self, edge: &Name) -> Option<u64> {
         let newest = self.newest.get(&self.edges.get(edge)?.cell).copied();
-        newest.max(self.break_glass.index())
+        newest
+            .max(self.break_glass.index())
+            .max(self.root.indexes().last())
     }
 
     /// The lease on a version, if it holds now.

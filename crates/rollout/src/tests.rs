@@ -221,6 +221,7 @@ fn report(
     Report {
         at_ms,
         break_glass: None,
+        epoch: record::succession::FIRST_EPOCH,
         counts: Counts {
             failed,
             refused: Default::default(),

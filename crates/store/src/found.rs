@@ -21,6 +21,8 @@ pub(crate) struct Found {
     pub(crate) older: Vec<Listed>,
     pub(crate) last: PathBuf,
     pub(crate) scan: Box<Scan>,
+    /// The newest segment begins another epoch than the one before it, and nothing stands in it yet.
+    pub(crate) begins_epoch: bool,
     /// A segment that was being made when the process ended.
     pub(crate) unmade: Option<PathBuf>,
 }
@@ -49,9 +51,12 @@ pub(crate) fn find(
         match scan::scan(&path, keys).map_err(at(&path, last.first))? {
             Start::Whole(scan) => {
                 check_name(&scan.header, last.first, &path)?;
-                check_older(&older, &scan)?;
+                let before = check_older(&older, &scan)?;
+                let is_empty = scan.replay.kept().size() == scan.header.first;
+                let begins_epoch = is_empty && before.is_some_and(|it| it < scan.header.epoch);
                 return Ok(Some(Found {
                     older,
+                    begins_epoch,
                     last: path,
                     scan,
                     unmade,
@@ -88,8 +93,9 @@ fn check_name(header: &Header, first: u64, path: &Path) -> Result<(), CannotOpen
     .into())
 }
 
-/// The older segments follow each other, and the newest follows the last of them.
-fn check_older(older: &[Listed], scan: &Scan) -> Result<(), CannotOpen> {
+/// The older segments follow each other, and the newest follows the last of them. The epoch of that one, if it
+/// is at hand.
+fn check_older(older: &[Listed], scan: &Scan) -> Result<Option<u64>, CannotOpen> {
     let corrupt = |path: &Path, entry, what: &str| Corruption {
         path: path.to_owned(),
         at: 0,
@@ -97,6 +103,7 @@ fn check_older(older: &[Listed], scan: &Scan) -> Result<(), CannotOpen> {
         what: what.to_owned(),
     };
     let mut next = 0;
+    let mut before: Option<Header> = None;
     for (at_hand, listed) in older.iter().enumerate() {
         let end = older
             .get(at_hand + 1)
@@ -116,18 +123,32 @@ fn check_older(older: &[Listed], scan: &Scan) -> Result<(), CannotOpen> {
                 let header =
                     header.ok_or_else(|| corrupt(path, listed.first, "it has no header"))?;
                 check_name(&header, listed.first, path)?;
-                if header.origin != scan.header.origin {
+                if before.as_ref().is_some_and(|it| !follows(it, &header)) {
                     return Err(corrupt(path, listed.first, "it is of another log").into());
                 }
+                before = Some(header);
             }
         }
         next = end;
     }
+    let epoch = before.as_ref().map(|before| before.epoch);
+    if before.is_some_and(|before| !follows(&before, &scan.header)) {
+        let what = "the newest segment is of another log";
+        return Err(corrupt(Path::new("record/segments"), next, what).into());
+    }
     if scan.header.first == next {
-        return Ok(());
+        return Ok(epoch);
     }
     let what = "the segments before the newest are missing";
     Err(corrupt(Path::new("record/segments"), next, what).into())
+}
+
+/// Whether a segment may come behind that one, of the same epoch or a later one, as far as headers tell.
+fn follows(before: &Header, header: &Header) -> bool {
+    match header.origin == before.origin {
+        true => header.epoch == before.epoch,
+        false => header.epoch > before.epoch,
+    }
 }
 
 /// The root at an earlier size, from whatever segment has it.

@@ -114,6 +114,11 @@ impl Paths {
         self.keys().join("log.key.next")
     }
 
+    /// The key that will sign checkpoints once another epoch has begun.
+    pub fn succession_key(&self) -> PathBuf {
+        self.keys().join("succession.key")
+    }
+
     /// The key of command digests.
     pub fn digest_key(&self) -> PathBuf {
         self.keys().join("digest.key")

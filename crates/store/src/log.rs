@@ -25,6 +25,7 @@ use crate::read::Reader;
 use crate::segment::{self, BatchEnd, Header, Signed, VERSION};
 use crate::shared::Shared;
 use crate::space::Space;
+use crate::succeed::Begins;
 
 /// A batch may have this many bytes at most, so that offsets in a segment fit 32 bits.
 const BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -55,6 +56,8 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// Go on although the anchor is missing or ahead, or differs. A person said so.
     pub accept_anchor: bool,
+    /// Begin this epoch. The root key said so.
+    pub succession: Option<Begins>,
 }
 
 impl Options {
@@ -68,6 +71,7 @@ impl Options {
             low_water_bytes: 64 * 1024 * 1024,
             reserve_bytes: 8 * 1024 * 1024,
             accept_anchor: false,
+            succession: None,
         }
     }
 }
@@ -344,6 +348,14 @@ impl Log {
                 Err(error) => return Err(self.fatal("a signature could not be written", error)),
             }
         }
+    }
+
+    /// The signed checkpoint of the tree as it is, which is not kept in the segment.
+    pub(crate) fn unwritten_head(&mut self) -> Result<SignedHead, AppendError> {
+        let (head, ..) = self
+            .make_head()
+            .map_err(|why| self.fatal("the checkpoint can't be signed", io::Error::other(why)))?;
+        Ok(head)
     }
 
     /// The signed checkpoint of the tree as it is, by the present key: the head, the line that

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use engine::ports::{AppendError, Log as _, SignedHead};
 use record::hash::{EMPTY_ROOT, Hash};
 use record::note::{Note, SignerKey, VerifierKey};
+use record::succession::FIRST_EPOCH;
 use record::tree::Frontier;
 
 use crate::anchor::{self, Anchor, Slot, Standing};
@@ -27,9 +28,10 @@ use crate::lock::DataDir;
 use crate::log::{Log, Options, Segment, make_segment};
 use crate::read::Reader;
 use crate::scan::{self, Scan};
-use crate::segment::{EPOCH, Header, VERSION, is_origin};
+use crate::segment::{Header, VERSION, is_origin};
 use crate::shared::{Live, Shared};
 use crate::space::Space;
+use crate::succeed;
 
 /// A record that is open for writing.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub struct Opened {
     pub is_new: bool,
     /// The anchor was missing, or did not agree, and was accepted: an act should say so.
     pub accepted: Option<Standing>,
+    /// Another epoch has begun: the first act in it must say so.
+    pub succeeds: bool,
 }
 
 /// Bytes that were no whole batch, and that no known checkpoint covers.
@@ -117,6 +121,12 @@ pub enum CannotOpen {
         /// Whose it should be.
         expected: String,
     },
+    /// It can't go on as the succession says.
+    #[error("the succession is not of this record: {0}")]
+    Succession(String),
+    /// Another epoch was begun, and nothing on the record says so yet.
+    #[error("epoch {0} of the record was begun and not finished")]
+    Unfinished(u64),
     /// The operating system said no.
     #[error(transparent)]
     File(#[from] FileError),
@@ -148,7 +158,7 @@ fn said(path: &Path, standing: &Standing) -> String {
 /// # Errors
 /// When the segments can't be read.
 pub fn origin_of(paths: &Paths) -> Result<Option<String>, CannotOpen> {
-    for listed in catalog::list(paths, &[])? {
+    for listed in catalog::list(paths, &[])?.into_iter().rev() {
         if let Some(path) = listed.path()
             && let Some(header) = scan::read_header(path).map_err(at(path, listed.first))?
         {
@@ -169,6 +179,9 @@ impl Log {
         if !dir.is_writable() {
             return Err(CannotOpen::ReadOnly(dir.paths().root().to_owned()));
         }
+        if let Some(begins) = &options.succession {
+            succeed::begin(dir.paths(), &options.archives, begins)?;
+        }
         let key_path = dir.paths().log_key();
         let signer = keystore::log_key(&key_path)?;
         let next_signer = keystore::log_key(&dir.paths().next_log_key())?;
@@ -180,9 +193,16 @@ impl Log {
         let Some(found) = find(dir.paths(), &options.archives, Some(&keys))? else {
             return create(dir, options, signer);
         };
+        if found.begins_epoch && options.succession.is_none() {
+            return Err(CannotOpen::Unfinished(found.scan.header.epoch));
+        }
         let signer = signer.ok_or(CannotLoadKey::Missing(key_path.clone()))?;
         let origin = found.scan.replay.origin().to_owned();
         check_key(&signer, &key_path, &origin)?;
+        if found.begins_epoch {
+            // What else is known is of the epoch before.
+            return resume(dir, options, found, (signer, None), None, None);
+        }
         let keys = [keys, found.scan.named_keys()].concat();
         let accepted = check_known(&found, dir.paths(), options, &keys)?;
         let torn = set_aside(&found, dir.paths())?;
@@ -209,7 +229,7 @@ fn create(
         None => keystore::make_log_key(&key_path, &options.origin)?,
     };
     let header = Header {
-        epoch: EPOCH,
+        epoch: FIRST_EPOCH,
         first: 0,
         frontier: Vec::new(),
         origin: options.origin.clone(),
@@ -244,6 +264,7 @@ fn create(
         unsigned_tail: false,
         is_new: true,
         accepted,
+        succeeds: false,
     })
 }
 
@@ -277,7 +298,7 @@ fn check_new(
     }
 }
 
-fn check_key(key: &SignerKey, path: &Path, origin: &str) -> Result<(), CannotOpen> {
+pub(crate) fn check_key(key: &SignerKey, path: &Path, origin: &str) -> Result<(), CannotOpen> {
     let found = key.verifier().name();
     if found == origin {
         return Ok(());
@@ -299,7 +320,11 @@ fn resume(
     accepted: Option<Standing>,
 ) -> Result<Opened, CannotOpen> {
     let Found {
-        older, last, scan, ..
+        older,
+        last,
+        scan,
+        begins_epoch: succeeds,
+        ..
     } = found;
     let Scan {
         header,
@@ -337,8 +362,11 @@ fn resume(
         .as_ref()
         .is_some_and(|next| to.as_deref() == Some(&*next.verifier().to_string()));
     let mut log = assemble(dir, options, segment, tree, (signer, next_signer))?;
-    log.overruled = accepted.as_ref().map(|_| size);
-    if let Some(note) = note
+    log.overruled = (accepted.is_some() || succeeds).then_some(size);
+    if succeeds {
+        // The first act of an epoch comes before everything else in it, signatures too.
+        log.head = Some(log.unwritten_head()?);
+    } else if let Some(note) = note
         && is_by(&note, log.signer.verifier())
     {
         log.head = Some(SignedHead {
@@ -355,7 +383,7 @@ fn resume(
         std::fs::remove_file(&path).map_err(FileError::new("remove", &path))?;
     }
     let head = if size > 0 { Some(log.sign()?) } else { None };
-    if let (Some(head), None) = (&head, &accepted) {
+    if let (Some(head), None) = (&head, log.overruled) {
         log.anchor.renew(&head.note, size, false)?;
     }
     Ok(Opened {
@@ -365,6 +393,7 @@ fn resume(
         unsigned_tail,
         is_new: false,
         accepted,
+        succeeds,
     })
 }
 

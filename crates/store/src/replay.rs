@@ -13,6 +13,7 @@ use crate::segment::{BatchEnd, Header, Signed};
 /// The tree as the lines so far have it.
 #[derive(Clone, Debug)]
 pub(crate) struct Replay {
+    epoch: u64,
     origin: String,
     /// After the last whole batch.
     kept: Frontier,
@@ -56,6 +57,10 @@ pub(crate) enum Mismatch {
     Frontier,
     #[error("the segment is of the log {0}")]
     Origin(String),
+    #[error("the segment is of epoch {found}, and behind it comes {expected} or the next")]
+    Epoch { expected: u64, found: u64 },
+    #[error("another epoch begins, and the log keeps its name")]
+    SameName,
 }
 
 /// SHA-256 over a checkpoint's text; `None` for the empty tree, which no batch names.
@@ -76,6 +81,7 @@ impl Replay {
         let root = kept.root();
         Some(Replay {
             prev: text_hash(&header.origin, kept.size(), root),
+            epoch: header.epoch,
             origin: header.origin.clone(),
             ahead: kept.clone(),
             kept,
@@ -119,15 +125,30 @@ impl Replay {
         self.prev
     }
 
+    /// Which epoch it is.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// The log's name.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// A header, which must continue this very tree.
-    pub(crate) fn header(&self, header: &Header) -> Result<(), Mismatch> {
-        if header.origin != self.origin {
-            return Err(Mismatch::Origin(header.origin.clone()));
+    /// A header, which must continue this very tree: in the same epoch, or as the next one. Who may begin that
+    /// is asked by whoever reads the entries.
+    pub(crate) fn header(&mut self, header: &Header) -> Result<(), Mismatch> {
+        let begins = header.epoch == self.epoch + 1;
+        match (begins, header.origin == self.origin) {
+            (true, true) => return Err(Mismatch::SameName),
+            (false, false) => return Err(Mismatch::Origin(header.origin.clone())),
+            (false, true) if header.epoch != self.epoch => {
+                return Err(Mismatch::Epoch {
+                    expected: self.epoch,
+                    found: header.epoch,
+                });
+            }
+            _ => {}
         }
         if header.first != self.kept.size() || self.within_batch() {
             return Err(Mismatch::First {
@@ -137,6 +158,14 @@ impl Replay {
         }
         if header.frontier != self.kept.to_hashes() {
             return Err(Mismatch::Frontier);
+        }
+        if begins {
+            // What goes on is vouched for by the root key, whether the log's own key signed the last of it or
+            // not, and has another name from here on.
+            self.epoch = header.epoch;
+            self.origin.clone_from(&header.origin);
+            self.prev = text_hash(&self.origin, self.kept.size(), self.root);
+            self.signed = true;
         }
         if self.signed {
             Ok(())

@@ -12,14 +12,12 @@ use record::canonical;
 use record::checkpoint::Checkpoint;
 use record::hash::Hash;
 use record::note::{Note, NoteSignature};
+use record::succession::FIRST_EPOCH;
 use record::tree::{Frontier, SIZE_MAX};
 use serde::{Deserialize, Serialize};
 
 /// The version of the segment's form, `v`.
 pub(crate) const VERSION: u32 = 1;
-
-/// The epoch of every log until there is succession: no other can be right.
-pub(crate) const EPOCH: u64 = 1;
 
 /// The longest line, without its line feed: an entry's. A header with its 63 hashes is shorter.
 pub(crate) const LINE_BYTES_MAX: usize = ENTRY_BYTES_MAX;
@@ -134,8 +132,8 @@ fn parse_header(line: &[u8]) -> Result<Header, BadLine> {
     }
     let header: HeaderLine<Header> = serde_json::from_slice(line).map_err(|error| bad(&error))?;
     let header = header.segment;
-    if header.epoch != EPOCH {
-        return Err(bad(&"it is of another epoch than the first"));
+    if header.epoch < FIRST_EPOCH {
+        return Err(bad(&"there is no such epoch"));
     }
     if !is_origin(&header.origin) {
         return Err(bad(&"its origin can't be a log's name"));

@@ -19,6 +19,7 @@ mod acts;
 mod blame;
 mod blobs;
 mod checkpoints;
+mod epochs;
 mod seals;
 mod signatures;
 mod sorted;
@@ -40,6 +41,9 @@ pub struct VerifyOptions {
     /// Signatures by keys that such entries may name are checked by nobody either way; where a key
     /// is given and nothing at hand is signed by one that follows from it, they are wrong.
     pub vkey: Option<VerifierKey>,
+    /// The root key, if the caller knows it: no other can have said how another epoch began. Otherwise the
+    /// record's own word is taken, from before that epoch.
+    pub root: Option<VerifierKey>,
     /// The anchor's file.
     pub anchor: Option<PathBuf>,
     /// Checkpoints from elsewhere: where each is from, and the signed note.

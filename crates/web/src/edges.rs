@@ -7,7 +7,7 @@ use hyper::Method;
 use record::command::{Command, EnrollEdge, ReportBreakGlass, Verb};
 use record::fleet::{
     BUNDLE_MAX, BadRequest, Bundle, Claimed, Directions, Enroll, Fetch, Grown, KeyChange, Pins,
-    REQUEST_BYTES_MAX, Report, Wanted, WentBack,
+    REQUEST_BYTES_MAX, Report, Succeeded, Wanted, WentBack,
 };
 use record::hash::sha256;
 use record::note::{Note, VerifierKey};
@@ -54,7 +54,8 @@ pub(crate) fn routes() -> Vec<Route> {
                 media: Some(JSON),
                 also: &[BYTES],
                 schema: json!({"anyOf": [
-                    reference("EdgeBundle"), reference("EdgeKeyChange"), reference("Overlay"),
+                    reference("EdgeBundle"), reference("EdgeKeyChange"), reference("EdgeSucceeded"),
+                    reference("Overlay"),
                 ]}),
                 says: "What was wanted; a version as its bytes",
             },
@@ -165,10 +166,14 @@ async fn enroll(call: Call) -> Answer {
     }
     let published = call.site.backstage().published();
     let published = published.ok_or_else(|| Problem::overloaded("nothing is published yet", 1))?;
-    let vkey = view.read(|state| state.log.vkeys.last().map(|(_, vkey)| vkey.clone()));
+    let (vkey, epoch) = view.read(|state| {
+        let vkey = state.log.vkeys.last().map(|(_, vkey)| vkey.clone());
+        (vkey, state.log.epoch())
+    });
     reply::json(&Pins {
         cell,
         checkpoint: published.note.as_str().into(),
+        epoch,
         vkey: vkey.unwrap_or_default(),
     })
 }
@@ -223,15 +228,22 @@ async fn went_back(site: &Site, edge: &Name, went: &WentBack) -> Result<(), Prob
 }
 
 async fn report(call: Call) -> Answer {
-    let report: Report = proven(&call)?;
+    let mut report: Report = proven(&call)?;
     let (edge, size) = (report.edge.clone(), report.size);
+    let view = call.site.engine().view();
+    let epoch = view.read(|state| state.log.epoch());
+    if report.epoch != epoch {
+        // Which acts it follows it says by their places, and in another epoch others stand there.
+        report.follows = None;
+        report.refused.clear();
+        report.runs.iter_mut().for_each(|runs| runs.sequence = 0);
+    }
     if let Some(went) = &report.break_glass {
         went_back(&call.site, &edge, went).await?;
     }
     let now = call.site.engine().now();
     // Of a report that is older than the last the edge is told so: its clock went back.
     let at_ms = call.site.watch().hear(report, now);
-    let view = call.site.engine().view();
     let (sequence, overlay) =
         view.read(|state| (state.fleet.newest_for(&edge), state.overlay_sequence));
     // As a rule nothing has happened since the last report.
@@ -245,6 +257,7 @@ async fn report(call: Call) -> Answer {
     };
     reply::json(&Directions {
         at_ms,
+        epoch,
         grown,
         overlay,
         // What no published checkpoint covers yet can't be proven yet.
@@ -276,9 +289,10 @@ async fn fetched(call: Call) -> Answer {
             let (mut acts, newest) = site.engine().view().read(|state| {
                 let orders = state.fleet.orders_of(&asked.edge, after);
                 let orders = orders.iter().map(|(_, order)| order.index);
-                let key = state.fleet.break_glass.index();
-                let key = key.filter(|index| after.is_none_or(|after| *index > after));
-                let mut acts: Vec<u64> = orders.chain(key).collect();
+                let roots = state.fleet.root.indexes();
+                let keys = state.fleet.break_glass.index().into_iter().chain(roots);
+                let keys = keys.filter(|index| after.is_none_or(|after| *index > after));
+                let mut acts: Vec<u64> = orders.chain(keys).collect();
                 acts.sort_unstable();
                 (acts, state.fleet.newest_for(&asked.edge))
             });
@@ -303,6 +317,10 @@ async fn fetched(call: Call) -> Answer {
                 .site
                 .blocking(move |site| key_change(site, &vkey, asked.size));
             reply::json(&change.await?)
+        }
+        Wanted::Succession => {
+            let succeeded = call.site.blocking(move |site| succeeded(site));
+            reply::json(&succeeded.await?)
         }
         Wanted::Version(digest) => {
             let known = call.site.engine().view().read(|state| {
@@ -379,6 +397,10 @@ fn key_change(site: &Site, vkey: &str, known: u64) -> Result<KeyChange, Problem>
     let (size, to) = later.next().ok_or_else(none)?;
     let key: VerifierKey = vkey.parse().map_err(|error| broken(&error))?;
     let to: VerifierKey = to.parse().map_err(|error| broken(&error))?;
+    if to.name() != key.name() {
+        // Another epoch began: that is the root key's word.
+        return Err(none());
+    }
     let signed_by = |key: &VerifierKey| {
         let signed = site.backstage().signed_by(*size, key);
         signed.map_err(|error| broken(&error))?.ok_or_else(none)
@@ -397,6 +419,43 @@ fn key_change(site: &Site, vkey: &str, known: u64) -> Result<KeyChange, Problem>
         },
         next: next.into(),
         proof: proof.map_err(|error| broken(&error))?.to_string().into(),
+        v: 1,
+    })
+}
+
+/// How the present epoch began.
+fn succeeded(site: &Site) -> Result<Succeeded, Problem> {
+    let broken = |error: &dyn std::fmt::Display| Problem::internal("no proof could be made", error);
+    let none = || Problem::not_found("this is the first epoch, or how it began was archived");
+    let (began, next) = site.engine().view().read(|state| {
+        let began = state.log.succession.clone();
+        let vkey = began.as_ref().map(|began| began.said.vkey.clone());
+        let mut behind = state.log.vkeys.iter();
+        let mut behind = behind
+            .by_ref()
+            .skip_while(|(_, one)| Some(one) != vkey.as_ref());
+        (began, behind.nth(1).map(|(size, _)| *size))
+    });
+    let began = began.ok_or_else(none)?;
+    let kept = began.said.kept.size;
+    let grown = match next {
+        // Its key was changed since: what it signed last.
+        Some(size) => {
+            let key = began.said.log_key().ok_or_else(none)?;
+            let signed = site.backstage().signed_by(size, &key);
+            let signed = signed.map_err(|error| broken(&error))?;
+            let index = size.checked_sub(1).ok_or_else(none)?;
+            let (consistency, _) = prove::within(site.backstage(), size, kept, index)?;
+            Grown {
+                checkpoint: signed.ok_or_else(none)?.into(),
+                consistency,
+            }
+        }
+        None => grown(site, kept)?,
+    };
+    Ok(Succeeded {
+        grown,
+        note: began.note,
         v: 1,
     })
 }

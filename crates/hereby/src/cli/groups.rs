@@ -144,6 +144,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "edge",
             "backup",
             "restore",
+            "succession",
             "rotate-secrets",
             "doctor",
         ],

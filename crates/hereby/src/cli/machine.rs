@@ -82,6 +82,9 @@ pub(crate) struct VerifyArgs {
     /// The log's public key, from a place you trust
     #[arg(long, value_name = "VKEY")]
     pub(crate) vkey: Option<VerifierKey>,
+    /// The root key's public half, from a place you trust: no other can have begun another epoch
+    #[arg(long, value_name = "VKEY", conflicts_with_all = ["proof", "bundle"])]
+    pub(crate) root_key: Option<VerifierKey>,
     /// Check a proof that `hereby prove` wrote
     #[arg(
         long,

@@ -3,6 +3,7 @@
 
 use record::break_glass::BreakGlass;
 use record::command::{EndBreakGlass, SetBreakGlassKey};
+use record::statement::Statement as _;
 use serde_json::json;
 
 use super::Session;

@@ -378,6 +378,17 @@ fn of_record(act: &Act) -> Option<Told> {
             ))
         },
         Body::LogKeyRotated(_) => plain("changed the log's key"),
+        Body::LogRootKeySet(body) => Told {
+            style: Style::Bold,
+            ..plain(format!(
+                "has the root key {} say how the record goes on when it is lost",
+                body.vkey
+            ))
+        },
+        Body::LogSucceeded(_) => Told {
+            style: Style::Bad,
+            ..plain("began another epoch of the record, by the root key's word".to_owned())
+        },
         Body::LogAnchorAccepted(body) => Told {
             style: Style::Bad,
             ..plain(format!(

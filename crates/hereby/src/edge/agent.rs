@@ -25,6 +25,7 @@ use crate::log::Repeated;
 
 mod doing;
 mod glass;
+mod succession;
 
 /// Between two questions: never more, and up to a tenth less, so that not all edges ask at once.
 const EVERY_MS: u64 = 1_000;
@@ -97,7 +98,7 @@ impl Agent {
     ///
     /// # Errors
     /// When what it keeps can't be read.
-    pub(super) fn new(home: Home, here: Here) -> Result<Agent, Failure> {
+    pub(super) fn new(mut home: Home, here: Here) -> Result<Agent, Failure> {
         let client = Client::without_token(&home.globals()?)?;
         let known = home.known();
         if let Err(failure) = &known {
@@ -255,6 +256,10 @@ impl Agent {
     ) -> Result<(), Stays> {
         // Control heard of a later time than ours: our clock went back.
         self.at_ms = self.at_ms.max(directions.at_ms);
+        if directions.epoch > self.home.enrolled.epoch {
+            // What it was shown is of that epoch: it asks again.
+            return self.succeed(line).await;
+        }
         match self.grow(&directions.grown) {
             // Another key may have signed it. Where none is vouched for it stays what it is.
             Err(Stays::Disbelieved(why @ Disbelieved::Checkpoint(_))) => {
@@ -336,6 +341,10 @@ impl Agent {
                         self.trust(vkey, sequence);
                         continue;
                     }
+                    Word::RootKey { vkey, vouched } => {
+                        self.learn_root(&vkey, vouched.as_deref());
+                        continue;
+                    }
                 };
                 if self.passes_over(&told) {
                     continue;
@@ -392,6 +401,7 @@ impl Agent {
             break_glass: self.glass.went.first().cloned(),
             counts: counts.unwrap_or_default(),
             edge: self.home.enrolled.edge.clone(),
+            epoch: self.home.enrolled.epoch,
             follows: self.follows.filter(|_| serving.is_some()),
             overlay: serving.map_or(0, |serving| serving.traffic.overlay_sequence()),
             process: serving.map_or(0, |serving| serving.traffic.process() >> 12),

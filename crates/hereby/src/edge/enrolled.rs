@@ -14,6 +14,7 @@ use policy::version::Version;
 use record::fleet::{Known, Pins};
 use record::hash::{Hash, sha256};
 use record::note::{SignerKey, VerifierKey};
+use record::succession::Succession;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -56,9 +57,22 @@ pub(super) struct Enrolled {
     pin: Option<String>,
     /// The log's key.
     vkey: Box<str>,
-    /// What it was changed to, while that is being kept.
+    /// Which epoch of the record it follows.
+    pub(super) epoch: u64,
+    /// Whose word begins another, as far as it was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    next_vkey: Option<Box<str>>,
+    pub(super) root: Option<Box<str>>,
+    /// The log's next key and its epoch, while that is being kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<Next>,
+}
+
+/// A key that the log's was changed to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Next {
+    vkey: Box<str>,
+    epoch: u64,
 }
 
 /// An enrolled edge's part of the disk.
@@ -112,7 +126,9 @@ impl Home {
                 ca_file: globals.ca_file.as_ref().map(absolute),
                 pin: globals.pin.as_ref().map(ToString::to_string),
                 vkey: pins.vkey,
-                next_vkey: None,
+                epoch: pins.epoch,
+                root: None,
+                next: None,
             },
         };
         home.believe(&home.enrolled.vkey, &pins.checkpoint)?;
@@ -226,13 +242,18 @@ impl Home {
     ///
     /// # Errors
     /// When that can't be read: then it can't be told whether what comes is the same record.
-    pub(super) fn known(&self) -> Result<Known, Failure> {
+    pub(super) fn known(&mut self) -> Result<Known, Failure> {
         let path = self.state_dir.join(CHECKPOINT);
         let text = fs::read_to_string(&path).map_err(|error| unusable(&path, &error))?;
         let known = self.believe(&self.enrolled.vkey, &text);
-        // It ended while another key of the log's was being kept.
-        match (&self.enrolled.next_vkey, known) {
-            (Some(next), Err(_)) => self.believe(next, &text),
+        match (self.enrolled.next.clone(), known) {
+            // It ended while another key of the log's was being kept.
+            (Some(next), Err(_)) => {
+                let known = self.believe(&next.vkey, &text)?;
+                let settled = self.settle(next);
+                settled.map_err(|error| unusable(&path, &error))?;
+                Ok(known)
+            }
             (_, known) => known,
         }
     }
@@ -240,11 +261,34 @@ impl Home {
     /// Keeps another key of the log's, and the first checkpoint that it signed. Whenever this ends, what lies
     /// there can be believed.
     pub(super) fn keep_log_key(&mut self, vkey: &str, checkpoint: &str) -> io::Result<()> {
-        self.enrolled.next_vkey = Some(vkey.into());
+        let (vkey, epoch) = (vkey.into(), self.enrolled.epoch);
+        self.keep_both(Next { vkey, epoch }, checkpoint)
+    }
+
+    fn keep_both(&mut self, next: Next, checkpoint: &str) -> io::Result<()> {
+        self.enrolled.next = Some(next.clone());
         self.write(ENROLLED, &json(&self.enrolled))?;
         self.keep_checkpoint(checkpoint)?;
-        (self.enrolled.vkey, self.enrolled.next_vkey) = (vkey.into(), None);
+        self.settle(next)
+    }
+
+    fn settle(&mut self, next: Next) -> io::Result<()> {
+        (self.enrolled.vkey, self.enrolled.epoch) = (next.vkey, next.epoch);
+        self.enrolled.next = None;
         self.write(ENROLLED, &json(&self.enrolled))
+    }
+
+    /// Keeps whose word begins another epoch.
+    pub(super) fn keep_root(&mut self, vkey: &str) -> io::Result<()> {
+        self.enrolled.root = Some(vkey.into());
+        self.write(ENROLLED, &json(&self.enrolled))
+    }
+
+    /// Keeps that another epoch is followed. Acts stand elsewhere in it; what runs goes on.
+    pub(super) fn keep_epoch(&mut self, said: &Succession, checkpoint: &str) -> io::Result<()> {
+        self.forget_acts()?;
+        let (vkey, epoch) = (said.vkey.clone(), said.epoch);
+        self.keep_both(Next { vkey, epoch }, checkpoint)
     }
 
     /// Keeps the newest checkpoint.
@@ -358,7 +402,7 @@ impl Home {
         let file = File::open(self.state_dir.join(NOTE)).ok()?;
         let mut note = Vec::new();
         // One byte more than a note has: what is longer is none.
-        let most = record::break_glass::NOTE_BYTES_MAX as u64 + 1;
+        let most = record::statement::NOTE_BYTES_MAX as u64 + 1;
         file.take(most).read_to_end(&mut note).ok()?;
         Some(note)
     }

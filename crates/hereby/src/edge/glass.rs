@@ -5,10 +5,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use record::break_glass::{BreakGlass, NOTE_BYTES_MAX};
+use record::break_glass::BreakGlass;
 use record::fleet::WentBack;
 use record::hash::Hash;
 use record::note::VerifierKey;
+use record::statement::{NOTE_BYTES_MAX, Statement as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -180,7 +181,7 @@ fn hand(
     let length = path.metadata().map_err(|error| unreadable(&error))?.len();
     if length > NOTE_BYTES_MAX as u64 {
         return Err(unreadable(&format!(
-            "it has {length} bytes, a note at most 2048"
+            "it has {length} bytes, a note at most {NOTE_BYTES_MAX}"
         )));
     }
     let note = std::fs::read(path).map_err(|error| unreadable(&error))?;

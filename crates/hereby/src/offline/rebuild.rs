@@ -31,7 +31,7 @@ pub(crate) fn rebuild(args: RebuildArgs, globals: &Globals, out: &Out) -> Result
         data_dir: &data_dir,
         config: &config,
         runs: "hereby rebuild",
-        accept_anchor: None,
+        resumes: crate::station::Resumes::AsItIs,
         progress: progress(out),
         on_fatal: Box::new(end_process),
     };

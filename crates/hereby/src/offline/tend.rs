@@ -5,6 +5,10 @@ use engine::ports::{Entries, Keystore as _};
 use record::act::{Act, Subject};
 use record::command::{RotateLogKey, Verb};
 use record::kinds::Body;
+use record::kinds::log::Succeeded;
+use record::note::VerifierKey;
+use record::statement::Statement as _;
+use record::succession::Succession;
 use serde_json::{Value, json};
 use store::{CannotOpen, Paths, Reader};
 
@@ -14,10 +18,10 @@ use crate::cli::machine::{RecordArgs, RecordVerb};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::say::{Line, Out, Style, counted, stamp};
-use crate::station::{Opening, Station, keystore, unopened};
+use crate::station::{Opening, Resumes, Station, keystore, unopened};
 
 /// How many acts on the record itself are looked up at once.
-const RECORD_ACTS_AT_ONCE: usize = 1_000;
+pub(super) const RECORD_ACTS_AT_ONCE: usize = 1_000;
 
 /// The most acts that `tail` prints.
 const TAIL_MAX: u64 = 1_000;
@@ -194,13 +198,21 @@ fn vkeys_in(entries: &dyn Entries, at_once: usize) -> Result<Vec<(u64, Box<str>)
     on_record(entries, 0, at_once, &mut |index, act| match act.body {
         Body::LogOpened(opened) => keys.push((0, opened.vkey)),
         Body::LogKeyRotated(rotated) => keys.push((index + 1, rotated.to)),
+        Body::LogSucceeded(succeeded) => keys.extend(began(&succeeded).map(|key| (index, key))),
         _ => {}
     })?;
     Ok(keys)
 }
 
+/// The key that signs since another epoch began.
+fn began(succeeded: &Succeeded) -> Option<Box<str>> {
+    let root: VerifierKey = succeeded.root.parse().ok()?;
+    let said = Succession::open(succeeded.note.as_bytes(), &root).ok()?;
+    Some(said.vkey)
+}
+
 /// Reads the acts on the record itself from this index on.
-fn on_record(
+pub(super) fn on_record(
     entries: &dyn Entries,
     mut from: u64,
     at_once: usize,
@@ -286,7 +298,7 @@ fn archive(
         data_dir: &data_dir,
         config,
         runs: "hereby record archive",
-        accept_anchor: None,
+        resumes: Resumes::AsItIs,
         progress: crate::serve::progress(out),
         on_fatal: Box::new(crate::serve::end_process),
     })?;
@@ -345,16 +357,16 @@ fn accept_anchor(config: &Config, globals: &Globals, out: &Out) -> Result<(), Fa
     };
     crate::log::start(&config.log).map_err(Failure::usage)?;
     let data_dir = globals.data_dir()?;
-    let opening = |accept_anchor| Opening {
+    let opening = |resumes| Opening {
         data_dir: &data_dir,
         config,
         runs: "hereby record accept-anchor",
-        accept_anchor,
+        resumes,
         progress: crate::serve::progress(out),
         on_fatal: Box::new(crate::serve::end_process),
     };
     let mut before = 0;
-    let station = Station::open_after(opening(Some(why)), |paths| {
+    let station = Station::open_after(opening(Resumes::AgainstAnchor(why)), |paths| {
         before = size_of(paths)?;
         Ok(())
     })?;
@@ -370,7 +382,8 @@ fn accept_anchor(config: &Config, globals: &Globals, out: &Out) -> Result<(), Fa
         return Ok(());
     }
     // Nothing was to be accepted, or nothing was: the next start tells the two apart.
-    let nothing = Station::open(opening(None)).map_err(|refused| not_accepted(refused, globals))?;
+    let nothing = Station::open(opening(Resumes::AsItIs))
+        .map_err(|refused| not_accepted(refused, globals))?;
     nothing.engine.stop();
     out.talk("Nothing was to be accepted: the anchor agrees with the record.");
     Ok(())

@@ -124,6 +124,7 @@ fn directory(args: VerifyArgs, globals: &Globals, out: &Out) -> Result<(), Failu
     let options = VerifyOptions {
         archives: args.archive,
         vkey: args.vkey,
+        root: args.root_key,
         anchor,
         checkpoints,
         keystore: Some(Arc::new(keystore(&config, &paths))),

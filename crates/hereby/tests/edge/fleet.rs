@@ -493,10 +493,8 @@ fn a_version_that_only_a_successor_can_serve_is_served_by_one() {
     signal_to(pid, "-TERM");
 }
 
-#[test]
-fn edges_serve_when_control_and_its_disk_are_gone_and_follow_what_was_restored_once_enrolled_anew()
-{
-    let mut fleet = Fleet::new(&THREE[..1]);
+/// Control dies with its disk, after edges have seen what is in no backup; the backup is put back.
+fn loses_its_disk(fleet: &mut Fleet) {
     fleet.deploy("one", 200);
     eventually("it runs it", || fleet.answer(0) == "one");
     fleet.until("it is complete", |fleet| fleet.standing() == "completed");
@@ -524,6 +522,13 @@ fn edges_serve_when_control_and_its_disk_are_gone_and_follow_what_was_restored_o
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn edges_serve_when_control_and_its_disk_are_gone_and_follow_what_was_restored_once_enrolled_anew()
+{
+    let mut fleet = Fleet::new(&THREE[..1]);
+    loses_its_disk(&mut fleet);
     fleet.must(&["record", "accept-anchor", "-m", "the disk died"]);
     fleet.begin_control();
     // It is another record than the one that was seen: the edge does not believe it, and serves.
@@ -542,4 +547,78 @@ fn edges_serve_when_control_and_its_disk_are_gone_and_follow_what_was_restored_o
     });
     fleet.deploy("three", 200);
     eventually("it runs the next", || fleet.answer(0) == "three");
+}
+
+#[test]
+fn edges_follow_what_was_restored_into_another_epoch_by_the_root_keys_word_alone() {
+    let mut fleet = Fleet::new(&THREE[..1]);
+    fleet.must(&["key", "new", "root"]);
+    fleet.must(&["succession", "trust", "root", "-m", "the first root key"]);
+    let first = fleet.must(&["record", "keys"]);
+    let first = first.lines().next().unwrap().to_owned();
+    loses_its_disk(&mut fleet);
+    let path = |name: &str| fleet.place.path(name).to_str().unwrap().to_owned();
+    let (request, note) = (path("request"), path("note"));
+    // What the edge saw names what is lost.
+    let seen = fleet.place.path("o-1").join("checkpoint");
+    let seen = seen.to_str().unwrap().to_owned();
+    fleet.must(&[
+        "succession",
+        "request",
+        "--seen",
+        &seen,
+        "--output",
+        &request,
+    ]);
+    let wanted = std::fs::read_to_string(&request).unwrap();
+    assert!(wanted.contains("\"gap\""), "{wanted}");
+    fleet.must(&[
+        "succession",
+        "sign",
+        "root",
+        &request,
+        "--output",
+        &note,
+        "-m",
+        "the disk died",
+    ]);
+    // Nobody else's word begins it.
+    fleet.must(&["key", "new", "other"]);
+    let by_another = path("by-another");
+    fleet.must(&[
+        "succession",
+        "sign",
+        "other",
+        &request,
+        "--output",
+        &by_another,
+        "-m",
+        "mine now",
+    ]);
+    let refused = fleet.no(&["succession", "begin", &by_another]);
+    assert!(refused.contains("the note is not believed"), "{refused}");
+    fleet.must(&["succession", "begin", &note]);
+    fleet.begin_control();
+    eventually("it follows what was restored", || fleet.answer(0) == "one");
+    eventually("control hears of it", || {
+        fleet.known("o-1")["standing"] == "follows"
+    });
+    let log = std::fs::read_to_string(fleet.place.path("o-1.log")).unwrap();
+    assert!(
+        log.contains("another epoch, by the root key's word"),
+        "{log}"
+    );
+    // It is the same after a start, and after the log's key was changed in that epoch.
+    fleet.must(&["record", "rotate"]);
+    fleet.edges[0].process.as_mut().unwrap().kill();
+    fleet.begin(0);
+    fleet.deploy("three", 200);
+    eventually("it runs the next", || fleet.answer(0) == "three");
+    fleet.must(&["verify", "--vkey", &first]);
+    let keys = fleet.must(&["record", "keys"]);
+    assert_eq!(
+        keys.lines().filter(|line| line.contains('+')).count(),
+        3,
+        "{keys}"
+    );
 }

@@ -124,6 +124,7 @@ impl Fleet {
             .args(args)
             .arg("--data-dir")
             .arg(&self.data)
+            .env("XDG_CONFIG_HOME", self.place.path("config"))
             .env_remove("HEREBY_URL")
             .stdin(Stdio::null())
             .output()

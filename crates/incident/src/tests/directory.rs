@@ -261,6 +261,7 @@ break_glass.set_key         -      -        -         -         -         -     
 break_glass.report          -      -        -         -         -         -        x
 break_glass.end             -      -        -         -         -         x        x
 record.rotate_key           -      -        -         -         -         -        x
+record.set_root_key         -      -        -         -         -         -        x
 ";
 
 /// One command of each kind, as a client would send it.
@@ -556,6 +557,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("break_glass.end", r#"{"cell":"eu-1"}"#),
     ("record.rotate_key", "{}"),
+    ("record.set_root_key", r#"{"vkey":"root"}"#),
 ];
 
 #[test]

@@ -112,6 +112,14 @@ forms! {
         /// Who.
         person: PersonName,
     }
+    /// Says whose word begins another epoch of the record ([`crate::succession`]).
+    SetRootKey {
+        /// The key, as a C2SP verifier key.
+        vkey: Box<str>,
+        /// What the root key so far has signed to say so ([`crate::succession::RootChange`]).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        vouched: Option<Box<str>>,
+    }
     /// Makes a new key for the log and signs with it from the next checkpoint on.
     RotateLogKey {
     }

@@ -1,4 +1,4 @@
-//! What one act tells an edge: what it is to run, or whose break-glass notes it believes.
+//! What one act tells an edge: what it is to run, or whose notes it believes.
 
 use base::{Actor, Name, Tenant, Timestamp};
 
@@ -17,6 +17,13 @@ pub enum Word {
         vkey: Option<Box<str>>,
         /// The act's index.
         sequence: u64,
+    },
+    /// Whose word begins another epoch of the record.
+    RootKey {
+        /// The key, as a C2SP verifier key.
+        vkey: Box<str>,
+        /// What the one before has signed to say so.
+        vouched: Option<Box<str>>,
     },
 }
 
@@ -43,6 +50,12 @@ impl Word {
         if let (Subject::Fleet, Body::BreakGlassKeySet(set)) = (&act.subject, &act.body) {
             let vkey = set.vkey.clone();
             return Some(Word::BreakGlassKey { vkey, sequence });
+        }
+        if let Body::LogRootKeySet(set) = &act.body {
+            return Some(Word::RootKey {
+                vkey: set.vkey.clone(),
+                vouched: set.vouched.clone(),
+            });
         }
         let (tenant, digest) = tells(act, cell, edge)?;
         let base = match &act.body {

@@ -47,4 +47,33 @@ pub struct AnchorAccepted {
     pub size: u64,
 }
 
-nothing_sealed!(Opened, Recovered, KeyRotated, AnchorAccepted);
+/// From now on a succession is believed that this key has signed ([`crate::succession`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootKeySet {
+    /// The key, as a C2SP verifier key.
+    pub vkey: Box<str>,
+    /// What the root key so far has signed to say so ([`crate::succession::RootChange`]). Where there was one
+    /// and this is not there, edges and verifiers stay with that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vouched: Option<Box<str>>,
+}
+
+/// The first act of an epoch behind the first: the record goes on here, under another name and key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Succeeded {
+    /// What the root key has signed ([`crate::succession::Succession`]).
+    pub note: Box<str>,
+    /// That key, as a C2SP verifier key.
+    pub root: Box<str>,
+}
+
+nothing_sealed!(
+    Opened,
+    Recovered,
+    KeyRotated,
+    AnchorAccepted,
+    RootKeySet,
+    Succeeded
+);

@@ -7,6 +7,7 @@ use record::fleet::WentBack;
 use record::hash::Hash;
 use record::kinds::Body;
 use record::note::{Algorithm, SignerKey};
+use record::statement::Statement as _;
 
 use super::{Who, World, deploying, name, report, version};
 use crate::judge::{Judge, Law};

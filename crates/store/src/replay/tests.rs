@@ -2,9 +2,10 @@
 
 use record::hash::{self, Hash};
 use record::note::{Algorithm, SignerKey};
+use record::succession::FIRST_EPOCH;
 
 use super::{Mismatch, Replay, check_signature, text_hash};
-use crate::segment::{BatchEnd, EPOCH, Header, Signed};
+use crate::segment::{BatchEnd, Header, Signed};
 
 const ORIGIN: &str = "record.example/hereby";
 
@@ -15,7 +16,7 @@ fn key(seed: u8) -> SignerKey {
 fn begin() -> Replay {
     let origin = ORIGIN.to_owned();
     let header = Header {
-        epoch: EPOCH,
+        epoch: FIRST_EPOCH,
         first: 0,
         frontier: Vec::new(),
         origin,
@@ -163,7 +164,7 @@ fn only_a_key_of_the_log_signs_and_only_what_is_there() {
 fn a_segment_goes_on_with_the_very_tree_before_it() {
     let (mut replay, root) = with_entries();
     let header = |first, frontier: Vec<Hash>, origin: &str| Header {
-        epoch: EPOCH,
+        epoch: FIRST_EPOCH,
         first,
         frontier,
         origin: origin.to_owned(),

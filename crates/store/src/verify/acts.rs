@@ -15,6 +15,7 @@ use record::note::{Algorithm, VerifierKey};
 use record::sealed::Sealable;
 
 use super::blobs::Cited;
+use super::epochs::{Begins, Epochs};
 use super::seals::Seals;
 use super::signatures::{By, Checker, Job};
 use super::unique::Ids;
@@ -119,6 +120,19 @@ impl LogKeys {
         Ok(())
     }
 
+    /// Another epoch begins behind so many entries, in which that key signs. The root key said so.
+    pub(super) fn succeed(&mut self, key: VerifierKey, size: u64) {
+        if let Some(last) = self.spans.last_mut() {
+            last.until = Some(size);
+        }
+        self.spans.push(Span {
+            key,
+            from: size,
+            until: None,
+        });
+        (self.next, self.signed, self.lost) = (None, None, false);
+    }
+
     fn present(&self) -> Option<&VerifierKey> {
         self.spans.last().map(|span| &span.key)
     }
@@ -215,6 +229,9 @@ impl LogKeys {
 #[derive(Debug, Default)]
 pub(super) struct Acts {
     pub(super) keys: LogKeys,
+    pub(super) epochs: Epochs,
+    /// An epoch begins with the next entry.
+    pub(super) begins: Option<Begins>,
     pub(super) ids: Ids,
     enrolled: HashMap<Name, (VerifierKey, PersonName)>,
     /// The signed command whose acts are being read.
@@ -261,7 +278,23 @@ impl Acts {
 
     /// What acts on the log and its people's keys change.
     fn apply(&mut self, index: u64, act: &Act) -> Result<(), String> {
+        if let Some(begins) = self.begins.take() {
+            let Body::LogSucceeded(succeeded) = &act.body else {
+                return Err(format!(
+                    "epoch {} begins, and its first act does not say so",
+                    begins.epoch
+                ));
+            };
+            let key = self.epochs.begin(&begins, succeeded)?;
+            self.keys.succeed(key, index);
+            return Ok(());
+        }
         match &act.body {
+            Body::LogRootKeySet(set) => {
+                self.epochs.set_root(set);
+                Ok(())
+            }
+            Body::LogSucceeded(_) => Err("no epoch begins with it".to_owned()),
             Body::LogOpened(opened) if index == 0 => {
                 let key: VerifierKey = opened
                     .vkey

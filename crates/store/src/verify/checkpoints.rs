@@ -112,6 +112,10 @@ pub(super) fn check(
     report: &mut Report,
 ) -> Result<(), FileError> {
     for (path, note, checkpoint) in &known.notes {
+        if let Some(said) = lost(note, checkpoint, walked) {
+            report.notes.push(format!("{}: {said}", path.display()));
+            continue;
+        }
         match signed(note, checkpoint, walked) {
             Ok(true) => {}
             Ok(false) => report.notes.push(not_checked(path, options)),
@@ -151,10 +155,26 @@ fn not_checked(path: &Path, options: &VerifyOptions) -> String {
     format!("the signature of {path} could not be checked: {next}")
 }
 
+/// What is to be said of a checkpoint of an epoch that has ended, where it covers what is lost.
+fn lost(note: &Note, checkpoint: &Checkpoint, walked: &Walked) -> Option<String> {
+    let ended = walked.epochs.that_ended(checkpoint)?;
+    let kept = ended.kept.size;
+    (checkpoint.size() > kept && note.verify(&walked.keys.all()).is_ok()).then(|| {
+        format!(
+            "a checkpoint of {} over {}; epoch {} went on behind {kept}, and what was there is lost",
+            ended.from,
+            counted(checkpoint.size(), "entry"),
+            ended.epoch
+        )
+    })
+}
+
 /// Whether the log has signed the note; `false` when entries that are not at hand may name the key
 /// that has.
 fn signed(note: &Note, checkpoint: &Checkpoint, walked: &Walked) -> Result<bool, String> {
-    if Some(checkpoint.origin()) != walked.origin.as_deref() {
+    let is_ours = Some(checkpoint.origin()) == walked.origin.as_deref()
+        || walked.epochs.that_ended(checkpoint).is_some();
+    if !is_ours {
         return Err(format!(
             "the checkpoint is of the log {}",
             checkpoint.origin()
@@ -273,6 +293,14 @@ fn check_anchor(
         };
         match slot {
             Slot::Blank => {}
+            Slot::Signed { checkpoint, note }
+                if let Ok(note) = Note::parse(note.as_bytes())
+                    && let Some(said) = lost(&note, checkpoint, walked) =>
+            {
+                report
+                    .notes
+                    .push(format!("{}, slot {at}: {said}", path.display()));
+            }
             Slot::Damaged(why) => report.problem(problem(None, format!("slot {at}: {why}"))),
             Slot::Signed { checkpoint, .. } if is_away(checkpoint, roots, walked) => {
                 report.notes.push(format!(

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use record::checkpoint::Checkpoint;
 use record::hash::{self, Hash};
+use record::succession::Tree;
 
 use super::acts::{Acts, LogKeys, Signer, Spot};
 use super::blobs::Cited;
 use super::checkpoints::Known;
+use super::epochs::{Begins, Epochs};
 use super::seals::Seals;
 use super::signatures::{By, Checker, Job, with_checker};
 use super::tiles::Tiles;
@@ -29,6 +31,8 @@ const PROGRESS_EVERY: u64 = 16_384;
 pub(super) struct Walked {
     pub(super) origin: Option<String>,
     pub(super) keys: LogKeys,
+    /// Epochs that ended.
+    pub(super) epochs: Epochs,
     pub(super) size: u64,
     /// The newest segment is damaged behind these entries.
     pub(super) cut: bool,
@@ -85,6 +89,7 @@ pub(super) fn walk(
     if let Some(pinned) = &options.vkey {
         acts.keys.pin(pinned.clone());
     }
+    acts.epochs.pin(options.root.as_ref());
     let written = |listed: &Listed| lines::written_bytes(&listed.open().ok()??).ok();
     let bytes_total = listed.iter().filter_map(written).sum();
     let tiles = Some(Tiles::new(paths, report)?);
@@ -274,23 +279,33 @@ impl Walk<'_> {
             );
             return false;
         }
-        let known = self
-            .report
-            .origin
-            .get_or_insert_with(|| header.origin.clone())
-            .clone();
-        if known != header.origin {
-            self.wrong(
-                spot,
-                Some(first),
-                format!("it is of the log {}", header.origin),
-            );
-        }
-        if let Some(replay) = &self.replay {
-            if let Err(mismatch) = replay.header(header) {
-                self.wrong(spot, Some(first), mismatch.to_string());
-                self.leave_out(header.first);
+        let known = self.report.origin.replace(header.origin.clone());
+        let other = known.filter(|known| *known != header.origin);
+        if let Some(replay) = &mut self.replay {
+            let (before, root) = (replay.epoch(), replay.root());
+            match replay.header(header) {
+                Ok(()) if replay.epoch() > before => {
+                    self.acts.begins = Some(Begins {
+                        epoch: header.epoch,
+                        from: other.unwrap_or_default(),
+                        kept: Tree { root, size: first },
+                        origin: header.origin.clone(),
+                    })
+                }
+                Ok(()) => {}
+                Err(mismatch) => {
+                    self.wrong(spot, Some(first), mismatch.to_string());
+                    self.leave_out(header.first);
+                }
             }
+        } else if let Some(other) = other {
+            // How it came to another name stands in entries that are not at hand.
+            self.report.notes.push(format!(
+                "how the log {other} went on as {} could not be checked: the entries before are not at \
+                 hand",
+                header.origin
+            ));
+            self.acts.keys.lose(first);
         } else if first > 0 && !self.acts.gap {
             self.wrong(spot, Some(0), "the segments before it are missing");
             self.leave_out(header.first);
@@ -500,6 +515,7 @@ impl Walk<'_> {
         }
         let Acts {
             keys,
+            epochs,
             ids,
             cited,
             seals,
@@ -539,6 +555,7 @@ impl Walk<'_> {
         Ok(Walked {
             origin: self.report.origin.clone(),
             keys,
+            epochs,
             size,
             cut: self.cut,
             gap,

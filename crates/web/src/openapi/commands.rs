@@ -49,7 +49,8 @@ pub(crate) fn command(name: &'static str) -> Option<CommandForm> {
         | "certificate.report"
         | "edge.invite"
         | "edge.retire"
-        | "break_glass.set_key" => ADMIN,
+        | "break_glass.set_key"
+        | "record.set_root_key" => ADMIN,
         _ if directory(name).is_some() || super::page::form(name).is_some() => ADMIN,
         _ => RESPOND,
     };
@@ -426,6 +427,11 @@ fn access(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             "Makes a new key for the log and signs with it from the next checkpoint on",
             vec![],
             json!({}),
+        ),
+        "record.set_root_key" => (
+            "Says whose word begins another epoch of the record, should it be lost",
+            vec![must("vkey", "VerifierKey"), may("vouched", "Prose")],
+            json!({"vkey": "root+74839e45+AfcnsPC2WyAMKrpQuHdIN7scmF/L9T6prEEYtJh/5mYJ"}),
         ),
         _ => return None,
     })

@@ -146,16 +146,27 @@ pub(super) fn schemas() -> Value {
         "Said": object(json!({
             "at": reference("Timestamp"), "by": reference("Actor"), "why": maybe("Line"),
         })),
-        "EdgePins": object(json!({
-            "cell": reference("Name"),
-            "checkpoint": {"type": "string"},
-            "vkey": reference("VerifierKey"),
+        "EdgePins": {
+            "type": "object",
+            "required": ["cell", "checkpoint", "vkey"],
+            "properties": {
+                "cell": reference("Name"),
+                "checkpoint": {"type": "string"},
+                "epoch": {"type": "integer", "minimum": 2, "description": "none: the first"},
+                "vkey": reference("VerifierKey"),
+            },
+        },
+        "EdgeSucceeded": object(json!({
+            "grown": grown.clone(),
+            "note": {"type": "string", "description": "C2SP signed-note by the root key"},
+            "v": {"const": 1},
         })),
         "EdgeDirections": {
             "type": "object",
             "required": ["at_ms", "grown", "overlay"],
             "properties": {
                 "at_ms": reference("Milliseconds"),
+                "epoch": {"type": "integer", "minimum": 2, "description": "none: the first"},
                 "grown": grown.clone(),
                 "overlay": reference("Index"),
                 "sequence": reference("Index"),

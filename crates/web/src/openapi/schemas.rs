@@ -559,6 +559,8 @@ fn answers() -> Value {
             "version": {"type": "string"},
             "console": {"type": ["string", "null"]},
             "origin": {"type": ["string", "null"]},
+            "epoch": reference("Index"),
+            "root_key": {"type": ["string", "null"]},
             "size": reference("Index"),
             "root": reference("Hash"),
             "vkey": {"type": ["string", "null"]},

@@ -29,10 +29,16 @@ async fn status(call: Call) -> Answer {
             .into_iter()
             .map(|witness| json!({"name": witness.name, "size": witness.size, "at": witness.at}))
             .collect();
+        let (epoch, root_key) = site.engine().view().read(|state| {
+            let root_key = state.fleet.root.vkey().map(str::to_owned);
+            (state.log.epoch(), root_key)
+        });
         Ok(json!({
             "version": site.options.version,
             "console": site.options.console.url,
             "origin": key.as_ref().map(VerifierKey::name),
+            "epoch": epoch,
+            "root_key": root_key,
             "size": head.size,
             "root": head.root,
             "vkey": vkey,

@@ -11,6 +11,7 @@ use record::fleet::{
 };
 use record::hash::{Hash, sha256};
 use record::note::{Algorithm, SignerKey};
+use record::statement::Statement as _;
 use serde_json::{Value, json};
 
 use crate::wire::{Ask, Reply};
@@ -152,6 +153,7 @@ impl Edge {
             break_glass: self.went.clone(),
             counts: Counts::default(),
             edge: self.name.clone(),
+            epoch: 1,
             follows: self.follows,
             overlay: 0,
             process: 1,

@@ -90,6 +90,9 @@ fn arguments(world: &World, name: &str, alert: &str) -> Value {
         "team.remove" => json!({"team": "payments"}),
         "person.remove" => json!({"person": "sam"}),
         "record.rotate_key" => json!({}),
+        "record.set_root_key" => {
+            json!({"vkey": crate::fleet::break_glass_key().verifier().to_string()})
+        }
         _ => work_arguments(world, name),
     }
 }

@@ -209,6 +209,8 @@ act-request-lapsed = meldet: endgültig nicht ausgeführt ({ $reason })
 act-record-opened = hat das Register { $origin } eröffnet
 act-record-recovered = hat { $dropped-bytes } Bytes eines abgerissenen Endes beiseitegelegt
 act-record-key-rotated = hat den Schlüssel des Registers gewechselt
+act-record-root-key-set = hat gesagt, wessen Wort eine neue Epoche des Registers beginnt
+act-record-succeeded = hat eine neue Epoche des Registers begonnen
 act-record-anchor-accepted = hat weitergemacht, obwohl der Anker nicht passte
 
 ## Words of the record

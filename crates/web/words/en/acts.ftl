@@ -209,6 +209,8 @@ act-request-lapsed = it was not done and will not be: { $reason }
 act-record-opened = opened the record { $origin }
 act-record-recovered = set { $dropped-bytes } bytes of a torn tail aside
 act-record-key-rotated = changed the log's key
+act-record-root-key-set = said whose word begins another epoch of the record
+act-record-succeeded = began another epoch of the record
 act-record-anchor-accepted = went on although the anchor did not fit
 
 ## Words of the record

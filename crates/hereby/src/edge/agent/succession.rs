@@ -1,0 +1,59 @@
+//! How an enrolled edge follows the record into another epoch: the root key says so, which it learned while there
+//! was no need for it.
+
+use record::fleet::{Succeeded, Wanted};
+use record::succession::may_follow;
+
+use super::{Agent, Stays, unknown_record};
+use crate::client::Kept;
+
+impl Agent {
+    /// An act names a root key. It is believed where none was known, or the one so far vouches for it.
+    pub(super) fn learn_root(&mut self, vkey: &str, vouched: Option<&str>) {
+        let known = self.home.enrolled.root.as_deref();
+        if known == Some(vkey) {
+            return;
+        }
+        if !may_follow(known, vkey, vouched) {
+            tracing::error!(
+                vkey,
+                "another root key is named, and the one so far does not vouch for it: it is not believed \
+                 before this edge is enrolled anew"
+            );
+            return;
+        }
+        if let Err(error) = self.home.keep_root(vkey) {
+            tracing::error!(%error, "the root key can't be kept");
+        }
+    }
+
+    /// Another epoch is said to have begun. Where the root key says so it is followed: what this edge runs goes
+    /// on, and it is told anew what to run.
+    pub(super) async fn succeed(&mut self, line: &mut Kept) -> Result<(), Stays> {
+        let bytes = self.fetch(line, Wanted::Succession).await?;
+        let shown: Succeeded = serde_json::from_slice(&bytes)
+            .map_err(|error| Stays::Unheard(format!("a succession can't be read: {error}")))?;
+        let enrolled = &self.home.enrolled;
+        let (root, epoch) = (enrolled.root.clone(), enrolled.epoch);
+        let known = self.known.as_mut().ok_or_else(unknown_record)?;
+        let said = known.succeed(&shown, root.as_deref(), epoch)?;
+        let lost = said.gap.map_or(0, |gap| gap.size - said.kept.size);
+        tracing::warn!(
+            epoch = said.epoch,
+            record = %said.origin,
+            kept = said.kept.size,
+            lost,
+            why = %said.why,
+            "the record goes on in another epoch, by the root key's word"
+        );
+        let kept = self.home.keep_epoch(&said, &shown.grown.checkpoint);
+        if let Err(error) = kept {
+            tracing::error!(%error, "that another epoch is followed can't be kept");
+        }
+        self.running = self.home.running();
+        self.glass = self.home.glass();
+        (self.follows, self.overlay) = (None, 0);
+        self.refused.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! Epochs: each behind the first begins by the word of the root key, which an earlier act named or the caller
+//! knows.
+
+use record::checkpoint::Checkpoint;
+use record::kinds::log::{RootKeySet, Succeeded};
+use record::note::VerifierKey;
+use record::statement::Statement as _;
+use record::succession::{Succession, Tree, may_follow};
+
+/// Where an epoch begins, as the segments have it.
+#[derive(Debug)]
+pub(super) struct Begins {
+    pub(super) epoch: u64,
+    pub(super) from: String,
+    pub(super) kept: Tree,
+    pub(super) origin: String,
+}
+
+/// The root key, and the epochs that ended.
+#[derive(Debug, Default)]
+pub(super) struct Epochs {
+    root: Option<String>,
+    pinned: bool,
+    ended: Vec<Succession>,
+}
+
+impl Epochs {
+    /// The caller knows the root key.
+    pub(super) fn pin(&mut self, root: Option<&VerifierKey>) {
+        self.root = root.map(ToString::to_string);
+        self.pinned = root.is_some();
+    }
+
+    /// An act names a root key. Where one is known, that one must vouch for it; if not, it is passed over: an
+    /// epoch that it begins is refused.
+    pub(super) fn set_root(&mut self, set: &RootKeySet) {
+        let vouched = set.vouched.as_deref();
+        let follows = may_follow(self.root.as_deref(), &set.vkey, vouched);
+        if follows && !(self.pinned && vouched.is_none()) {
+            self.root = Some(set.vkey.to_string());
+        }
+    }
+
+    /// An act says how the epoch begins that the segments begin here; the key that signs in it.
+    pub(super) fn begin(
+        &mut self,
+        begins: &Begins,
+        succeeded: &Succeeded,
+    ) -> Result<VerifierKey, String> {
+        let root = self.root.as_deref().ok_or_else(|| {
+            "another epoch begins, and no act before it names a root key (--root-key)".to_owned()
+        })?;
+        let root: VerifierKey = root
+            .parse()
+            .map_err(|error| format!("the root key: {error}"))?;
+        let said = Succession::open(succeeded.note.as_bytes(), &root)
+            .map_err(|error| format!("the root key did not say how this epoch begins: {error}"))?;
+        let same = said.epoch == begins.epoch
+            && *said.from == *begins.from
+            && *said.origin == *begins.origin
+            && said.kept == begins.kept;
+        let key = said.log_key().filter(|_| same);
+        let key = key.ok_or_else(|| "the root key said it of another epoch".to_owned())?;
+        self.ended.push(said);
+        Ok(key)
+    }
+
+    /// The succession that ended the epoch of that checkpoint, if it has ended.
+    pub(super) fn that_ended(&self, checkpoint: &Checkpoint) -> Option<&Succession> {
+        let mut ended = self.ended.iter();
+        ended.find(|it| *it.from == *checkpoint.origin())
+    }
+}
