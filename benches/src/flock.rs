@@ -148,6 +148,7 @@ impl Simulated {
             at_ms: self.rise(),
             counts: self.counts.clone(),
             edge: self.name.clone(),
+            epoch: record::succession::FIRST_EPOCH,
             break_glass: None,
             follows: self.follows,
             overlay: 0,

@@ -56,7 +56,7 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// Go on although the anchor is missing or ahead, or differs. A person said so.
     pub accept_anchor: bool,
-    /// Begin this epoch. The root key said so.
+    /// Begin this epoch: the root key said so.
     pub succession: Option<Begins>,
 }
 
@@ -352,10 +352,8 @@ impl Log {
 
     /// The signed checkpoint of the tree as it is, which is not kept in the segment.
     pub(crate) fn unwritten_head(&mut self) -> Result<SignedHead, AppendError> {
-        let (head, ..) = self
-            .make_head()
-            .map_err(|why| self.fatal("the checkpoint can't be signed", io::Error::other(why)))?;
-        Ok(head)
+        let made = self.make_head().map(|(head, ..)| head);
+        made.map_err(|why| self.fatal("the checkpoint can't be signed", io::Error::other(why)))
     }
 
     /// The signed checkpoint of the tree as it is, by the present key: the head, the line that

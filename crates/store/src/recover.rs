@@ -363,18 +363,7 @@ fn resume(
         .is_some_and(|next| to.as_deref() == Some(&*next.verifier().to_string()));
     let mut log = assemble(dir, options, segment, tree, (signer, next_signer))?;
     log.overruled = (accepted.is_some() || succeeds).then_some(size);
-    if succeeds {
-        // The first act of an epoch comes before everything else in it, signatures too.
-        log.head = Some(log.unwritten_head()?);
-    } else if let Some(note) = note
-        && is_by(&note, log.signer.verifier())
-    {
-        log.head = Some(SignedHead {
-            size,
-            root: log.root,
-            note,
-        });
-    }
+    log.take_head(note, succeeds)?;
     if finish {
         // The act that changes the key is on the record; only the change itself is missing.
         log.use_new_key()?;
@@ -395,6 +384,22 @@ fn resume(
         accepted,
         succeeds,
     })
+}
+
+impl Log {
+    /// The checkpoint that is the newest: the last line's, if the present key has signed that.
+    fn take_head(&mut self, note: Option<String>, succeeds: bool) -> Result<(), AppendError> {
+        if succeeds {
+            // The first act of an epoch comes before everything else in it, signatures too.
+            self.head = Some(self.unwritten_head()?);
+        } else if let Some(note) = note
+            && is_by(&note, self.signer.verifier())
+        {
+            let (size, root) = (self.frontier.size(), self.root);
+            self.head = Some(SignedHead { size, root, note });
+        }
+        Ok(())
+    }
 }
 
 fn is_by(note: &str, key: &VerifierKey) -> bool {

@@ -319,8 +319,8 @@ async fn fetched(call: Call) -> Answer {
             reply::json(&change.await?)
         }
         Wanted::Succession => {
-            let succeeded = call.site.blocking(move |site| succeeded(site));
-            reply::json(&succeeded.await?)
+            let succeeded = call.site.blocking(succeeded).await?;
+            reply::json(&succeeded)
         }
         Wanted::Version(digest) => {
             let known = call.site.engine().view().read(|state| {
@@ -340,17 +340,17 @@ async fn fetched(call: Call) -> Answer {
             Ok(with_type(bytes.await?, BYTES, Keep::Never))
         }
         Wanted::Overlay => {
-            let text = call.site.blocking(|site| {
-                let now = site.engine().now();
-                let text = site
-                    .engine()
-                    .view()
-                    .read(|state| crate::overlay::overlay(state, now));
-                text.map_err(|error| Problem::internal("the overlay can't be written", &error))
-            });
-            Ok(with_type(text.await?, JSON, Keep::Never))
+            let text = call.site.blocking(overlay).await?;
+            Ok(with_type(text, JSON, Keep::Never))
         }
     }
+}
+
+fn overlay(site: &Site) -> Result<Vec<u8>, Problem> {
+    let now = site.engine().now();
+    let view = site.engine().view();
+    let text = view.read(|state| crate::overlay::overlay(state, now));
+    text.map_err(|error| Problem::internal("the overlay can't be written", &error))
 }
 
 fn bundle(site: &Site, acts: &[u64], upto: u64, size: u64) -> Result<Bundle, Problem> {

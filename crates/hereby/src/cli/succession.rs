@@ -8,17 +8,17 @@ use record::note::VerifierKey;
 
 use super::machine::SettingsArgs;
 
-/// Go on with a record that was lost, in a new epoch that edges follow
+/// Go on with a record that was lost, in a new epoch
 #[derive(Args, Debug)]
 #[command(
     after_help = "Before it is needed, on a machine that is kept offline, and then with control:
-  hereby key new root                             there: a root key
-  hereby succession trust --vkey VKEY -m WHY      what it signs is believed
+  hereby key new root                            there: a root key
+  hereby succession trust root -m \"the first root key\"    or --vkey VKEY, from there
 
 When the record was lost, or its key may be in the wrong hands: restore the newest backup, and
-  hereby succession request --output request      where it stands, and the key it is to go on with
-  hereby succession sign root request -m WHY --output note    on the offline machine
-  hereby succession begin note                    then hereby up: edges follow by themselves
+  hereby succession request --output request     where it stands, and the key it is to go on with
+  hereby succession sign root request -m \"the disk died\" --output note    on the offline machine
+  hereby succession begin note                   then hereby up: edges follow by themselves
 
 From then on the record has another name and key. What stood behind the backup is lost, and the record says
 so; nobody can put it back, or anything else in its place: edges and verifiers follow the note alone."
@@ -58,7 +58,7 @@ pub(crate) enum SuccessionVerb {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Say where the stopped record stands, and make the key it is to go on with
+    /// Say where a stopped record stands, and make the key to go on with
     Request {
         /// A checkpoint of what was lost, of an edge or a witness; may be repeated
         #[arg(long, value_name = "FILE")]

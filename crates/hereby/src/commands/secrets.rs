@@ -33,6 +33,7 @@ const OWN: [Step; 5] = [
 const PEOPLES: &[&str] = &[
     "Give the log's new line (hereby record keys) to everybody who verifies, and to each witness",
     "Trust another break-glass key: hereby key new, hereby break-glass trust",
+    "Trust another root key, if its machine was reached: hereby succession vouch, succession trust",
     "Have each edge sign with a new key: hereby edge invite, hereby edge enroll --new-key, start it again",
     "Issue tokens anew for services, and have people enroll new keys",
     "Stop hereby, delete pass.key and status.key in DATA/keys, and DATA/tls; start it; give out what is new",

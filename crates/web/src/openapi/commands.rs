@@ -423,6 +423,13 @@ fn access(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
             vec![must("session", "SessionId")],
             json!({"session": "ses-e3b0c44298fc1c14"}),
         ),
+        _ => return record(name),
+    })
+}
+
+/// The form of a command about the record itself.
+fn record(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
+    Some(match name {
         "record.rotate_key" => (
             "Makes a new key for the log and signs with it from the next checkpoint on",
             vec![],

@@ -90,9 +90,6 @@ fn arguments(world: &World, name: &str, alert: &str) -> Value {
         "team.remove" => json!({"team": "payments"}),
         "person.remove" => json!({"person": "sam"}),
         "record.rotate_key" => json!({}),
-        "record.set_root_key" => {
-            json!({"vkey": crate::fleet::break_glass_key().verifier().to_string()})
-        }
         _ => work_arguments(world, name),
     }
 }
@@ -278,7 +275,7 @@ fn fleet_arguments(world: &World, name: &str) -> Value {
         }
         "fleet.freeze" | "fleet.unfreeze" => json!({}),
         "break_glass.end" => crate::fleet::went_back(world),
-        "break_glass.set_key" => {
+        "break_glass.set_key" | "record.set_root_key" => {
             json!({"vkey": crate::fleet::break_glass_key().verifier().to_string()})
         }
         _ => json!({"incident": "INC-1"}),

@@ -370,5 +370,7 @@ do-request-withdraw = Zurückziehen
 do-request-withdraw-says = Wer beantragt hat, zieht zurück.
 do-request-override = Allein verantworten
 do-request-override-says = Mit dem eigenen Schlüssel und einem Grund.
+do-record-set-root-key = Den Wurzelschlüssel nennen
+do-record-set-root-key-says = Sein Wort beginnt eine neue Epoche des Registers, wenn es verloren geht. Sagen Sie, warum.
 do-record-rotate-key = Schlüssel des Registers wechseln
 do-record-rotate-key-says = Den nächsten Checkpoint signiert ein neuer.

@@ -370,5 +370,7 @@ do-request-withdraw = Take back
 do-request-withdraw-says = Whoever asked takes it back.
 do-request-override = Answer for it alone
 do-request-override-says = With your own key and a reason.
+do-record-set-root-key = Name the root key
+do-record-set-root-key-says = Its word begins another epoch of the record, should it be lost. Say why.
 do-record-rotate-key = Change the log's key
 do-record-rotate-key-says = The next checkpoint is signed by a new one.
