@@ -124,7 +124,9 @@ impl World<'_> {
 
     /// The incident's export, and the key that it verifies by. It must.
     pub(crate) async fn evidence(&self, incident: &str) -> Result<(String, String), CannotRun> {
-        let vkey = self.ask(&["record", "keys"]).await?.trim().to_owned();
+        // The present one comes first.
+        let vkeys = self.ask(&["record", "keys"]).await?;
+        let vkey = vkeys.lines().next().unwrap_or_default().to_owned();
         let file = self.place.path("evidence.json");
         let text = file.to_string_lossy();
         self.ask(&["export", incident, "-o", &text]).await?;

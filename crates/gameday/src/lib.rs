@@ -3,6 +3,7 @@
 //!
 //! Nothing here has a way of its own into hereby: everything is done by its command line, as a person would.
 
+mod certificates;
 mod end;
 mod load;
 mod origin;
@@ -10,6 +11,7 @@ mod play;
 mod process;
 mod report;
 mod run;
+mod runbook;
 mod scenario;
 mod score;
 mod world;

@@ -1,6 +1,8 @@
 //! What a scenario says is done, step by step, while it is watched that it does no more harm than it may.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,9 +10,10 @@ use base::Name;
 
 use crate::load::PATIENCE;
 use crate::run::{Call, CannotRun, Tell, system};
+use crate::runbook;
 use crate::scenario::{Step, own};
 use crate::score::{Deed, Second};
-use crate::world::{Edge, LOOK, World};
+use crate::world::{CERTIFICATES, Edge, LOOK, REISSUED, World};
 
 impl World<'_> {
     /// Does what the scenario says. Why it was given up, if it was.
@@ -98,19 +101,26 @@ impl World<'_> {
                     self.measured.insert(figure.to_string(), took);
                 }
             }
-            Step::Kill { process, .. } if process.as_str() == "control" => self.control = None,
+            Step::Kill { process, .. } if process.as_str() == "control" => {
+                self.control = None;
+                self.lost_at = Some(Instant::now());
+            }
+            Step::Lose { .. } => self.lose()?,
+            Step::Runbook { step, .. } => self.does(step).await?,
             Step::Start { process, .. } if process.as_str() == "control" => {
                 self.begin_control().await?;
             }
             Step::Kill { process, .. } => {
                 if let Some(edge) = self.edges.iter_mut().find(|edge| edge.name == *process) {
                     edge.process = None;
+                    self.lost_at = Some(Instant::now());
                 }
             }
             Step::Start { process, .. } => {
-                let port = self.edges.iter().find(|edge| edge.name == *process);
-                let port = port.map(|edge| edge.port).unwrap_or_default();
-                let begun = self.begin_edge(process, port)?;
+                let known = self.edges.iter().find(|edge| edge.name == *process);
+                let ports = known.map(|edge| (edge.port, edge.tls));
+                let (port, tls) = ports.unwrap_or_default();
+                let begun = self.begin_edge(process, port, tls)?;
                 if let Some(edge) = self.edges.iter_mut().find(|edge| edge.name == *process) {
                     edge.process = Some(begun);
                 }
@@ -122,24 +132,98 @@ impl World<'_> {
                     origin.answer(*answers);
                 }
             }
-            Step::Until { is, within_s, .. } => {
-                let end = Instant::now() + Duration::from_secs(*within_s);
-                while !self.is(*is).await {
-                    if let Some(why) = self.look(tell, ticks) {
-                        return Ok(Some(why));
-                    }
-                    if Instant::now() > end {
-                        return Ok(Some(format!(
-                            "within {within_s} s it was not so: {}",
-                            step.say()
-                        )));
-                    }
-                    tokio::time::sleep(LOOK).await;
-                }
-            }
+            Step::Until { .. } => return self.until(step, tell, ticks).await,
             Step::Wait { seconds, .. } => return self.pass(*seconds, tell, ticks).await,
         }
         Ok(self.look(tell, ticks))
+    }
+
+    /// Waits until it is so. Why it was given up, if it was.
+    async fn until(
+        &mut self,
+        step: &Step,
+        tell: &mut dyn Tell,
+        ticks: &mut Ticks,
+    ) -> Result<Option<String>, CannotRun> {
+        let Step::Until {
+            say,
+            is,
+            within_s,
+            measures,
+        } = step
+        else {
+            return Ok(None);
+        };
+        let end = Instant::now() + Duration::from_secs(*within_s);
+        while !self.is(*is).await {
+            if let Some(why) = self.look(tell, ticks) {
+                return Ok(Some(why));
+            }
+            if Instant::now() > end {
+                return Ok(Some(format!("within {within_s} s it was not so: {say}")));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        if let (Some(figure), Some(lost_at)) = (measures, self.lost_at) {
+            let took = u64::try_from(lost_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.measured.insert(figure.to_string(), took);
+        }
+        Ok(self.look(tell, ticks))
+    }
+
+    /// Control is gone, and its disk.
+    fn lose(&mut self) -> Result<(), CannotRun> {
+        self.control = None;
+        self.lost_at = Some(Instant::now());
+        let gone = std::fs::remove_dir_all(self.place.path("data"));
+        gone.map_err(system("control's disk does not burn"))
+    }
+
+    /// Does a step of the runbook, as it stands there.
+    async fn does(&self, heading: &str) -> Result<(), CannotRun> {
+        let name = self.scenario.runbook.as_ref();
+        let steps = name.and_then(|name| runbook::steps(name.as_str()));
+        let step = steps.unwrap_or_default();
+        let step = step.into_iter().find(|step| step.heading == heading);
+        let step = step.ok_or_else(|| CannotRun::Missing(format!("no step {heading:?}")))?;
+        let at = |name: &str| self.place.path(name);
+        let prepared = ["programs", "offline"]
+            .iter()
+            .try_for_each(|name| std::fs::create_dir_all(at(name)));
+        let link = at("programs").join("hereby");
+        let linked = prepared.and_then(|()| match link.exists() {
+            true => Ok(()),
+            false => std::os::unix::fs::symlink(&self.options.program, &link),
+        });
+        linked.map_err(system("hereby can't be found"))?;
+        let seen = self.edges.first().map(|edge| at(edge.name.as_str()));
+        let variables = [
+            ("HEREBY_DATA_DIR", at("data")),
+            ("DATA", at("data")),
+            ("BACKUP", at("backup")),
+            ("SAFE", at("safe")),
+            ("OFFLINE", at("offline")),
+            ("SEEN", seen.unwrap_or_default().join("checkpoint")),
+            ("SITE", self.site.clone()),
+            ("TEMPLATE", at("template.toml")),
+            ("CERTIFICATES", at(CERTIFICATES)),
+            ("REISSUED", at(REISSUED)),
+            ("INC", PathBuf::from(&self.incident)),
+            ("XDG_CONFIG_HOME", at("people")),
+            ("XDG_STATE_HOME", at("state")),
+        ];
+        let (shell, programs) = (step.shell, at("programs"));
+        let run = move || runbook::run(shell, &programs, &variables);
+        let output = tokio::task::spawn_blocking(run).await;
+        let output = output.unwrap_or_else(|_| Err(io::Error::other("a bug")));
+        let output = output.map_err(system("the shell can't be run"))?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(CannotRun::Step(Call {
+                line: heading.to_owned(),
+                said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            })),
+        }
     }
 
     pub(crate) async fn must(&self, args: &[&str], refused: Option<&str>) -> Result<(), CannotRun> {
@@ -178,7 +262,7 @@ impl World<'_> {
                 let routes = routes.map(|(_, routes)| routes.as_slice());
                 own(ports.get(tenant), routes.unwrap_or_default())?
             }
-            None => self.scenario.fleets(&ports, &changed, false)?,
+            None => self.fleets(&changed, false)?,
         };
         // Every step is a deed: no two have one number.
         let directory = format!("version-{}", self.deeds.len());
@@ -187,6 +271,7 @@ impl World<'_> {
         if tenant.is_none() {
             self.write_files(&directory)?;
         }
+        self.site = self.place.path(&directory);
         let mut line = self.deploying(&file, tenant, why);
         line.extend(["--incident".to_owned(), self.incident.clone()]);
         // The same fault, at the same moment.

@@ -153,13 +153,18 @@ impl Drop for Process {
 
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
-    // What the person who runs it has set is about their own hereby.
+    forgets_ours(&mut command);
+    command.env(ENDS_WITH_PARENT, std::process::id().to_string());
+    command
+}
+
+/// What the person who runs it has set is about their own hereby.
+pub(crate) fn forgets_ours(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"HEREBY_") {
             command.env_remove(name);
         }
     }
-    command.env(ENDS_WITH_PARENT, std::process::id().to_string());
     command
 }
 

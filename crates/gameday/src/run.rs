@@ -50,6 +50,9 @@ pub enum CannotRun {
     /// A command went another way than it had to.
     #[error("`hereby {}`: {}", .0.line, .0.said)]
     Call(Call),
+    /// A step of the runbook does not work as it stands there.
+    #[error("the runbook's step {:?}: {}", .0.line, .0.said)]
+    Step(Call),
     /// Something is not there.
     #[error("{0}")]
     Missing(String),

@@ -6,6 +6,12 @@ use base::Name;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+mod version;
+
+pub(crate) use version::own;
+
+use crate::runbook;
+
 /// The most edges, on both sides together.
 const EDGES_MAX: u32 = 24;
 const STEPS_MAX: usize = 50;
@@ -41,6 +47,10 @@ pub(crate) const FIGURES: &[(&str, &str)] = &[
         "from the first failed request until a trigger fired",
     ),
     ("mitigate_ms", "from the first failed request to the last"),
+    (
+        "recover_ms",
+        "from when control was lost until every edge followed it again",
+    ),
     (
         "resolve_ms",
         "from the first failed request until the incident was resolved",
@@ -80,6 +90,9 @@ pub struct Scenario {
     /// all at once, and nobody takes it back.
     #[serde(default)]
     pub(crate) without: bool,
+    /// What people do then: a page of the documentation, all of whose blocks are run.
+    #[serde(default)]
+    pub runbook: Option<Name>,
     /// What is done, one after the other.
     pub(crate) step: Vec<Step>,
     /// When it is given up.
@@ -114,6 +127,9 @@ pub(crate) struct Tenant {
     /// What is to be known of its service, as in edge.toml's upstream.
     #[serde(default)]
     pub(crate) upstream: Table,
+    /// Edges show a certificate for its host, at a second address.
+    #[serde(default)]
+    pub(crate) certificate: bool,
     /// Files that its routes name.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, String>,
@@ -173,6 +189,14 @@ pub(crate) enum Step {
     Kill { say: String, process: Name },
     /// Starts it again.
     Start { say: String, process: Name },
+    /// Ends control as a fire would: its disk is gone, too.
+    Lose { say: String },
+    /// Does that step of the runbook.
+    Runbook {
+        say: String,
+        /// Its heading.
+        step: String,
+    },
     /// Has the service behind a tenant answer otherwise.
     Origin {
         say: String,
@@ -184,6 +208,9 @@ pub(crate) enum Step {
         say: String,
         is: Condition,
         within_s: u64,
+        /// How long after the last process was lost it is so is this figure, in milliseconds.
+        #[serde(default)]
+        measures: Option<Name>,
     },
     /// Waits.
     Wait { say: String, seconds: u64 },
@@ -197,6 +224,8 @@ impl Step {
             | Step::Hereby { say, .. }
             | Step::Kill { say, .. }
             | Step::Start { say, .. }
+            | Step::Lose { say }
+            | Step::Runbook { say, .. }
             | Step::Origin { say, .. }
             | Step::Until { say, .. }
             | Step::Wait { say, .. } => say,
@@ -233,6 +262,8 @@ pub(crate) enum Condition {
     Degraded,
     /// Nobody was answered so for two seconds.
     Normal,
+    /// Every edge shows the new certificates.
+    Reissued,
 }
 
 /// What is expected of a figure. One that was not measured is not met.
@@ -273,6 +304,7 @@ const BUILT_IN: &[&str] = &[
     include_str!("../scenarios/revert-of-revert.toml"),
     include_str!("../scenarios/control-down.toml"),
     include_str!("../scenarios/govuk-2021.toml"),
+    include_str!("../scenarios/catastrophe.toml"),
 ];
 
 /// The scenarios that come with hereby.
@@ -321,6 +353,9 @@ impl Scenario {
             }
         }
         for tenant in &self.tenant {
+            if tenant.certificate && self.without {
+                return sense("certificates are shown by enrolled edges alone".to_owned());
+            }
             let path = |path: &String| {
                 let part = |part: &str| !part.is_empty() && !part.starts_with('.');
                 path.split('/').all(part)
@@ -354,7 +389,30 @@ impl Scenario {
         for step in &self.step {
             self.step_makes_sense(step, &tenants)?;
         }
+        self.does_the_runbook()?;
         self.expects_what_is_measured()
+    }
+
+    /// Every block of its runbook is run, in the page's order.
+    fn does_the_runbook(&self) -> Result<(), Bad> {
+        let done = self.step.iter().filter_map(|step| match step {
+            Step::Runbook { step, .. } => Some(step.as_str()),
+            _ => None,
+        });
+        let done: Vec<&str> = done.collect();
+        let wanted = match &self.runbook {
+            None => Vec::new(),
+            Some(name) => runbook::steps(name.as_str())
+                .ok_or_else(|| Bad::Sense(format!("there is no runbook {name}")))?,
+        };
+        let wanted = wanted.iter().filter(|step| !step.shell.is_empty());
+        let wanted: Vec<&str> = wanted.map(|step| step.heading).collect();
+        match done == wanted {
+            true => Ok(()),
+            false => sense(format!(
+                "of its runbook it does {done:?}, and not {wanted:?}"
+            )),
+        }
     }
 
     fn step_makes_sense(&self, step: &Step, tenants: &BTreeSet<&Name>) -> Result<(), Bad> {
@@ -380,6 +438,12 @@ impl Scenario {
             Step::Origin { tenant, .. } if !tenants.contains(tenant) => {
                 sense(format!("{:?}: there is no tenant {tenant}", step.say()))
             }
+            Step::Until {
+                is: Condition::Reissued,
+                ..
+            } if self.tenant.iter().all(|tenant| !tenant.certificate) => {
+                sense(format!("{:?}: no tenant has a certificate", step.say()))
+            }
             Step::Until { within_s: s, .. } | Step::Wait { seconds: s, .. } if *s > SECONDS_MAX => {
                 sense(format!("{:?}: at most {SECONDS_MAX} s", step.say()))
             }
@@ -390,7 +454,9 @@ impl Scenario {
     fn expects_what_is_measured(&self) -> Result<(), Bad> {
         let measured = |name: &Name| {
             let by_step = self.step.iter().any(|step| match step {
-                Step::Hereby { measures, .. } => measures.as_ref() == Some(name),
+                Step::Hereby { measures, .. } | Step::Until { measures, .. } => {
+                    measures.as_ref() == Some(name)
+                }
                 _ => false,
             });
             by_step || FIGURES.iter().any(|(known, _)| *known == name.as_str())
@@ -448,68 +514,6 @@ impl Scenario {
             .map(|one| one.name.clone())
             .collect()
     }
-
-    /// The fleet's version, with these routes instead of the tenants' own: services by their ports.
-    /// `flat`: for one compartment.
-    pub(crate) fn fleets(
-        &self,
-        ports: &BTreeMap<Name, u16>,
-        changed: &[(Name, Vec<Table>)],
-        flat: bool,
-    ) -> Result<String, toml::ser::Error> {
-        let mut top = Table::new();
-        top.insert("workers".to_owned(), Value::Integer(1));
-        let mut listen = Table::new();
-        listen.insert("address".to_owned(), text("127.0.0.1:7780"));
-        top.insert("listen".to_owned(), tables(vec![listen]));
-        let tenants = self.tenant.iter().map(|tenant| {
-            let mut table = Table::new();
-            table.insert("name".to_owned(), text(tenant.name.as_str()));
-            let host = format!("{}.example", tenant.name);
-            table.insert("hosts".to_owned(), Value::Array(vec![text(&host)]));
-            if let Some(cell) = tenant.cell.as_ref().filter(|_| !flat) {
-                table.insert("cell".to_owned(), text(cell.as_str()));
-            }
-            table
-        });
-        top.insert("tenant".to_owned(), tables(tenants.collect()));
-        let (mut upstreams, mut routes) = (Vec::new(), Vec::new());
-        for tenant in &self.tenant {
-            let own = changed.iter().find(|(name, _)| *name == tenant.name);
-            let plain = || {
-                let mut route = Table::new();
-                route.insert("name".to_owned(), text("all"));
-                route.insert("to".to_owned(), text("origin"));
-                vec![route]
-            };
-            let usual = || match tenant.route.is_empty() {
-                true => plain(),
-                false => tenant.route.clone(),
-            };
-            let own = own.map_or_else(usual, |(_, routes)| routes.clone());
-            let used = own.iter().any(leads_on);
-            for mut route in own {
-                let name = route.get("name").and_then(Value::as_str).unwrap_or("all");
-                let name = format!("{}-{name}", tenant.name);
-                route.insert("name".to_owned(), text(&name));
-                route.insert("tenant".to_owned(), text(tenant.name.as_str()));
-                if leads_on(&route) {
-                    route.insert("to".to_owned(), text(tenant.name.as_str()));
-                }
-                routes.push(route);
-            }
-            if used {
-                let port = ports.get(&tenant.name);
-                let known = upstream(tenant.name.as_str(), port);
-                upstreams.push(known.into_iter().chain(tenant.upstream.clone()).collect());
-            }
-        }
-        if !upstreams.is_empty() {
-            top.insert("upstream".to_owned(), tables(upstreams));
-        }
-        top.insert("route".to_owned(), tables(routes));
-        toml::to_string(&top)
-    }
 }
 
 /// What a figure is, in words.
@@ -519,37 +523,6 @@ pub(crate) fn about(figure: &str) -> String {
         || figure.replace('_', " "),
         |(_, about)| (*about).to_owned(),
     )
-}
-
-/// A tenant's own version.
-pub(crate) fn own(port: Option<&u16>, routes: &[Table]) -> Result<String, toml::ser::Error> {
-    let mut top = Table::new();
-    if routes.iter().any(leads_on) {
-        let upstreams = vec![upstream("origin", port)];
-        top.insert("upstream".to_owned(), tables(upstreams));
-    }
-    top.insert("route".to_owned(), tables(routes.to_vec()));
-    toml::to_string(&top)
-}
-
-fn leads_on(route: &Table) -> bool {
-    route.get("to").and_then(Value::as_str) == Some("origin")
-}
-
-fn upstream(name: &str, port: Option<&u16>) -> Table {
-    let mut table = Table::new();
-    table.insert("name".to_owned(), text(name));
-    let server = format!("127.0.0.1:{}", port.copied().unwrap_or(9));
-    table.insert("servers".to_owned(), Value::Array(vec![text(&server)]));
-    table
-}
-
-fn text(text: &str) -> Value {
-    Value::String(text.to_owned())
-}
-
-fn tables(all: Vec<Table>) -> Value {
-    Value::Array(all.into_iter().map(Value::Table).collect())
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 //! requests to them.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::PoisonError;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use base::Name;
 use serde_json::Value;
 
+use crate::certificates;
 use crate::load::{Count, Load, PATIENCE};
 use crate::origin::Origin;
 use crate::process::{Place, Process, call, free_ports};
@@ -29,10 +32,15 @@ const TEMPLATE: &str = "name = \"rehearsal\"\nwatch_ms = 60000\n\
     [[stage]]\nreach = \"all\"\n\
     [[trigger]]\nname = \"errors\"\nmeasure = \"errors\"\ncompare = true\nmost_ppm = 100000\n\
     requests_min = 20\n";
+/// Where edges find certificates, and those that take their place.
+pub(crate) const CERTIFICATES: &str = "certificates";
+pub(crate) const REISSUED: &str = "reissued";
 /// An edge, with what is asked of it.
 pub(crate) struct Edge {
     pub(crate) name: Name,
     pub(crate) port: u16,
+    /// Where it shows certificates, if any tenant has one.
+    pub(crate) tls: Option<u16>,
     pub(crate) process: Option<Process>,
     pub(crate) load: Option<Load>,
 }
@@ -50,6 +58,10 @@ pub(crate) struct World<'s> {
     pub(crate) port: u16,
     pub(crate) place: Place,
     pub(crate) begun: Instant,
+    /// When a process was ended last, on purpose.
+    pub(crate) lost_at: Option<Instant>,
+    /// Where what was deployed last lies.
+    pub(crate) site: PathBuf,
     /// When something first went wrong on purpose.
     pub(crate) wrong_at: Option<(Instant, SystemTime)>,
     pub(crate) deeds: Vec<Deed>,
@@ -66,7 +78,9 @@ impl<'s> World<'s> {
         let place = Place::new().map_err(system("no directory"))?;
         let count = scenario.edges().count();
         let both = if scenario.without { 2 * count } else { count };
-        let mut ports = free_ports(both + 1)
+        let certified = scenario.tenant.iter().any(|tenant| tenant.certificate);
+        let shown = if certified { count } else { 0 };
+        let mut ports = free_ports(both + shown + 1)
             .map_err(system("no ports"))?
             .into_iter();
         let mut world = World {
@@ -79,6 +93,8 @@ impl<'s> World<'s> {
             port: ports.next().unwrap_or_default(),
             place,
             begun: Instant::now(),
+            lost_at: None,
+            site: PathBuf::new(),
             wrong_at: None,
             deeds: Vec::new(),
             measured: BTreeMap::new(),
@@ -87,6 +103,9 @@ impl<'s> World<'s> {
         for tenant in &scenario.tenant {
             let origin = Origin::begin().await.map_err(system("no service"))?;
             world.origins.insert(tenant.name.clone(), origin);
+            if tenant.certificate {
+                world.certify(&tenant.name)?;
+            }
         }
         tell.said(None, "control begins");
         world.begin_control().await?;
@@ -94,10 +113,12 @@ impl<'s> World<'s> {
             let port = ports.next().unwrap_or_default();
             tell.said(None, &format!("{name} enrolls in {}", cell.name));
             world.enroll(&name, &cell.name, cell.ring.as_str()).await?;
-            let process = world.begin_edge(&name, port)?;
+            let tls = if certified { ports.next() } else { None };
+            let process = world.begin_edge(&name, port, tls)?;
             world.edges.push(Edge {
                 name,
                 port,
+                tls,
                 process: Some(process),
                 load: None,
             });
@@ -113,6 +134,7 @@ impl<'s> World<'s> {
                 world.without.push(Edge {
                     name,
                     port,
+                    tls: None,
                     process: Some(process),
                     load: None,
                 });
@@ -125,22 +147,18 @@ impl<'s> World<'s> {
     pub(crate) async fn begin_control(&mut self) -> Result<(), CannotRun> {
         let listen = format!("127.0.0.1:{}", self.port);
         let data = self.place.path("data");
+        let settings = data.join("hereby.toml");
+        // One that was restored is there already.
+        if !settings.exists() {
+            // The default lies among the anchors of whoever runs this.
+            let anchor = self.place.path("anchor");
+            let text = format!("[record]\nanchor = {anchor:?}\n");
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&data);
+            let written = made.and_then(|()| std::fs::write(&settings, text));
+            written.map_err(system("a file can't be written"))?;
+        }
         let data = data.to_string_lossy();
-        // The default lies among the anchors of whoever runs this.
-        let anchor = self.place.path("anchor");
-        let config = format!("[record]\nanchor = {anchor:?}\n");
-        let config = self.place.write("control.toml", &config);
-        let config = config.map_err(system("a file can't be written"))?;
-        let config = config.to_string_lossy();
-        let args = [
-            "serve",
-            "--listen",
-            &listen,
-            "--data-dir",
-            &data,
-            "--config",
-            &config,
-        ];
+        let args = ["serve", "--listen", &listen, "--data-dir", &data];
         let process = Process::start(&self.options.program, "control", args, &self.place);
         self.control = Some(process.map_err(system("control can't begin"))?);
         let end = Instant::now() + BEGINS_WITHIN;
@@ -222,12 +240,47 @@ impl<'s> World<'s> {
         self.call(&enroll).await.map(drop)
     }
 
-    pub(crate) fn begin_edge(&self, name: &Name, port: u16) -> Result<Process, CannotRun> {
+    pub(crate) fn begin_edge(
+        &self,
+        name: &Name,
+        port: u16,
+        tls: Option<u16>,
+    ) -> Result<Process, CannotRun> {
         let listen = format!("127.0.0.1:{port}");
         let state = self.place.path(name.as_str());
         let state = state.to_string_lossy();
-        let args = ["edge", "--listen", &listen, "--state-dir", &state];
+        let mut args = vec!["edge", "--state-dir", &state, "--listen", &listen];
+        let tls = tls.map(|port| format!("127.0.0.1:{port}"));
+        args.extend(tls.iter().flat_map(|tls| ["--listen", tls.as_str()]));
         self.begin(name.as_str(), &args)
+    }
+
+    /// A tenant's certificate, and the one that takes its place if it is reissued.
+    fn certify(&self, tenant: &Name) -> Result<(), CannotRun> {
+        let host = format!("{tenant}.example");
+        for directory in [CERTIFICATES, REISSUED] {
+            let made = certificates::make(&self.place.path(directory), tenant.as_str(), &host);
+            made.map_err(system("a certificate can't be made"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether every edge shows the certificates that took the place of the first.
+    async fn shows_reissued(&self) -> bool {
+        let tenants = self.scenario.tenant.iter();
+        for tenant in tenants.filter(|tenant| tenant.certificate) {
+            let host = format!("{}.example", tenant.name);
+            let file = self
+                .place
+                .path(REISSUED)
+                .join(format!("{}.crt", tenant.name));
+            for port in self.edges.iter().filter_map(|edge| edge.tls) {
+                if !certificates::shows(port, &host, &file).await {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     fn begin(&self, log: &str, args: &[&str]) -> Result<Process, CannotRun> {
@@ -260,7 +313,7 @@ impl<'s> World<'s> {
         port: u16,
         changed: &[(Name, Vec<toml::Table>)],
     ) -> Result<PathBuf, CannotRun> {
-        let text = self.scenario.fleets(&self.ports(), changed, true)?;
+        let text = self.fleets(changed, true)?;
         let text = text.replace("127.0.0.1:7780", &format!("127.0.0.1:{port}"));
         self.write_files(".")?;
         let file = format!("{name}-alone.toml");
@@ -278,6 +331,17 @@ impl<'s> World<'s> {
         Ok(())
     }
 
+    /// The fleet's version with these routes.
+    pub(crate) fn fleets(
+        &self,
+        changed: &[(Name, Vec<toml::Table>)],
+        flat: bool,
+    ) -> Result<String, toml::ser::Error> {
+        let certificates = self.place.path(CERTIFICATES);
+        self.scenario
+            .fleets(&self.ports(), changed, flat, &certificates)
+    }
+
     pub(crate) fn ports(&self) -> BTreeMap<Name, u16> {
         let origins = self.origins.iter();
         origins
@@ -287,7 +351,7 @@ impl<'s> World<'s> {
 
     pub(crate) async fn bring_out_first(&mut self, tell: &mut dyn Tell) -> Result<(), CannotRun> {
         tell.said(None, "the fleet's first version goes out");
-        let text = self.scenario.fleets(&self.ports(), &[], false)?;
+        let text = self.fleets(&[], false)?;
         let write = |name: &str, text: &str| {
             let written = self.place.write(name, text);
             written.map_err(system("a file can't be written"))
@@ -407,6 +471,7 @@ impl<'s> World<'s> {
                 let time = Duration::from_secs(2) + PATIENCE;
                 self.failed_since(time) == Some(0)
             }
+            Condition::Reissued => self.shows_reissued().await,
             Condition::Hurt => self
                 .failed_since(Duration::from_secs(1))
                 .is_some_and(|many| many > 0),

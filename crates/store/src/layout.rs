@@ -129,6 +129,16 @@ impl Paths {
         self.keys().join("pass.key")
     }
 
+    /// The key that signs the status page.
+    pub fn status_key(&self) -> PathBuf {
+        self.keys().join("status.key")
+    }
+
+    /// The certificate that hereby made for its own listener.
+    pub fn tls(&self) -> PathBuf {
+        self.root.join("tls")
+    }
+
     /// Journals of what was delivered to subscribers. Not a part of the record, nor of its copies.
     pub fn notices(&self) -> PathBuf {
         self.root.join("notices")

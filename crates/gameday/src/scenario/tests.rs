@@ -20,7 +20,9 @@ fn what_comes_with_hereby_can_be_read_and_says_what_it_is() {
             .map(|one| (one.name.clone(), 9_000))
             .collect();
         for flat in [false, true] {
-            let text = scenario.fleets(&ports, &[], flat).unwrap();
+            let text = scenario
+                .fleets(&ports, &[], flat, std::path::Path::new("/certificates"))
+                .unwrap();
             assert!(text.contains("127.0.0.1:9000"), "{text}");
             assert_eq!(text.contains("cell ="), !flat && text.contains("cell ="));
         }
@@ -54,6 +56,11 @@ fn what_contradicts_itself_is_refused() {
             "figure = \"ratio\"",
             "figure = \"ration\"",
             "nothing measures ration",
+        ),
+        (
+            "do = \"deploy\"",
+            "do = \"runbook\"\nstep = \"1. Look\"\n[[step]]\nsay = \"then\"\ndo = \"deploy\"",
+            "of its runbook it does",
         ),
         ("most = 0", "", "expected are `least` or `most`"),
         ("within_s = 30", "within_s = 3000", "at most 900 s"),

@@ -118,6 +118,16 @@ fn gameday_control_is_gone_in_the_middle_of_a_rollout() {
 
 #[cfg(feature = "faults")]
 #[test]
+fn gameday_control_and_its_disk_are_gone_and_the_runbook_does_the_rest() {
+    let outcome = holds("catastrophe");
+    // On the record that was restored stands what was deployed again, and what is left to do for people.
+    let kinds = kinds(&outcome);
+    for kind in ["version.deployed/1", "incident.checklist_started/1"] {
+        assert!(kinds.contains(&kind.to_owned()), "{kinds:?}");
+    }
+}
+
+#[test]
 fn gameday_a_dormant_bug_hurts_one_edge_for_seconds() {
     let outcome = holds("fastly-2021");
     assert!(outcome["figures"]["ratio"].as_u64().unwrap() >= 100);

@@ -6,7 +6,7 @@ use std::path::Path;
 use record::checkpoint::Checkpoint;
 use record::note::Note;
 
-use super::keys::{KEYS, KEYSTORE};
+use super::keys::{KEYS, KEYSTORE, TLS};
 use super::{
     CannotBackUp, Copied, Damaged, Files, KeysManifest, Manifest, VERSION, check_names, copy,
     read_manifest,
@@ -60,7 +60,7 @@ pub fn check_keys(backup: &Path) -> Result<KeysManifest, CannotBackUp> {
     let manifest: Option<KeysManifest> = read_manifest(backup)?;
     let manifest = manifest.ok_or_else(|| CannotBackUp::NoBackup(backup.to_owned()))?;
     must_be_version(backup, manifest.hereby_keys_backup)?;
-    check_names(backup, &manifest.files, &[KEYS, KEYSTORE])?;
+    check_names(backup, &manifest.files, &[KEYS, KEYSTORE, TLS])?;
     check_files(backup, &manifest.files, &mut |_| {})?;
     Ok(manifest)
 }

@@ -25,6 +25,10 @@ pub(super) const KEYSTORE: &str = "keystore/";
 /// Where the log's own keys are.
 pub(super) const KEYS: &str = "keys/";
 
+/// Where the certificate is that hereby made for its own listener: what edges and programs pin. Restored without
+/// it, hereby is a stranger to them.
+pub(super) const TLS: &str = "tls/";
+
 /// What a backup of keys came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeysBackedUp {
@@ -76,9 +80,13 @@ pub fn back_up_keys(
         paths.next_log_key(),
         paths.digest_key(),
         paths.pass_key(),
+        paths.status_key(),
     ];
     for path in own {
         wanted.extend(key_file(KEYS, &path)?);
+    }
+    for name in ["ca.crt", "server.crt", "server.key"] {
+        wanted.extend(key_file(TLS, &paths.tls().join(name))?);
     }
     for name in &names {
         wanted.extend(key_file(KEYSTORE, &keystore.path(name))?);

@@ -20,7 +20,7 @@ const STAGING: &str = ".restoring";
 
 /// In the order in which they get their places: a directory with a record and without keys does not
 /// start, one with keys and without a record would begin a new one.
-const PLACES: [&str; 5] = ["record", "blobs", "keys", "keystore", SETTINGS];
+const PLACES: [&str; 6] = ["record", "blobs", "keys", "keystore", "tls", SETTINGS];
 
 /// What is to be restored.
 #[derive(Clone, Copy, Debug)]

@@ -328,6 +328,21 @@ fn keyref(name: &str) -> KeyRef {
     name.parse().unwrap()
 }
 
+/// What others know this hereby by, beside its log's key.
+fn what_others_pin(place: &Place) -> [PathBuf; 3] {
+    let (paths, tls) = (place.paths(), place.paths().tls());
+    let all = [
+        paths.status_key(),
+        tls.join("server.key"),
+        tls.join("ca.crt"),
+    ];
+    std::fs::create_dir_all(tls).unwrap();
+    for path in &all {
+        std::fs::write(path, path.to_string_lossy().as_bytes()).unwrap();
+    }
+    all
+}
+
 #[test]
 fn keys_are_backed_up_apart_and_one_that_is_gone_goes_there_only_when_a_person_says_so() {
     let (place, _opened, to) = running();
@@ -350,6 +365,8 @@ fn keys_are_backed_up_apart_and_one_that_is_gone_goes_there_only_when_a_person_s
             now(),
         )
     };
+    // What edges pin, and what readers of the status page verify by.
+    let shown = what_others_pin(&place);
     assert_eq!(keys(false).unwrap().subjects, 2);
     check_keys(&safe).unwrap();
     let backup = Keystore::at(safe.join("keystore"));
@@ -391,6 +408,11 @@ fn keys_are_backed_up_apart_and_one_that_is_gone_goes_there_only_when_a_person_s
     assert_eq!(restored.keystore, Some((back.join("keystore"), 1)));
     let key = std::fs::metadata(Paths::new(&back).log_key()).unwrap();
     assert_eq!(key.mode() & 0o777, 0o600);
+    for path in &shown {
+        let there = back.join(path.strip_prefix(place.data()).unwrap());
+        assert_eq!(std::fs::read(&there).unwrap(), std::fs::read(path).unwrap());
+        assert_eq!(there.metadata().unwrap().mode() & 0o777, 0o600);
+    }
     assert_eq!(std::fs::metadata(&back).unwrap().mode() & 0o777, 0o700);
     let restored = Keystore::at(back.join("keystore"));
     assert_eq!(restored.list().unwrap(), [keyref("incident/INC-2")]);
