@@ -153,6 +153,7 @@ impl Simulated {
             follows: self.follows,
             overlay: 0,
             process: 1,
+            protocol: record::fleet::PROTOCOL,
             program: "0.1.0".parse().map_err(failed("name a release"))?,
             refused: Vec::new(),
             refused_more: 0,
@@ -183,7 +184,7 @@ impl Simulated {
         let us = (&self.cell, &self.name);
         let told = self
             .known
-            .told(&bundle, us, |_| floor)
+            .told(&bundle, us, record::fleet::FIRST_PROTOCOL, |_| floor)
             .map_err(failed("believe it"))?;
         self.follows = Some(bundle.upto);
         // No tenant has a version of its own here.

@@ -35,6 +35,7 @@ pub const BEYOND_SESSIONS: &[(&str, &str)] = &[
     ("request.override", "hereby override"),
     ("chat.link_room", "hereby send chat.link_room"),
     ("edge.invite", "hereby edge invite"),
+    ("cell.set_floor", "hereby cell floor"),
     ("version.deploy", "hereby deploy"),
     ("deployment.advance", "hereby promote"),
     ("lease.lift", "hereby lease lift"),

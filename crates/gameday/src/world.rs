@@ -249,7 +249,7 @@ impl<'s> World<'s> {
         let listen = format!("127.0.0.1:{port}");
         let state = self.place.path(name.as_str());
         let state = state.to_string_lossy();
-        let mut args = vec!["edge", "--state-dir", &state, "--listen", &listen];
+        let mut args = vec!["edge", "--listen", &listen, "--state-dir", &state];
         let tls = tls.map(|port| format!("127.0.0.1:{port}"));
         args.extend(tls.iter().flat_map(|tls| ["--listen", tls.as_str()]));
         self.begin(name.as_str(), &args)

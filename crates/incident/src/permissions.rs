@@ -115,6 +115,7 @@ pub const POLICY: &[(&str, &[Permission])] = &[
     ("posture.set", RUNS_EDGES),
     ("certificate.report", GOVERNS),
     ("cell.define", TUNES),
+    ("cell.set_floor", TUNES),
     ("cell.remove", TUNES),
     ("edge.invite", GOVERNS),
     ("edge.enroll", GOVERNS),

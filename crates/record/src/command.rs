@@ -241,6 +241,7 @@ verbs! {
     ReportCertificate = "certificate.report",
     DefineCell = "cell.define",
     RemoveCell = "cell.remove",
+    SetCellFloor = "cell.set_floor",
     InviteEdge = "edge.invite",
     EnrollEdge = "edge.enroll",
     RetireEdge = "edge.retire",

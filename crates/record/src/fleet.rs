@@ -23,6 +23,11 @@ mod told;
 pub use known::{Disbelieved, Known};
 pub use told::{Told, Word, tells};
 
+/// What this build speaks, which is what [`Bundle::v`] says: 1, what to run, and whose break-glass notes are
+/// believed; 2, also the root key, and the floor of a cell. An edge is told in the latest that both speak.
+pub const PROTOCOL: u32 = 2;
+/// What every build speaks.
+pub const FIRST_PROTOCOL: u32 = 1;
 /// The first line of everything an edge sends.
 const HEADER: &str = "hereby/edge/1";
 /// The longest request of an edge, in bytes.
@@ -114,6 +119,9 @@ pub struct Report {
     pub overlay: u64,
     /// Drawn when its process began: counts begin anew with it.
     pub process: u64,
+    /// The latest protocol that it speaks.
+    #[serde(default = "first_protocol", skip_serializing_if = "is_first_protocol")]
+    pub protocol: u32,
     /// The release of hereby that it runs.
     pub program: Line,
     /// What it was told and did not take; at most [`REFUSED_MAX`] of it.
@@ -131,6 +139,15 @@ pub struct Report {
 
 /// So many refused acts are in a report.
 pub const REFUSED_MAX: usize = 4;
+
+fn first_protocol() -> u32 {
+    FIRST_PROTOCOL
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_first_protocol(protocol: &u32) -> bool {
+    *protocol == FIRST_PROTOCOL
+}
 
 fn first_epoch() -> u64 {
     FIRST_EPOCH
@@ -274,7 +291,7 @@ pub struct Bundle {
     pub proofs: Vec<Box<str>>,
     /// Up to this act that is all that the edge is told.
     pub upto: u64,
-    /// 1.
+    /// The protocol that it is of.
     pub v: u32,
 }
 

@@ -228,6 +228,7 @@ kinds! {
     CellDefined: "cell.defined/1" => rollout::CellDefined,
     CellRemoved: "cell.removed/1" => rollout::CellRemoved,
     CellSupplied: "cell.supplied/1" => rollout::CellSupplied,
+    CellFloorSet: "cell.floor_set/1" => rollout::CellFloorSet,
     EdgeInvited: "edge.invited/1" => rollout::EdgeInvited,
     EdgeEnrolled: "edge.enrolled/1" => rollout::EdgeEnrolled,
     EdgeRetired: "edge.retired/1" => rollout::EdgeRetired,

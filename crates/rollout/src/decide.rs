@@ -21,6 +21,7 @@ use record::note::{Algorithm, VerifierKey};
 use record::refusal::{Draft, Reason, Refusal, at_most, forbidden, out_of_range, wrong_state};
 
 use crate::back::{lift, roll_back};
+use crate::floor;
 use crate::glass;
 use crate::reach::{draw, reaches};
 use crate::root;
@@ -105,6 +106,7 @@ pub fn decide(state: &State, verb: &Verb, asked: &Asked<'_>) -> Option<Decision>
         Verb::SetBreakGlassKey(verb) => glass::set_key(state, verb.vkey.as_deref(), asked),
         Verb::ReportBreakGlass(verb) => glass::report(state, verb, asked),
         Verb::EndBreakGlass(verb) => glass::end(state, &verb.cell, asked),
+        Verb::SetCellFloor(verb) => floor::set(state, verb, asked),
         Verb::SetRootKey(verb) => root::set_key(state, verb, asked),
         _ => return None,
     })

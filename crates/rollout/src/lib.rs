@@ -10,6 +10,7 @@ pub mod changes;
 pub mod check;
 mod decide;
 pub mod drawn;
+pub mod floor;
 pub mod glass;
 pub mod judge;
 pub mod plan;

@@ -12,6 +12,7 @@ use record::kinds::rollout::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::floor::Floor;
 use crate::glass::{Keys, Used};
 use crate::plan::{Cell, Fleet};
 use crate::root::Roots;
@@ -47,6 +48,8 @@ pub struct State {
     pub break_glass: Keys,
     /// Whose word begins another epoch of the record.
     pub root: Roots,
+    /// The least protocol that a cell's edges take, where one was set.
+    pub floors: BTreeMap<Name, Floor>,
 }
 
 /// What runs of the fleet's version, or of a tenant's own.
@@ -240,11 +243,16 @@ impl State {
             (Subject::Cell(name), Body::CellRemoved(_)) => {
                 self.cells.remove(name);
                 self.newest.remove(name);
+                self.floors.remove(name);
                 let tenants = self.tenants.values_mut();
                 for track in tenants.chain([&mut self.fleet]) {
                     track.orders.remove(name);
                 }
                 self.invitations.retain(|_, it| it.cell != *name);
+            }
+            (Subject::Cell(name), Body::CellFloorSet(set)) => {
+                let protocol = set.protocol;
+                self.floors.insert(name.clone(), Floor { index, protocol });
             }
             (Subject::Cell(name), Body::CellSupplied(supplied)) => {
                 let order = Order::of(act, index, Some(supplied.digest));
@@ -494,7 +502,9 @@ impl State {
 
     /// The newest act that tells anybody in this edge's cell anything.
     pub fn newest_for(&self, edge: &Name) -> Option<u64> {
-        let newest = self.newest.get(&self.edges.get(edge)?.cell).copied();
+        let cell = &self.edges.get(edge)?.cell;
+        let floor = self.floors.get(cell).map(|floor| floor.index);
+        let newest = self.newest.get(cell).copied().max(floor);
         newest
             .max(self.break_glass.index())
             .max(self.root.indexes().last())

@@ -2,6 +2,7 @@
 //! anything is asked in any order, held against rules that were written from the invariants.
 
 mod deciding;
+mod floor;
 mod glass;
 mod judging;
 mod laws;
@@ -222,6 +223,7 @@ fn report(
         at_ms,
         break_glass: None,
         epoch: record::succession::FIRST_EPOCH,
+        protocol: record::fleet::PROTOCOL,
         counts: Counts {
             failed,
             refused: Default::default(),

@@ -6,8 +6,8 @@ use engine::{Outcome, Request, Transport};
 use hyper::Method;
 use record::command::{Command, EnrollEdge, ReportBreakGlass, Verb};
 use record::fleet::{
-    BUNDLE_MAX, BadRequest, Bundle, Claimed, Directions, Enroll, Fetch, Grown, KeyChange, Pins,
-    REQUEST_BYTES_MAX, Report, Succeeded, Wanted, WentBack,
+    BUNDLE_MAX, BadRequest, Bundle, Claimed, Directions, Enroll, FIRST_PROTOCOL, Fetch, Grown,
+    KeyChange, PROTOCOL, Pins, REQUEST_BYTES_MAX, Report, Succeeded, Wanted, WentBack,
 };
 use record::hash::sha256;
 use record::note::{Note, VerifierKey};
@@ -286,13 +286,13 @@ async fn fetched(call: Call) -> Answer {
     match asked.what {
         Wanted::Bundle { after } => {
             let site = &call.site;
+            let protocol = spoken(site, &asked.edge)?;
             let (mut acts, newest) = site.engine().view().read(|state| {
                 let orders = state.fleet.orders_of(&asked.edge, after);
                 let orders = orders.iter().map(|(_, order)| order.index);
-                let roots = state.fleet.root.indexes();
-                let keys = state.fleet.break_glass.index().into_iter().chain(roots);
-                let keys = keys.filter(|index| after.is_none_or(|after| *index > after));
-                let mut acts: Vec<u64> = orders.chain(keys).collect();
+                let others = state.fleet.beside_orders(&asked.edge, protocol);
+                let others = others.filter(|index| after.is_none_or(|after| *index > after));
+                let mut acts: Vec<u64> = orders.chain(others).collect();
                 acts.sort_unstable();
                 (acts, state.fleet.newest_for(&asked.edge))
             });
@@ -309,7 +309,8 @@ async fn fetched(call: Call) -> Answer {
                     1,
                 ));
             }
-            let bundle = site.blocking(move |site| bundle(site, &acts, upto, asked.size));
+            let bundle =
+                site.blocking(move |site| bundle(site, &acts, (upto, protocol), asked.size));
             reply::json(&bundle.await?)
         }
         Wanted::Key { vkey } => {
@@ -346,6 +347,27 @@ async fn fetched(call: Call) -> Answer {
     }
 }
 
+/// The latest protocol that this edge and this build speak. It must be one that its cell takes.
+fn spoken(site: &Site, edge: &Name) -> Result<u32, Problem> {
+    let its = {
+        let watch = site.watch();
+        let seen = watch.seen(edge);
+        seen.map_or(FIRST_PROTOCOL, |seen| seen.report.protocol)
+    };
+    let protocol = its.min(PROTOCOL);
+    let (cell, floor) = site.engine().view().read(|state| {
+        let cell = state.fleet.edges.get(edge).map(|edge| edge.cell.clone());
+        let floor = cell.as_ref().map(|cell| state.fleet.floor(cell));
+        (cell, floor.unwrap_or(FIRST_PROTOCOL))
+    });
+    match (cell, protocol < floor) {
+        (Some(cell), true) => Err(Problem::wrong_state(format!(
+            "this edge speaks protocol {its}, and {cell} takes no less than {floor}: it needs a newer hereby"
+        ))),
+        _ => Ok(protocol),
+    }
+}
+
 fn overlay(site: &Site) -> Result<Vec<u8>, Problem> {
     let now = site.engine().now();
     let view = site.engine().view();
@@ -353,7 +375,7 @@ fn overlay(site: &Site) -> Result<Vec<u8>, Problem> {
     text.map_err(|error| Problem::internal("the overlay can't be written", &error))
 }
 
-fn bundle(site: &Site, acts: &[u64], upto: u64, size: u64) -> Result<Bundle, Problem> {
+fn bundle(site: &Site, acts: &[u64], (upto, v): (u64, u32), size: u64) -> Result<Bundle, Problem> {
     let broken = |error: &dyn std::fmt::Display| Problem::internal("no proof could be made", error);
     let later = || Problem::overloaded("no published checkpoint covers it yet", 1);
     let entries = acts.iter().map(|index| {
@@ -380,7 +402,7 @@ fn bundle(site: &Site, acts: &[u64], upto: u64, size: u64) -> Result<Bundle, Pro
             grown,
             proofs: proofs.collect::<Result<_, Problem>>()?,
             upto,
-            v: 1,
+            v,
         });
     }
     Err(later())
@@ -469,6 +491,8 @@ struct Told {
     order: Option<Order>,
     /// The newest act that tells anybody in its cell anything.
     newest: Option<u64>,
+    /// The least protocol that its cell takes.
+    floor: u32,
 }
 
 /// How edges are, as far as is known: so many, behind that one. What the record says is read first, and what
@@ -490,6 +514,7 @@ pub(crate) fn edges(
             at: edge.at,
             order: fleet.order_of(name).copied(),
             newest: fleet.newest_for(name),
+            floor: fleet.floor(&edge.cell),
         });
         (all.collect(), state.overlay_sequence)
     });
@@ -517,6 +542,7 @@ fn one(told: &Told, seen: Option<&Seen>, overlay: u64, now: Timestamp) -> Value 
     let refused = seen.and_then(|seen| seen.report.refused.first());
     let standing = match (seen.filter(|seen| seen.is_fresh(now)), told.newest) {
         (None, _) => "unknown",
+        (Some(seen), _) if seen.report.protocol < told.floor => "below_floor",
         (Some(seen), _) if seen.broke_glass() => "break_glass",
         _ if told.order.is_none() => "idle",
         _ if refused.is_some() => "refuses",
@@ -534,6 +560,8 @@ fn one(told: &Told, seen: Option<&Seen>, overlay: u64, now: Timestamp) -> Value 
         "runs": runs.map(|runs| hex(&runs.digest)),
         "heard_ms": seen.map(|seen| now.ms_since(seen.at).max(0)),
         "program": seen.map(|seen| seen.report.program.clone()),
+        "protocol": seen.map(|seen| seen.report.protocol),
+        "floor": told.floor,
         "overlay_behind": seen.map(|seen| overlay > seen.report.overlay),
         "refused": refused.map(|it| it.why.clone()),
         "requests": seen.map(|seen| seen.report.counts.requests),

@@ -249,6 +249,20 @@ pub(crate) enum CellVerb {
         #[arg(long, value_name = "RING", value_enum, default_value = "serving")]
         ring: RingWord,
     },
+    /// Have a cell's edges take no bundle of an earlier protocol
+    #[command(after_help = "Example:
+  hereby cell floor eu-1 2 -m \"all its edges speak it: hereby fleet --json\"
+
+What edges and control say to each other has a version; they speak the latest that both know. Once all edges of
+a cell speak one, the floor keeps everybody, also who answers in control's place, from having them agree on less.")]
+    Floor {
+        /// Which cell
+        #[arg(value_name = "CELL")]
+        cell: Name,
+        /// The least that is taken
+        #[arg(value_name = "PROTOCOL")]
+        protocol: u32,
+    },
     /// Remove a cell without edges
     Remove {
         /// Which

@@ -10,7 +10,8 @@ use policy::config::Config;
 use policy::version::Version;
 use record::command::{
     AdvanceDeployment, DefineCell, DeployVersion, FreezeFleet, InviteEdge, LiftLease,
-    PauseDeployment, RemoveCell, ResumeDeployment, RetireEdge, RollBack, UnfreezeFleet, Verb,
+    PauseDeployment, RemoveCell, ResumeDeployment, RetireEdge, RollBack, SetCellFloor,
+    UnfreezeFleet, Verb,
 };
 use record::hash::{Hash, sha256};
 use serde::Deserialize;
@@ -160,6 +161,10 @@ impl Session<'_> {
                     let said = format!("{cell} is there.");
                     let ring = ring.into();
                     self.does(DefineCell { cell, ring }, said).await
+                }
+                CellVerb::Floor { cell, protocol } => {
+                    let said = format!("Edges of {cell} take no protocol below {protocol}.");
+                    self.does(SetCellFloor { cell, protocol }, said).await
                 }
                 CellVerb::Remove { cell } => {
                     let said = format!("{cell} is gone.");

@@ -9,7 +9,7 @@ use ::edge::{Offer, Traffic};
 use base::{Line, Name, Tenant};
 use hyper::{Method, StatusCode};
 use record::fleet::{
-    Bundle, Counts, Directions, Disbelieved, Fetch, Grown, KeyChange, Known, REFUSED_MAX,
+    Bundle, Counts, Directions, Disbelieved, Fetch, Grown, KeyChange, Known, PROTOCOL, REFUSED_MAX,
     RefusedOrder, Report, Request, TOOK_MS, Told, Wanted, Word, sign,
 };
 use record::note::SignerKey;
@@ -256,7 +256,7 @@ impl Agent {
     ) -> Result<(), Stays> {
         // Control heard of a later time than ours: our clock went back.
         self.at_ms = self.at_ms.max(directions.at_ms);
-        if directions.epoch > self.home.enrolled.epoch {
+        if directions.epoch > self.home.trust.epoch {
             // What it was shown is of that epoch: it asks again.
             return self.succeed(line).await;
         }
@@ -332,13 +332,17 @@ impl Agent {
                 let refused = refused.get(&tenant.cloned()).map(|one| one.told.sequence);
                 running.sequence(tenant).max(refused)
             };
-            let told = known.told(&bundle, us, floor)?;
+            let told = known.told(&bundle, us, self.home.trust.floor, floor)?;
             self.keep_checkpoint(&bundle.grown);
             for word in told {
                 let told = match word {
                     Word::Run(told) => told,
                     Word::BreakGlassKey { vkey, sequence } => {
                         self.trust(vkey, sequence);
+                        continue;
+                    }
+                    Word::Floor { protocol, sequence } => {
+                        self.take_no_less(protocol, sequence);
                         continue;
                     }
                     Word::RootKey { vkey, vouched } => {
@@ -401,11 +405,12 @@ impl Agent {
             break_glass: self.glass.went.first().cloned(),
             counts: counts.unwrap_or_default(),
             edge: self.home.enrolled.edge.clone(),
-            epoch: self.home.enrolled.epoch,
+            epoch: self.home.trust.epoch,
             follows: self.follows.filter(|_| serving.is_some()),
             overlay: serving.map_or(0, |serving| serving.traffic.overlay_sequence()),
             process: serving.map_or(0, |serving| serving.traffic.process() >> 12),
             program: line_of(env!("CARGO_PKG_VERSION")),
+            protocol: PROTOCOL,
             refused: told_refused.into_iter().take(REFUSED_MAX).collect(),
             refused_more: u32::try_from(many).unwrap_or(u32::MAX),
             runs: self.running.fleet.clone().filter(|_| serving.is_some()),

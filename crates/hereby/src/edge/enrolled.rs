@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime};
 use base::{Name, Tenant};
 use policy::config::Config;
 use policy::version::Version;
-use record::fleet::{Known, Pins};
+use record::fleet::{FIRST_PROTOCOL, Known, Pins};
 use record::hash::{Hash, sha256};
 use record::note::{SignerKey, VerifierKey};
-use record::succession::Succession;
+use record::succession::{FIRST_EPOCH, Succession};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,8 @@ use crate::exit::{Exit, Failure};
 const ENROLLED: &str = "enrolled.json";
 const KEY: &str = "edge.key";
 const CHECKPOINT: &str = "checkpoint";
+/// What else it believes.
+const TRUST: &str = "trust.json";
 const RUNS: &str = "runs.json";
 /// What a successor is to run: this process could not change to it.
 const NEXT: &str = "next.json";
@@ -57,14 +59,31 @@ pub(super) struct Enrolled {
     pin: Option<String>,
     /// The log's key.
     vkey: Box<str>,
-    /// Which epoch of the record it follows.
-    pub(super) epoch: u64,
-    /// Whose word begins another, as far as it was told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) root: Option<Box<str>>,
     /// The log's next key and its epoch, while that is being kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<Next>,
+}
+
+/// What else it believes. In a file of its own: an older build that is started here again passes over it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Trust {
+    /// Which epoch of the record it follows.
+    pub(super) epoch: u64,
+    /// The least protocol that its cell takes.
+    pub(super) floor: u32,
+    /// Whose word begins another epoch, as far as it was told.
+    pub(super) root: Option<Box<str>>,
+}
+
+impl Default for Trust {
+    fn default() -> Trust {
+        Trust {
+            epoch: FIRST_EPOCH,
+            floor: FIRST_PROTOCOL,
+            root: None,
+        }
+    }
 }
 
 /// A key that the log's was changed to.
@@ -80,6 +99,7 @@ struct Next {
 pub(super) struct Home {
     state_dir: PathBuf,
     pub(super) enrolled: Enrolled,
+    pub(super) trust: Trust,
 }
 
 fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
@@ -99,9 +119,15 @@ impl Home {
             return Ok(None);
         }
         let enrolled: Enrolled = read(&path).map_err(|error| unusable(&path, &error))?;
+        let path = state_dir.join(TRUST);
+        let trust = match read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Trust::default(),
+            other => other.map_err(|error| unusable(&path, &error))?,
+        };
         Ok(Some(Home {
             state_dir: state_dir.to_owned(),
             enrolled,
+            trust,
         }))
     }
 
@@ -126,9 +152,11 @@ impl Home {
                 ca_file: globals.ca_file.as_ref().map(absolute),
                 pin: globals.pin.as_ref().map(ToString::to_string),
                 vkey: pins.vkey,
-                epoch: pins.epoch,
-                root: None,
                 next: None,
+            },
+            trust: Trust {
+                epoch: pins.epoch,
+                ..Trust::default()
             },
         };
         home.believe(&home.enrolled.vkey, &pins.checkpoint)?;
@@ -154,6 +182,7 @@ impl Home {
                 false => Ok(()),
             })
             .and_then(|()| home.write(CHECKPOINT, pins.checkpoint.as_bytes()))
+            .and_then(|()| home.write(TRUST, &json(&home.trust)))
             .and_then(|()| home.write(ENROLLED, &json(&home.enrolled)));
         kept.map_err(|error| unusable(&state_dir.join(ENROLLED), &error))?;
         Ok(home)
@@ -261,7 +290,7 @@ impl Home {
     /// Keeps another key of the log's, and the first checkpoint that it signed. Whenever this ends, what lies
     /// there can be believed.
     pub(super) fn keep_log_key(&mut self, vkey: &str, checkpoint: &str) -> io::Result<()> {
-        let (vkey, epoch) = (vkey.into(), self.enrolled.epoch);
+        let (vkey, epoch) = (vkey.into(), self.trust.epoch);
         self.keep_both(Next { vkey, epoch }, checkpoint)
     }
 
@@ -273,15 +302,23 @@ impl Home {
     }
 
     fn settle(&mut self, next: Next) -> io::Result<()> {
-        (self.enrolled.vkey, self.enrolled.epoch) = (next.vkey, next.epoch);
+        self.trust.epoch = next.epoch;
+        self.write(TRUST, &json(&self.trust))?;
+        self.enrolled.vkey = next.vkey;
         self.enrolled.next = None;
         self.write(ENROLLED, &json(&self.enrolled))
     }
 
     /// Keeps whose word begins another epoch.
     pub(super) fn keep_root(&mut self, vkey: &str) -> io::Result<()> {
-        self.enrolled.root = Some(vkey.into());
-        self.write(ENROLLED, &json(&self.enrolled))
+        self.trust.root = Some(vkey.into());
+        self.write(TRUST, &json(&self.trust))
+    }
+
+    /// Keeps which protocol its cell takes at least.
+    pub(super) fn keep_floor(&mut self, protocol: u32) -> io::Result<()> {
+        self.trust.floor = protocol;
+        self.write(TRUST, &json(&self.trust))
     }
 
     /// Keeps that another epoch is followed. Acts stand elsewhere in it; what runs goes on.

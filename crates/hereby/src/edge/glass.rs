@@ -9,7 +9,7 @@ use record::break_glass::BreakGlass;
 use record::fleet::WentBack;
 use record::hash::Hash;
 use record::note::VerifierKey;
-use record::statement::{NOTE_BYTES_MAX, Statement as _};
+use record::statement::{BadStatement, NOTE_BYTES_MAX, Statement as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -77,7 +77,11 @@ impl Glass {
         let vkey = vkey.ok_or("this edge was told of no break-glass key")?;
         let key: Result<VerifierKey, _> = vkey.parse();
         let key = key.map_err(|error| format!("the break-glass key can't be read: {error}"))?;
-        let said = BreakGlass::open(note, &key).map_err(|error| error.to_string())?;
+        let said = BreakGlass::open(note, &key);
+        let said = said.map_err(|error| match error {
+            BadStatement::Unverified(_) => "the break-glass key did not sign it".to_owned(),
+            other => other.to_string(),
+        })?;
         let cell = &home.enrolled.cell;
         if said.cell != *cell {
             return Err(format!(

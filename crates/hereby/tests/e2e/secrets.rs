@@ -70,7 +70,7 @@ fn every_secret_is_worthless_after_one_command_and_the_rest_is_a_checklist() {
 
     let vkey = place.ok(&["record", "keys"]);
     let said = place.ok(&["rotate-secrets", "1", "-m", "the laptop was stolen"]);
-    assert!(said.contains("8 steps left for people"), "{said}");
+    assert!(said.contains("9 steps left for people"), "{said}");
     assert!(
         said.contains("1.7  Trust another break-glass key"),
         "{said}"

@@ -243,6 +243,7 @@ switch.turn_on              -      -        x         x         -         x     
 posture.set                 -      -        x         x         -         x        x
 certificate.report          -      -        -         -         -         -        x
 cell.define                 -      -        -         -         -         x        x
+cell.set_floor              -      -        -         -         -         x        x
 cell.remove                 -      -        -         -         -         x        x
 edge.invite                 -      -        -         -         -         -        x
 edge.enroll                 -      -        -         -         -         -        x
@@ -522,6 +523,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("cell.define", r#"{"cell":"eu-1","ring":"serving"}"#),
     ("cell.remove", r#"{"cell":"eu-1"}"#),
+    ("cell.set_floor", r#"{"cell":"eu-1","protocol":2}"#),
     (
         "edge.invite",
         r#"{"cell":"eu-1","edge":"e-1","expires_at":"2030-01-01T00:00:00.000Z","hash":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}"#,

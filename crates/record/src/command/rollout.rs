@@ -20,6 +20,13 @@ forms! {
         /// Which.
         cell: Name,
     }
+    /// Has edges of a cell take no bundle of an earlier protocol.
+    SetCellFloor {
+        /// Which cell.
+        cell: Name,
+        /// The least that is taken.
+        protocol: u32,
+    }
     /// Lets an edge enroll once, with the token that has this hash.
     InviteEdge {
         /// Which cell it will be in.

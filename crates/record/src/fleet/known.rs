@@ -2,7 +2,9 @@
 
 use base::{Name, Tenant};
 
-use super::{BUNDLE_MAX, Bundle, Grown, HASHES_MAX, KeyChange, Succeeded, Word};
+use super::{
+    BUNDLE_MAX, Bundle, FIRST_PROTOCOL, Grown, HASHES_MAX, KeyChange, PROTOCOL, Succeeded, Word,
+};
 use crate::act::{Act, BadAct};
 use crate::checkpoint::{CannotOpen, Checkpoint, SignedCheckpoint};
 use crate::kinds::Body;
@@ -50,8 +52,16 @@ pub enum Disbelieved {
     #[error("the bundle is said to be whole up to act {0}, which the record does not have")]
     Ahead(u64),
     /// A later version, which means something that this edge does not know.
-    #[error("the bundle is of version {0}, and 1 is understood")]
+    #[error("it is of protocol {0}, and at most {PROTOCOL} is understood")]
     Version(u32),
+    /// The cell takes no less, and it is said with less: somebody would have us agree on what is weaker.
+    #[error("it is of protocol {shown}, and this cell takes no less than {floor}")]
+    BelowFloor {
+        /// What it is of.
+        shown: u32,
+        /// What is taken.
+        floor: u32,
+    },
     /// The proof is none.
     #[error("the proof can't be read: {0}")]
     Proof(#[from] BadProof),
@@ -215,7 +225,8 @@ impl Known {
         Ok(said)
     }
 
-    /// What an edge is told to run. `floor`: the act by which it runs the fleet's version, or a tenant's own.
+    /// What an edge is told to run. `protocol`: the least that its cell takes. `floor`: the act by which it runs the
+    /// fleet's version, or a tenant's own.
     ///
     /// # Errors
     /// When anything of it does not hold.
@@ -223,10 +234,15 @@ impl Known {
         &mut self,
         bundle: &Bundle,
         (cell, edge): (&Name, &Name),
+        protocol: u32,
         floor: impl Fn(Option<&Tenant>) -> Option<u64>,
     ) -> Result<Vec<Word>, Disbelieved> {
-        if bundle.v != 1 {
+        if !(FIRST_PROTOCOL..=PROTOCOL).contains(&bundle.v) {
             return Err(Disbelieved::Version(bundle.v));
+        }
+        if bundle.v < protocol {
+            let (shown, floor) = (bundle.v, protocol);
+            return Err(Disbelieved::BelowFloor { shown, floor });
         }
         if bundle.proofs.len() > BUNDLE_MAX {
             return Err(Disbelieved::TooMany(bundle.proofs.len()));
@@ -243,7 +259,9 @@ impl Known {
                 return Err(Disbelieved::OtherCheckpoint);
             }
             let act = Act::decode_strict(&entry.entry)?;
-            let word = Word::of(&act, entry.index, (cell, edge)).ok_or(Disbelieved::NotForUs)?;
+            let word = Word::of(&act, entry.index, (cell, edge));
+            let word = word.filter(|word| word.protocol() <= bundle.v);
+            let word = word.ok_or(Disbelieved::NotForUs)?;
             if let Word::Run(told) = &word
                 && let Some(floor) = floor(told.tenant.as_ref())
                 && entry.index < floor

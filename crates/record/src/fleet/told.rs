@@ -2,6 +2,7 @@
 
 use base::{Actor, Name, Tenant, Timestamp};
 
+use super::FIRST_PROTOCOL;
 use crate::act::{Act, Subject};
 use crate::hash::Hash;
 use crate::kinds::Body;
@@ -15,6 +16,13 @@ pub enum Word {
     BreakGlassKey {
         /// The key, as a C2SP verifier key.
         vkey: Option<Box<str>>,
+        /// The act's index.
+        sequence: u64,
+    },
+    /// The least protocol that it takes.
+    Floor {
+        /// Which.
+        protocol: u32,
         /// The act's index.
         sequence: u64,
     },
@@ -45,6 +53,14 @@ pub struct Told {
 }
 
 impl Word {
+    /// The first protocol that has it.
+    pub fn protocol(&self) -> u32 {
+        match self {
+            Word::Run(_) | Word::BreakGlassKey { .. } => FIRST_PROTOCOL,
+            Word::Floor { .. } | Word::RootKey { .. } => 2,
+        }
+    }
+
     /// What that act, which stands at that index, tells that edge of that cell.
     pub(super) fn of(act: &Act, sequence: u64, (cell, edge): (&Name, &Name)) -> Option<Word> {
         if let (Subject::Fleet, Body::BreakGlassKeySet(set)) = (&act.subject, &act.body) {
@@ -56,6 +72,10 @@ impl Word {
                 vkey: set.vkey.clone(),
                 vouched: set.vouched.clone(),
             });
+        }
+        if let (Subject::Cell(named), Body::CellFloorSet(set)) = (&act.subject, &act.body) {
+            let protocol = set.protocol;
+            return (named == cell).then_some(Word::Floor { protocol, sequence });
         }
         let (tenant, digest) = tells(act, cell, edge)?;
         let base = match &act.body {

@@ -281,6 +281,15 @@ pub struct FleetFrozen {}
 #[serde(deny_unknown_fields)]
 pub struct FleetUnfrozen {}
 
+/// Edges of a cell take no bundle of an earlier protocol ([`crate::fleet::PROTOCOL`]) any more: nobody can have
+/// them agree on less.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellFloorSet {
+    /// The least that is taken.
+    pub protocol: u32,
+}
+
 /// From now on edges believe break-glass notes of this key ([`crate::break_glass`]) when control is gone;
 /// without one, nobody's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -312,6 +321,7 @@ nothing_sealed!(
     BreakGlassKeySet,
     BreakGlassUsed,
     CellDefined,
+    CellFloorSet,
     CellRemoved,
     CellSupplied,
     EdgeInvited,

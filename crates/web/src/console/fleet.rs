@@ -297,7 +297,7 @@ fn one(t: &Words, edge: &Json) -> Edge {
     let standing = text("standing");
     let tone = match standing.as_str() {
         "follows" => "good",
-        "refuses" | "unknown" | "break_glass" => "bad",
+        "refuses" | "unknown" | "break_glass" | "below_floor" => "bad",
         _ => "",
     };
     let heard = number("heard_ms").map_or_else(

@@ -11,6 +11,11 @@ use crate::route::reference;
 pub(super) fn form(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
     let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
     Some(match name {
+        "cell.set_floor" => (
+            "Has edges of a cell take no bundle of an earlier protocol",
+            vec![must("cell", "Name"), must("protocol", "Count")],
+            json!({"cell": "eu-1", "protocol": 2}),
+        ),
         "cell.define" => (
             "Makes a cell, or gives it another ring",
             vec![must("cell", "Name"), must("ring", "Ring")],
@@ -242,14 +247,18 @@ fn edge() -> Value {
         "ring": maybe("Ring"),
         "enrolled_at": reference("Timestamp"),
         "standing": {
-            "enum": ["unknown", "idle", "follows", "behind", "refuses", "break_glass"],
-            "description": "unknown: not heard of for 5 s; break_glass: it went back by a break-glass note",
+            "enum": [
+                "unknown", "idle", "follows", "behind", "refuses", "break_glass", "below_floor",
+            ],
+            "description": "unknown: not heard of for 5 s; break_glass: it went back by a break-glass note; below_floor: its cell takes no protocol that it speaks",
         },
         "told": hex(),
         "told_at": maybe("Timestamp"),
         "runs": hex(),
         "heard_ms": count(),
         "program": maybe("Line"),
+        "protocol": count(),
+        "floor": reference("Count"),
         "overlay_behind": {"type": ["boolean", "null"]},
         "refused": maybe("Line"),
         "requests": count(),

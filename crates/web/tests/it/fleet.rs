@@ -6,8 +6,8 @@ use engine::{Outcome, Transport};
 use record::break_glass::BreakGlass;
 use record::command::{AdvanceDeployment, Command, CompleteDeployment, Verb};
 use record::fleet::{
-    Bundle, Counts, Directions, Disbelieved, Enroll, Fetch, Grown, Known, Pins, Report, Request,
-    Runs, Told, Wanted, WentBack, Word, sign,
+    Bundle, Counts, Directions, Disbelieved, Enroll, Fetch, Grown, Known, PROTOCOL, Pins, Report,
+    Request, Runs, Told, Wanted, WentBack, Word, sign,
 };
 use record::hash::{Hash, sha256};
 use record::note::{Algorithm, SignerKey};
@@ -30,6 +30,7 @@ pub(crate) struct Edge {
     known: Known,
     follows: Option<u64>,
     at_ms: u64,
+    protocol: u32,
     went: Option<WentBack>,
 }
 
@@ -142,6 +143,7 @@ impl Edge {
             known: Known::new(log, &pins.checkpoint).unwrap(),
             follows: None,
             at_ms: 1,
+            protocol: PROTOCOL,
             went: None,
         }
     }
@@ -157,6 +159,7 @@ impl Edge {
             follows: self.follows,
             overlay: 0,
             process: 1,
+            protocol: self.protocol,
             program: "0.1.0".parse().unwrap(),
             refused: Vec::new(),
             refused_more: 0,
@@ -168,6 +171,12 @@ impl Edge {
             size: self.known.size(),
         };
         post(world, "report", &report, &self.key)
+    }
+
+    /// Reports as a build that speaks no later protocol.
+    fn reports_speaking(&mut self, world: &World, protocol: u32) {
+        self.protocol = protocol;
+        self.report(world, None).expect(200);
     }
 
     pub(crate) fn fetch(&mut self, world: &World, what: Wanted) -> Reply {
@@ -185,7 +194,7 @@ impl Edge {
     fn told(&mut self, world: &World, floor: Option<u64>) -> Result<(Hash, u64), Disbelieved> {
         let bundle: Bundle = self.fetch(world, ALL).expect(200).typed();
         let us = (&self.cell, &self.name);
-        let told = self.known.told(&bundle, us, |_| floor)?;
+        let told = self.known.told(&bundle, us, 1, |_| floor)?;
         self.follows = Some(bundle.upto);
         let Some(Word::Run(last)) = told.last() else {
             panic!("it is told to run nothing");
@@ -370,7 +379,7 @@ fn what_an_edge_is_told_is_proven_and_only_it_is_told() {
     // A bundle of one edge is not another's.
     let bundle: Bundle = office.fetch(&world, ALL).expect(200).typed();
     let us = (&serving.cell.clone(), &serving.name.clone());
-    let error = serving.known.told(&bundle, us, |_| None).unwrap_err();
+    let error = serving.known.told(&bundle, us, 1, |_| None).unwrap_err();
     assert!(
         matches!(error, Disbelieved::NotForUs | Disbelieved::Fork(_)),
         "{error}"
@@ -394,7 +403,7 @@ fn what_an_edge_is_told_is_proven_and_only_it_is_told() {
     let us = (&serving.cell.clone(), &serving.name.clone());
     let error = serving
         .known
-        .told(&before, us, |_| Some(back.1))
+        .told(&before, us, 1, |_| Some(back.1))
         .unwrap_err();
     assert!(matches!(error, Disbelieved::Shorter { .. }), "{error}");
 }
@@ -599,7 +608,7 @@ fn an_edge_is_told_of_a_tenants_own_version_beside_the_fleets() {
     // Two acts reach the one edge, and one the other; each with its proof.
     let bundle: Bundle = serving.fetch(&world, ALL).expect(200).typed();
     let us = (&serving.cell.clone(), &serving.name.clone());
-    let told = versions(serving.known.told(&bundle, us, |_| None).unwrap());
+    let told = versions(serving.known.told(&bundle, us, 1, |_| None).unwrap());
     let tenants: Vec<_> = told
         .iter()
         .map(|one| one.tenant.as_ref().map(ToString::to_string))
@@ -624,13 +633,13 @@ fn an_edge_is_told_of_a_tenants_own_version_beside_the_fleets() {
         upto: 1 << 40,
         ..behind
     };
-    let error = serving.known.told(&ahead, us, |_| None).unwrap_err();
+    let error = serving.known.told(&ahead, us, 1, |_| None).unwrap_err();
     assert!(matches!(error, Disbelieved::Ahead(_)), "{error}");
     complete(&world, "dep-2", 2);
     // Gone back from, it runs by the fleet's version.
     world.done("version.roll_back", "back", &json!({"tenant": "shop"}));
     let bundle: Bundle = serving.fetch(&world, ALL).expect(200).typed();
-    let told = versions(serving.known.told(&bundle, us, |_| None).unwrap());
+    let told = versions(serving.known.told(&bundle, us, 1, |_| None).unwrap());
     assert_eq!(told[1].digest, None);
 }
 
@@ -648,7 +657,7 @@ fn a_break_glass_note_is_on_the_record_before_the_edge_is_answered() {
     let directions: Directions = edge.report(&world, None).expect(200).typed();
     let bundle: Bundle = edge.fetch(&world, ALL).expect(200).typed();
     let us = (&edge.cell.clone(), &edge.name.clone());
-    let told = edge.known.told(&bundle, us, |_| None).unwrap();
+    let told = edge.known.told(&bundle, us, 1, |_| None).unwrap();
     let [
         Word::BreakGlassKey {
             vkey: told,
@@ -684,4 +693,63 @@ fn a_break_glass_note_is_on_the_record_before_the_edge_is_answered() {
     edge.went = None;
     edge.report(&world, None).expect(200);
     assert_eq!(standing(&world), "idle");
+}
+
+#[test]
+fn edges_are_told_what_they_speak_and_nothing_below_their_cells_floor() {
+    let world = World::new();
+    cells(&world);
+    let mut edge = Edge::enrolled(&world, "e-1", "eu-1");
+    let us = (&edge.cell.clone(), &edge.name.clone());
+    let said = |verb: &str, id: &str, args: &Value| {
+        let ask = Ask::command(verb, id, args);
+        world
+            .local(&ask.header("Hereby-Why", "for that day"))
+            .expect(200);
+    };
+    let vkey = json!({"vkey": break_glass_key().verifier().to_string()});
+    said("break_glass.set_key", "glass", &vkey);
+    said("record.set_root_key", "root", &vkey);
+    // An earlier build is told what it has always been told.
+    edge.reports_speaking(&world, 1);
+    let bundle: Bundle = edge.fetch(&world, ALL).expect(200).typed();
+    assert_eq!(bundle.v, 1);
+    let told = edge.known.told(&bundle, us, 1, |_| None).unwrap();
+    assert!(matches!(told[..], [Word::BreakGlassKey { .. }]), "{told:?}");
+    edge.reports_speaking(&world, 99);
+    let bundle: Bundle = edge.fetch(&world, ALL).expect(200).typed();
+    assert_eq!(bundle.v, PROTOCOL);
+    let told = edge.known.told(&bundle, us, 1, |_| None).unwrap();
+    assert!(matches!(told[1], Word::RootKey { .. }), "{told:?}");
+    // What only a later one has is not believed in an earlier one.
+    let passed_off = Bundle { v: 1, ..bundle };
+    let error = edge.known.told(&passed_off, us, 1, |_| None).unwrap_err();
+    assert!(matches!(error, Disbelieved::NotForUs), "{error}");
+    said(
+        "cell.set_floor",
+        "floor",
+        &json!({"cell": "eu-1", "protocol": 2}),
+    );
+    let bundle: Bundle = edge.fetch(&world, ALL).expect(200).typed();
+    let told = edge.known.told(&bundle, us, 1, |_| None).unwrap();
+    assert!(
+        told.iter()
+            .any(|word| matches!(word, Word::Floor { protocol: 2, .. }))
+    );
+    let weaker = Bundle { v: 1, ..bundle };
+    let error = edge.known.told(&weaker, us, 2, |_| None).unwrap_err();
+    assert!(
+        matches!(error, Disbelieved::BelowFloor { shown: 1, floor: 2 }),
+        "{error}"
+    );
+    // And loudly at both ends.
+    edge.reports_speaking(&world, 1);
+    let refused = edge.fetch(&world, ALL).refused(409, "wrong_state");
+    assert!(
+        refused.text().contains("takes no less than 2"),
+        "{}",
+        refused.text()
+    );
+    let shown = world.local(&Ask::get("/api/v1/edges")).expect(200).json();
+    assert_eq!(shown["items"][0]["standing"], "below_floor");
 }

@@ -237,6 +237,7 @@ fn switch_arguments(world: &World, name: &str) -> Value {
 fn fleet_arguments(world: &World, name: &str) -> Value {
     let in_days = |days: i64| world.in_ms(days * 86_400_000);
     match name {
+        "cell.set_floor" => json!({"cell": "eu-1", "protocol": 2}),
         "cell.define" => json!({"cell": "eu-1", "ring": "serving"}),
         "cell.remove" => {
             world.done(

@@ -126,6 +126,7 @@ act-team-removed = hat das Team entfernt
 act-service-registered = hat den Dienst bekannt gemacht oder seine Angaben geändert
 act-service-removed = hat den Dienst entfernt
 act-cell-defined = hat es zu einer Zelle des Rings { $ring } gemacht
+act-cell-floor-set = lässt dort keine Absprache unter Protokoll { $protocol } zu
 act-cell-removed = hat die Zelle entfernt
 act-cell-supplied = lässt dort laufen, was überall läuft
 act-edge-invited = hat sie nach { $cell } eingeladen, bis { $expires-at }

@@ -494,6 +494,7 @@ fleet-is-idle = noch nichts gesagt
 fleet-is-follows = folgt
 fleet-is-behind = zurück
 fleet-is-refuses = lehnt ab
+fleet-is-below-floor = spricht ein früheres Protokoll, als seine Zelle annimmt
 fleet-is-break-glass = per Notfall-Notiz zurückgegangen
 fleet-history = Was ausgebracht wurde
 fleet-deployment = Ausbringung

@@ -126,6 +126,7 @@ act-team-removed = forgot the team
 act-service-registered = made the service known, or changed what is known of it
 act-service-removed = forgot the service
 act-cell-defined = made it a cell of the ring { $ring }
+act-cell-floor-set = has its edges take no protocol below { $protocol }
 act-cell-removed = removed the cell
 act-cell-supplied = had it run what all run
 act-edge-invited = let it enroll in { $cell }, until { $expires-at }

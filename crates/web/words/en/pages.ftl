@@ -494,6 +494,7 @@ fleet-is-idle = told nothing yet
 fleet-is-follows = follows
 fleet-is-behind = behind
 fleet-is-refuses = refuses
+fleet-is-below-floor = speaks an earlier protocol than its cell takes
 fleet-is-break-glass = went back by a break-glass note
 fleet-history = What went out
 fleet-deployment = Deployment

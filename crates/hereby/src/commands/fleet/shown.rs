@@ -182,7 +182,7 @@ impl Session<'_> {
         let style = match edge.standing.as_str() {
             "follows" => Style::Good,
             "behind" | "unknown" => Style::Warning,
-            "refuses" | "break_glass" => Style::Bad,
+            "refuses" | "break_glass" | "below_floor" => Style::Bad,
             _ => Style::Dim,
         };
         let cell = fleet.cells.iter().find(|cell| cell.cell == edge.cell);

@@ -79,9 +79,13 @@ pub(super) fn told(act: &Act) -> Option<Told> {
     })
 }
 
-/// What was done against the day that control is gone, and on it.
+/// What was done against the day that control is gone, or somebody else in its place, and on it.
 fn without_control(act: &Act) -> Option<Told> {
     Some(match &act.body {
+        Body::CellFloorSet(body) => strong(format!(
+            "has its edges take no protocol below {}",
+            body.protocol
+        )),
         Body::BreakGlassKeySet(body) => strong(match &body.vkey {
             Some(vkey) => format!("had edges believe break-glass notes of {vkey}"),
             None => "had edges believe nobody's break-glass notes".to_owned(),

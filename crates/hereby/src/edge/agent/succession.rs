@@ -1,5 +1,5 @@
-//! How an enrolled edge follows the record into another epoch: the root key says so, which it learned while there
-//! was no need for it.
+//! Whom an enrolled edge believes beyond the log's key: the root key, by whose word it follows the record into
+//! another epoch, and which it learned while there was no need for it; and what it takes no less than.
 
 use record::fleet::{Succeeded, Wanted};
 use record::succession::may_follow;
@@ -10,7 +10,7 @@ use crate::client::Kept;
 impl Agent {
     /// An act names a root key. It is believed where none was known, or the one so far vouches for it.
     pub(super) fn learn_root(&mut self, vkey: &str, vouched: Option<&str>) {
-        let known = self.home.enrolled.root.as_deref();
+        let known = self.home.trust.root.as_deref();
         if known == Some(vkey) {
             return;
         }
@@ -27,14 +27,23 @@ impl Agent {
         }
     }
 
+    /// Its cell takes no bundle of an earlier protocol from now on.
+    pub(super) fn take_no_less(&mut self, protocol: u32, sequence: u64) {
+        if self.home.trust.floor != protocol {
+            tracing::info!(protocol, sequence, "this cell takes no earlier protocol");
+            if let Err(error) = self.home.keep_floor(protocol) {
+                tracing::error!(%error, "which protocol is taken can't be kept");
+            }
+        }
+    }
+
     /// Another epoch is said to have begun. Where the root key says so it is followed: what this edge runs goes
     /// on, and it is told anew what to run.
     pub(super) async fn succeed(&mut self, line: &mut Kept) -> Result<(), Stays> {
         let bytes = self.fetch(line, Wanted::Succession).await?;
         let shown: Succeeded = serde_json::from_slice(&bytes)
             .map_err(|error| Stays::Unheard(format!("a succession can't be read: {error}")))?;
-        let enrolled = &self.home.enrolled;
-        let (root, epoch) = (enrolled.root.clone(), enrolled.epoch);
+        let (root, epoch) = (self.home.trust.root.clone(), self.home.trust.epoch);
         let known = self.known.as_mut().ok_or_else(unknown_record)?;
         let said = known.succeed(&shown, root.as_deref(), epoch)?;
         let lost = said.gap.map_or(0, |gap| gap.size - said.kept.size);
