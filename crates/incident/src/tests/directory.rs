@@ -243,8 +243,8 @@ switch.turn_on              -      -        x         x         -         x     
 posture.set                 -      -        x         x         -         x        x
 certificate.report          -      -        -         -         -         -        x
 cell.define                 -      -        -         -         -         x        x
-cell.set_floor              -      -        -         -         -         x        x
 cell.remove                 -      -        -         -         -         x        x
+cell.set_floor              -      -        -         -         -         x        x
 edge.invite                 -      -        -         -         -         -        x
 edge.enroll                 -      -        -         -         -         -        x
 edge.retire                 -      -        -         -         -         -        x
