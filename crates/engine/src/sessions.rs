@@ -42,7 +42,7 @@ pub const BEYOND_SESSIONS: &[(&str, &str)] = &[
     ("break_glass.set_key", "hereby break-glass trust"),
     ("break_glass.end", "hereby break-glass end"),
     ("subscriber.confirm", "hereby subscriber add"),
-    ("record.rotate_key", "hereby send record.rotate_key"),
+    ("record.rotate_key", "hereby record rotate"),
     ("record.set_root_key", "hereby succession trust"),
 ];
 

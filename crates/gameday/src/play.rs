@@ -105,6 +105,7 @@ impl World<'_> {
                 self.control = None;
                 self.lost_at = Some(Instant::now());
             }
+            Step::Upgrade { process, .. } => self.upgrade(process).await?,
             Step::Lose { .. } => self.lose()?,
             Step::Runbook { step, .. } => self.does(step).await?,
             Step::Start { process, .. } if process.as_str() == "control" => {
@@ -169,6 +170,21 @@ impl World<'_> {
             self.measured.insert(figure.to_string(), took);
         }
         Ok(self.look(tell, ticks))
+    }
+
+    /// What runs goes on as the present release: control after a pause, an edge by handing over.
+    async fn upgrade(&mut self, process: &Name) -> Result<(), CannotRun> {
+        if process.as_str() == "control" {
+            self.control = None;
+            self.control_runs.clone_from(&self.options.program);
+            return self.begin_control().await;
+        }
+        self.install(process, &self.options.program)?;
+        let state = self.place.path(process.as_str());
+        let state = state.to_string_lossy();
+        self.call(&["edge", "upgrade", "--state-dir", &state])
+            .await
+            .map(drop)
     }
 
     /// Control is gone, and its disk.

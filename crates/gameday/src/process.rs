@@ -9,7 +9,10 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpid, kill_process, kill_process_group, pidfd_open,
+};
 use tempfile::TempDir;
 
 /// A process that finds this in its environment ends when the one with that id does, which started it.
@@ -22,24 +25,26 @@ const LOCK: &str = ".hereby-gameday.lock";
 /// Edges come behind control and what measures: shared processors are no contagion.
 const NICE: i32 = 5;
 
-/// Has this process end with the one that started it, if it is told to.
+/// Has this process end with the one that a rehearsal is, if it is told to: also where another is between them, a
+/// shell, or an edge that handed over.
 ///
 /// # Errors
 /// When that is gone already, or the system can't do it.
 pub fn end_with_parent() -> io::Result<()> {
-    let Some(parent) = std::env::var_os(ENDS_WITH_PARENT) else {
+    let Some(named) = std::env::var_os(ENDS_WITH_PARENT) else {
         return Ok(());
     };
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    let parent = parent
-        .to_str()
-        .and_then(|parent| parent.parse::<i32>().ok());
-    match getppid().map(Pid::as_raw_nonzero).map(Into::into) == parent {
-        true => Ok(()),
-        false => Err(io::Error::other(
-            "the process that started this one is gone",
-        )),
-    }
+    let gone = || io::Error::other("the process that this one ends with is gone");
+    let named = named.to_str().and_then(|named| named.parse::<i32>().ok());
+    let named = named.and_then(Pid::from_raw).ok_or_else(gone)?;
+    let handle = pidfd_open(named, PidfdFlags::empty()).map_err(|_| gone())?;
+    let waits = move || {
+        let mut watched = [PollFd::new(&handle, PollFlags::IN)];
+        while poll(&mut watched, None).is_err() {}
+        let _ = kill_process(getpid(), Signal::KILL);
+    };
+    let builder = std::thread::Builder::new().name("ends-with".to_owned());
+    builder.spawn(waits).map(drop)
 }
 
 /// Where everything of a run lies.
@@ -146,26 +151,27 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        // Whom it handed over to as well: all that it started is in its group.
+        let group = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
+        let _ = group.map(|group| kill_process_group(group, Signal::KILL));
         let _ = self.0.wait();
     }
 }
 
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
-    forgets_ours(&mut command);
-    command.env(ENDS_WITH_PARENT, std::process::id().to_string());
+    of_the_rehearsal(&mut command);
     command
 }
 
-/// What the person who runs it has set is about their own hereby.
-pub(crate) fn forgets_ours(command: &mut Command) -> &mut Command {
+/// It ends with the rehearsal, and what the person who runs that has set is about their own hereby.
+pub(crate) fn of_the_rehearsal(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"HEREBY_") {
             command.env_remove(name);
         }
     }
-    command
+    command.env(ENDS_WITH_PARENT, std::process::id().to_string())
 }
 
 /// Runs `program ARGS` to its end.

@@ -16,6 +16,8 @@ pub struct Options {
     pub program: PathBuf,
     /// Whether that has bugs that can be met on purpose.
     pub faults: bool,
+    /// The release before.
+    pub previous: Option<PathBuf>,
 }
 
 /// Who follows a run.
@@ -41,6 +43,9 @@ pub enum CannotRun {
     /// The build has no such bugs.
     #[error("this build has no bugs to meet on purpose, and the scenario needs one")]
     NoFaults,
+    /// Nobody named one.
+    #[error("the scenario begins with the release before, and nobody says where that is")]
+    NoPrevious,
     /// The system said no.
     #[error("{0}: {1}")]
     System(&'static str, io::Error),
@@ -76,6 +81,9 @@ pub async fn run(
 ) -> Result<Outcome, CannotRun> {
     if scenario.needs.contains(&Need::Faults) && !options.faults {
         return Err(CannotRun::NoFaults);
+    }
+    if scenario.needs.contains(&Need::Previous) && options.previous.is_none() {
+        return Err(CannotRun::NoPrevious);
     }
     let mut world = tokio::select! {
         world = World::build(scenario, options, tell) => world?,

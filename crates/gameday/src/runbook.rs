@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::process::forgets_ours;
+use crate::process::of_the_rehearsal;
 
 /// Those that there are.
 const PAGES: &[(&str, &str)] = &[(
@@ -51,8 +51,7 @@ pub(crate) fn run(
     path.push(":");
     path.push(others);
     let mut command = Command::new("sh");
-    // The shell is between: what it starts has another parent.
-    forgets_ours(&mut command)
+    of_the_rehearsal(&mut command)
         .args(["-eu", "-c", shell])
         .env("PATH", path)
         .envs(variables.iter().map(|(name, value)| (name, value)))

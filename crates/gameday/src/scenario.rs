@@ -63,6 +63,8 @@ pub(crate) const FIGURES: &[(&str, &str)] = &[
 pub enum Need {
     /// Bugs that can be met on purpose.
     Faults,
+    /// The release before, which control and edges begin with.
+    Previous,
 }
 
 /// A rehearsed failure.
@@ -189,6 +191,8 @@ pub(crate) enum Step {
     Kill { say: String, process: Name },
     /// Starts it again.
     Start { say: String, process: Name },
+    /// Has control, or an edge, go on as the present release.
+    Upgrade { say: String, process: Name },
     /// Ends control as a fire would: its disk is gone, too.
     Lose { say: String },
     /// Does that step of the runbook.
@@ -224,6 +228,7 @@ impl Step {
             | Step::Hereby { say, .. }
             | Step::Kill { say, .. }
             | Step::Start { say, .. }
+            | Step::Upgrade { say, .. }
             | Step::Lose { say }
             | Step::Runbook { say, .. }
             | Step::Origin { say, .. }
@@ -264,6 +269,8 @@ pub(crate) enum Condition {
     Normal,
     /// Every edge shows the new certificates.
     Reissued,
+    /// Some edge speaks no protocol that its cell takes.
+    BelowFloor,
 }
 
 /// What is expected of a figure. One that was not measured is not met.
@@ -305,6 +312,7 @@ const BUILT_IN: &[&str] = &[
     include_str!("../scenarios/control-down.toml"),
     include_str!("../scenarios/govuk-2021.toml"),
     include_str!("../scenarios/catastrophe.toml"),
+    include_str!("../scenarios/mixed-version.toml"),
 ];
 
 /// The scenarios that come with hereby.
@@ -432,11 +440,18 @@ impl Scenario {
                     false => Ok(()),
                 }
             }
-            Step::Kill { process, .. } | Step::Start { process, .. } if !known(process) => {
+            Step::Kill { process, .. }
+            | Step::Start { process, .. }
+            | Step::Upgrade { process, .. }
+                if !known(process) =>
+            {
                 sense(format!("{:?}: there is no {process}", step.say()))
             }
             Step::Origin { tenant, .. } if !tenants.contains(tenant) => {
                 sense(format!("{:?}: there is no tenant {tenant}", step.say()))
+            }
+            Step::Upgrade { .. } if !self.is_mixed() => {
+                sense(format!("{:?}: it needs the release before", step.say()))
             }
             Step::Until {
                 is: Condition::Reissued,
@@ -490,6 +505,11 @@ impl Scenario {
             let bounds: Vec<String> = bounds.collect();
             format!("{}: {}", about(one.figure.as_str()), bounds.join(", "))
         })
+    }
+
+    /// Whether it begins with the release before.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.needs.contains(&Need::Previous)
     }
 
     /// Whether the same fault is met without stages and cells beside it.

@@ -54,6 +54,8 @@ pub(crate) struct World<'s> {
     /// As many that are one compartment without stages.
     pub(crate) without: Vec<Edge>,
     pub(crate) control: Option<Process>,
+    /// What control is a process of.
+    pub(crate) control_runs: PathBuf,
     pub(crate) origins: BTreeMap<Name, Origin>,
     pub(crate) port: u16,
     pub(crate) place: Place,
@@ -89,6 +91,10 @@ impl<'s> World<'s> {
             edges: Vec::new(),
             without: Vec::new(),
             control: None,
+            control_runs: match &options.previous {
+                Some(previous) if scenario.is_mixed() => previous.clone(),
+                _ => options.program.clone(),
+            },
             origins: BTreeMap::new(),
             port: ports.next().unwrap_or_default(),
             place,
@@ -129,19 +135,27 @@ impl<'s> World<'s> {
                 None,
                 "beside them as many edges that are one compartment without stages",
             );
-            for ((name, _), port) in scenario.edges().zip(ports) {
-                let process = world.begin_without(&name, port, &[])?;
-                world.without.push(Edge {
-                    name,
-                    port,
-                    tls: None,
-                    process: Some(process),
-                    load: None,
-                });
-            }
-            world.until_all_listen().await?;
+            world.begin_all_without(ports).await?;
         }
         Ok(world)
+    }
+
+    /// As many edges that are one compartment without stages.
+    async fn begin_all_without(
+        &mut self,
+        ports: impl Iterator<Item = u16>,
+    ) -> Result<(), CannotRun> {
+        for ((name, _), port) in self.scenario.edges().zip(ports) {
+            let process = self.begin_without(&name, port, &[])?;
+            self.without.push(Edge {
+                name,
+                port,
+                tls: None,
+                process: Some(process),
+                load: None,
+            });
+        }
+        self.until_all_listen().await
     }
 
     pub(crate) async fn begin_control(&mut self) -> Result<(), CannotRun> {
@@ -159,7 +173,7 @@ impl<'s> World<'s> {
         }
         let data = data.to_string_lossy();
         let args = ["serve", "--listen", &listen, "--data-dir", &data];
-        let process = Process::start(&self.options.program, "control", args, &self.place);
+        let process = Process::start(&self.control_runs, "control", args, &self.place);
         self.control = Some(process.map_err(system("control can't begin"))?);
         let end = Instant::now() + BEGINS_WITHIN;
         while self.ask(&["fleet", "--json"]).await.is_err() {
@@ -252,7 +266,35 @@ impl<'s> World<'s> {
         let mut args = vec!["edge", "--listen", &listen, "--state-dir", &state];
         let tls = tls.map(|port| format!("127.0.0.1:{port}"));
         args.extend(tls.iter().flat_map(|tls| ["--listen", tls.as_str()]));
-        self.begin(name.as_str(), &args)
+        match &self.options.previous {
+            Some(previous) if self.scenario.is_mixed() => {
+                let own = self.own_program(name);
+                if !own.exists() {
+                    self.install(name, previous)?;
+                }
+                self.begin_as(&own, name.as_str(), &args)
+            }
+            _ => self.begin(name.as_str(), &args),
+        }
+    }
+
+    /// Where an edge's program lies, which is its own: each is upgraded for itself.
+    fn own_program(&self, edge: &Name) -> PathBuf {
+        self.place.path(&format!("installed/{edge}/hereby"))
+    }
+
+    /// Puts a program in the place of an edge's own, as a package does.
+    pub(crate) fn install(&self, edge: &Name, program: &Path) -> Result<(), CannotRun> {
+        let own = self.own_program(edge);
+        let fresh = own.with_extension("new");
+        let made = std::fs::create_dir_all(own.parent().unwrap_or(&own))
+            .and_then(|()| {
+                // Another name of the same file where that can be: what runs is known by its name.
+                std::fs::hard_link(program, &fresh)
+                    .or_else(|_| std::fs::copy(program, &fresh).map(drop))
+            })
+            .and_then(|()| std::fs::rename(&fresh, &own));
+        made.map_err(system("a program can't be installed"))
     }
 
     /// A tenant's certificate, and the one that takes its place if it is reissued.
@@ -284,7 +326,11 @@ impl<'s> World<'s> {
     }
 
     fn begin(&self, log: &str, args: &[&str]) -> Result<Process, CannotRun> {
-        let process = Process::start(&self.options.program, log, args, &self.place);
+        self.begin_as(&self.options.program, log, args)
+    }
+
+    fn begin_as(&self, program: &Path, log: &str, args: &[&str]) -> Result<Process, CannotRun> {
+        let process = Process::start(program, log, args, &self.place);
         process
             .map(Process::behind_others)
             .map_err(system("an edge can't begin"))
@@ -450,16 +496,7 @@ impl<'s> World<'s> {
                 };
                 standing.is_some_and(|standing| wanted.contains(&standing))
             }
-            Condition::Follow => {
-                let Some(shown) = self.document(&["fleet", "--json"]).await else {
-                    return false;
-                };
-                let edges = shown.get("edges").and_then(Value::as_array);
-                edges.is_some_and(|edges| {
-                    let mut all = edges.iter();
-                    all.all(|edge| edge.get("standing").and_then(Value::as_str) == Some("follows"))
-                })
-            }
+            Condition::Follow => self.edges_are("follows").await.1,
             Condition::Degraded => self
                 .since(Duration::from_secs(1), |count| count.degraded)
                 .is_some_and(|many| many > 0),
@@ -471,11 +508,24 @@ impl<'s> World<'s> {
                 let time = Duration::from_secs(2) + PATIENCE;
                 self.failed_since(time) == Some(0)
             }
+            Condition::BelowFloor => self.edges_are("below_floor").await.0,
             Condition::Reissued => self.shows_reissued().await,
             Condition::Hurt => self
                 .failed_since(Duration::from_secs(1))
                 .is_some_and(|many| many > 0),
         }
+    }
+
+    /// Whether some edge stands so, and whether all do.
+    async fn edges_are(&self, standing: &str) -> (bool, bool) {
+        let shown = self.document(&["fleet", "--json"]).await;
+        let edges = shown
+            .as_ref()
+            .and_then(|shown| shown.get("edges")?.as_array());
+        let so = |edge: &Value| edge.get("standing").and_then(Value::as_str) == Some(standing);
+        edges.map_or((false, false), |edges| {
+            (edges.iter().any(so), edges.iter().all(so))
+        })
     }
 
     /// How many requests failed in whole seconds that ended lately; none: not so long is measured.

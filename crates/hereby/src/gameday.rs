@@ -55,10 +55,12 @@ fn list(out: &Out) -> Result<(), Failure> {
         return out.json(&json!({ "items": items }));
     }
     let rows = all.iter().map(|one| {
-        let needs = match one.needs.contains(&Need::Faults) {
-            true => Line::new().styled(Style::Dim, "a build with --features faults"),
-            false => Line::new().styled(Style::Dim, "-"),
+        let needs = match one.needs.first() {
+            Some(Need::Faults) => "a build with --features faults",
+            Some(Need::Previous) => "the release before (--previous)",
+            None => "-",
         };
+        let needs = Line::new().styled(Style::Dim, needs);
         let name = Line::new().styled(Style::Bold, one.name.to_string());
         (vec![name, needs], one.title.clone())
     });
@@ -97,9 +99,16 @@ fn play(args: &RunArgs, out: &Out) -> Result<(), Failure> {
     let program = std::env::current_exe().map_err(|error| {
         Failure::new(Exit::Internal, "this program's own path is not known").because(error)
     })?;
+    let previous = args.previous.as_ref().map(|path| {
+        path.canonicalize().map_err(|error| {
+            Failure::usage(format!("{} can't be run", path.display())).because(error)
+        })
+    });
+    let previous = previous.transpose()?;
     let options = Options {
         program,
         faults: cfg!(feature = "faults"),
+        previous,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -159,6 +168,8 @@ fn cannot(error: &CannotRun) -> Failure {
         CannotRun::NoFaults => Failure::new(Exit::Refused, text).hint(
             "cargo build --release --features faults, then target/release/hereby gameday run",
         ),
+        CannotRun::NoPrevious => Failure::new(Exit::Refused, text)
+            .hint("hereby gameday run … --previous PROGRAM, as it was installed before"),
         CannotRun::Stopped => Failure::new(Exit::Refused, "it was stopped; everything is gone"),
         _ => Failure::new(Exit::Internal, text),
     }

@@ -31,6 +31,7 @@ pub(crate) enum GamedayVerb {
   hereby gameday run workers-rollback-2023
   hereby gameday run fastly-2021 --report fastly.html
   hereby gameday run ours.toml --evidence evidence/ --json
+  hereby gameday run mixed-version --previous /usr/bin/hereby.before
 
 It starts a control and edges of its own on free ports of this machine, asks them for real, does what the
 scenario says, and takes all of it away again, also when it is stopped or killed. Your own hereby is not
@@ -43,6 +44,9 @@ pub(crate) struct RunArgs {
     /// Write a page with pictures there
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
+    /// The program of the release before, for scenarios with two releases
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) previous: Option<PathBuf>,
     /// Keep the drill's evidence there: the incident's export, the log's key, the review
     #[arg(long, value_name = "DIR")]
     pub(crate) evidence: Option<PathBuf>,

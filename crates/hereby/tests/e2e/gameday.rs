@@ -36,6 +36,10 @@ fn processes(temporary: &Path) -> Vec<String> {
 
 /// Runs one, which must hold; what came of it.
 fn holds(scenario: &str) -> Value {
+    holds_with(scenario, &[])
+}
+
+fn holds_with(scenario: &str, more: &[&str]) -> Value {
     let temporary = tempfile::tempdir().unwrap();
     let report = temporary.path().join("report.html");
     let evidence = temporary.path().join("evidence");
@@ -49,6 +53,7 @@ fn holds(scenario: &str) -> Value {
         "--evidence",
         evidence,
     ];
+    let args = [&args, more].concat();
     let output = gameday(temporary.path(), &args).output().unwrap();
     let outcome: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     println!("{scenario}: {}", outcome["figures"]);
@@ -116,7 +121,6 @@ fn gameday_control_is_gone_in_the_middle_of_a_rollout() {
     holds("control-down");
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn gameday_control_and_its_disk_are_gone_and_the_runbook_does_the_rest() {
     let outcome = holds("catastrophe");
@@ -127,6 +131,14 @@ fn gameday_control_and_its_disk_are_gone_and_the_runbook_does_the_rest() {
     }
 }
 
+#[test]
+fn beside_gameday_of_two_releases() {
+    let previous = std::env::var("HEREBY_PREVIOUS").expect("named by ./dev test");
+    let outcome = holds_with("mixed-version", &["--previous", &previous]);
+    assert!(kinds(&outcome).contains(&"version.rolled_back/1".to_owned()));
+}
+
+#[cfg(feature = "faults")]
 #[test]
 fn gameday_a_dormant_bug_hurts_one_edge_for_seconds() {
     let outcome = holds("fastly-2021");

@@ -1,6 +1,6 @@
 //! A control and its enrolled edges, as processes of their own, in one directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -16,6 +16,8 @@ pub(crate) struct Fleet {
     pub(crate) place: Place,
     pub(crate) data: PathBuf,
     port: u16,
+    /// What control and edges are processes of.
+    programs: (PathBuf, PathBuf),
     control: Option<Process>,
     pub(crate) edges: Vec<Member>,
 }
@@ -30,12 +32,21 @@ pub(crate) struct Member {
 impl Fleet {
     /// Control with these edges, each in a cell of a ring, enrolled and started.
     pub(crate) fn new(edges: &[(&'static str, &str, &str)]) -> Fleet {
+        Fleet::of((HEREBY.as_ref(), HEREBY.as_ref()), edges)
+    }
+
+    /// The same with control and edges of these programs.
+    pub(crate) fn of(
+        (control, of_edges): (&Path, &Path),
+        edges: &[(&'static str, &str, &str)],
+    ) -> Fleet {
         let place = Place::new();
         let data = data_dir(&place, "");
         let mut fleet = Fleet {
             place,
             data,
             port: free_port(),
+            programs: (control.to_owned(), of_edges.to_owned()),
             control: None,
             edges: Vec::new(),
         };
@@ -63,7 +74,7 @@ impl Fleet {
         let state = self.place.path(name);
         let state = state.to_str().unwrap();
         let enroll = ["edge", "enroll", name, "--state-dir", state, "--url", &url];
-        let output = Command::new(HEREBY)
+        let output = Command::new(&self.programs.1)
             .args(enroll)
             .args(["--token-file", token])
             .output()
@@ -83,7 +94,7 @@ impl Fleet {
             .open(self.place.path("control.log"))
             .unwrap();
         self.control = Some(Process::start(
-            Command::new(HEREBY)
+            Command::new(&self.programs.0)
                 .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port)])
                 .arg("--data-dir")
                 .arg(&self.data)
@@ -108,7 +119,7 @@ impl Fleet {
             .open(self.place.path(&format!("{}.log", member.name)))
             .unwrap();
         member.process = Some(Process::start(
-            Command::new(HEREBY)
+            Command::new(&self.programs.1)
                 .args(["edge", "--listen", &format!("127.0.0.1:{}", member.port)])
                 .args(["--control-gone-after", "3s"])
                 .arg("--state-dir")
@@ -120,7 +131,7 @@ impl Fleet {
     }
 
     pub(crate) fn ask(&self, args: &[&str]) -> Output {
-        Command::new(HEREBY)
+        Command::new(&self.programs.0)
             .args(args)
             .arg("--data-dir")
             .arg(&self.data)

@@ -12,6 +12,7 @@
 )]
 
 mod acme;
+mod beside;
 mod break_glass;
 mod browser;
 mod by_hand;

@@ -438,7 +438,7 @@ fn record(name: &str) -> Option<(&'static str, Vec<Argument>, Value)> {
         "record.set_root_key" => (
             "Says whose word begins another epoch of the record, should it be lost",
             vec![must("vkey", "VerifierKey"), may("vouched", "Prose")],
-            json!({"vkey": "root+74839e45+AfcnsPC2WyAMKrpQuHdIN7scmF/L9T6prEEYtJh/5mYJ"}),
+            json!({"vkey": "root+8848e46b+ARvrid/a9Pl2CAcn8H51JsuOPPicxmK8gVRLfD342wiP"}),
         ),
         _ => return None,
     })
