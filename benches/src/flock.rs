@@ -154,6 +154,7 @@ impl Simulated {
             overlay: 0,
             process: 1,
             protocol: record::fleet::PROTOCOL,
+            tenants: Default::default(),
             program: "0.1.0".parse().map_err(failed("name a release"))?,
             refused: Vec::new(),
             refused_more: 0,

@@ -157,6 +157,19 @@ impl Traffic {
         self.0.overlay_sequence.load(Relaxed)
     }
 
+    /// How many requests of these tenants were answered since the process began, and how many tenants there are:
+    /// `many` of them, from that place on in the configuration's order.
+    pub fn tenants(&self, from: usize, many: usize) -> (Vec<(Box<str>, u64)>, usize) {
+        let running = self.0.running.load_full();
+        let all = running.tenants();
+        let some = all.iter().skip(from).take(many).map(|tenant| {
+            let answered = tenant.counts.statuses.totals();
+            let answered = answered.map(|(_, total)| total).sum();
+            (tenant.config.name.as_str().into(), answered)
+        });
+        (some.collect(), all.len())
+    }
+
     /// The totals, with latencies by these bounds in milliseconds: bounds that the edge counts by.
     pub fn totals(&self, bounds_ms: &[u64]) -> Totals {
         let edge = &self.0;

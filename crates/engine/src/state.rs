@@ -54,6 +54,8 @@ pub struct LogState {
 /// How an epoch of the record began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Succeeded {
+    /// When it came on the record.
+    pub at: Timestamp,
     /// What the root key has signed.
     pub note: Box<str>,
     /// What it says.
@@ -68,13 +70,13 @@ impl LogState {
     }
 
     /// Whether the note is one was looked at before it came on the record, and is by whoever verifies that.
-    fn succeed(&mut self, succeeded: &record::kinds::log::Succeeded) {
+    fn succeed(&mut self, succeeded: &record::kinds::log::Succeeded, at: Timestamp) {
         let root: Option<VerifierKey> = succeeded.root.parse().ok();
         let said = root.and_then(|root| Succession::open(succeeded.note.as_bytes(), &root).ok());
         if let Some(said) = said {
             self.vkeys.push((self.acts, said.vkey.clone()));
             let note = succeeded.note.clone();
-            self.succession = Some(Succeeded { note, said });
+            self.succession = Some(Succeeded { at, note, said });
         }
     }
 }
@@ -97,7 +99,7 @@ impl State {
             Body::LogKeyRotated(rotated) => {
                 self.log.vkeys.push((self.log.acts + 1, rotated.to.clone()));
             }
-            Body::LogSucceeded(succeeded) => self.log.succeed(succeeded),
+            Body::LogSucceeded(succeeded) => self.log.succeed(succeeded, act.at),
             _ => {}
         }
         if self.log.acts == 0 {

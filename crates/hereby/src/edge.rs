@@ -11,6 +11,7 @@ mod parts;
 mod plan;
 mod spare;
 mod top;
+mod trust;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -25,6 +25,7 @@ use crate::station::keystore;
 mod auditor;
 mod backup;
 mod doctor;
+mod evidence;
 mod rebuild;
 mod restore;
 mod succession;

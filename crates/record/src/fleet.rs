@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use base::{Line, Name};
+use base::{Line, Name, Tenant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -88,9 +88,6 @@ pub struct Pins {
     pub cell: Name,
     /// A checkpoint that covers its enrollment.
     pub checkpoint: Box<str>,
-    /// Which epoch of the record that is.
-    #[serde(default = "first_epoch", skip_serializing_if = "is_first_epoch")]
-    pub epoch: u64,
     /// The log's key, as a C2SP verifier key.
     pub vkey: Box<str>,
 }
@@ -135,8 +132,13 @@ pub struct Report {
     pub runs: Option<Runs>,
     /// The size of the checkpoint that it knows.
     pub size: u64,
+    /// Requests of some tenants since its process began, at most [`TENANTS_MAX`]: others the next time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tenants: BTreeMap<Tenant, u64>,
 }
 
+/// So many tenants are in a report.
+pub const TENANTS_MAX: usize = 16;
 /// So many refused acts are in a report.
 pub const REFUSED_MAX: usize = 4;
 

@@ -13,6 +13,27 @@ use crate::statement::Statement;
 /// The epoch that every record begins with.
 pub const FIRST_EPOCH: u64 = 1;
 
+/// What all names of one record begin with: its first one. Later epochs add their number and eight digits that
+/// were drawn, so that no name comes twice.
+pub fn lineage(origin: &str) -> &str {
+    let epoch = |end: &str| {
+        let parts = end.split_once('-');
+        parts.is_some_and(|(number, drawn)| {
+            let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            number.parse::<u64>().is_ok() && drawn.len() == 8 && digits(drawn)
+        })
+    };
+    match origin.rsplit_once("/e") {
+        Some((first, end)) if epoch(end) => first,
+        _ => origin,
+    }
+}
+
+/// The name of a record in that epoch; `drawn` tells it from every other attempt.
+pub fn name_in(origin: &str, epoch: u64, drawn: u32) -> String {
+    format!("{}/e{epoch}-{drawn:08x}", lineage(origin))
+}
+
 /// A tree, by its size and root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +76,9 @@ impl Statement for Succession {
         }
         if self.from == self.origin {
             return Err("the record keeps its name, and so can't be told from what was lost");
+        }
+        if lineage(&self.from) != lineage(&self.origin) {
+            return Err("the record would go on as another one");
         }
         if self.gap.is_some_and(|gap| gap.size <= self.kept.size) {
             return Err("what it says is lost is no more than what goes on");
@@ -130,9 +154,23 @@ mod tests {
                 root: Hash([1; 32]),
                 size: 40,
             },
-            origin: "example.org/log/e2".into(),
-            vkey: key("example.org/log/e2", 7).verifier().to_string().into(),
+            origin: "example.org/log/e2-00c0ffee".into(),
+            vkey: key("example.org/log/e2-00c0ffee", 7)
+                .verifier()
+                .to_string()
+                .into(),
             why: "the disk died".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn every_epoch_has_a_name_of_its_own_and_one_lineage() {
+        let second = name_in("laptop/hereby-0713e1ba", 2, 0xc0_ffee);
+        assert_eq!(second, "laptop/hereby-0713e1ba/e2-00c0ffee");
+        assert_eq!(name_in(&second, 3, 1), "laptop/hereby-0713e1ba/e3-00000001");
+        assert_eq!(lineage(&second), "laptop/hereby-0713e1ba");
+        for first in ["example.org/e2", "example.org/e2-x", "e/e2-00c0ffe"] {
+            assert_eq!(lineage(first), first);
         }
     }
 

@@ -20,6 +20,7 @@ pub mod sequential;
 pub mod simulate;
 pub mod state;
 pub mod template;
+pub mod traffic;
 pub mod watch;
 
 pub use decide::{Asked, decide};

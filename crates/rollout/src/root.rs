@@ -11,21 +11,26 @@ use serde::{Deserialize, Serialize};
 use crate::decide::{Asked, Decision, needs_reason, person, sound_key};
 use crate::state::State;
 
-/// The root keys there were, the newest last, each with the place of the act that set it. All are kept: an edge
-/// that was off follows from one to the next.
+/// The root keys there were, the newest last, each with the place of the act that set it: an edge that was off
+/// follows from one to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roots {
     set: Vec<(u64, Box<str>)>,
+    /// Those before this one say nothing any more: the key was lost, and who learns of it anew begins here.
+    begin: usize,
 }
 
 impl Roots {
     pub(crate) fn set(&mut self, index: u64, set: &RootKeySet) {
+        if set.vouched.is_none() {
+            self.begin = self.set.len();
+        }
         self.set.push((index, set.vkey.clone()));
     }
 
-    /// The acts that set them.
+    /// The acts that lead to the present one, from the last that nobody vouched for.
     pub fn indexes(&self) -> impl Iterator<Item = u64> {
-        self.set.iter().map(|(index, _)| *index)
+        self.set.iter().skip(self.begin).map(|(index, _)| *index)
     }
 
     /// Whose word is believed now.

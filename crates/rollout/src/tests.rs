@@ -224,6 +224,7 @@ fn report(
         break_glass: None,
         epoch: record::succession::FIRST_EPOCH,
         protocol: record::fleet::PROTOCOL,
+        tenants: Default::default(),
         counts: Counts {
             failed,
             refused: Default::default(),

@@ -17,6 +17,7 @@ use crate::drawn;
 use crate::sequential::{Comparison, Counts, INTERVAL_MS, Verdict, Worse};
 use crate::state::{Deployment, Order, State, name_of};
 use crate::template::{Measure, Trigger};
+use crate::traffic::{LastHour, Traffic};
 
 /// Who was not heard of for so long is not there, as far as is known.
 pub const FRESH_MS: i64 = 5_000;
@@ -34,6 +35,8 @@ pub struct Watch {
     interval: Delta,
     interval_at: Option<Timestamp>,
     trials: BTreeMap<u32, Trial>,
+    /// What tenants had in the last hour.
+    traffic: Traffic,
 }
 
 /// So many releases are named at most.
@@ -172,6 +175,8 @@ impl Watch {
     /// time of the newest that was heard.
     pub fn hear(&mut self, report: Report, now: Timestamp) -> u64 {
         let at_ms = report.at_ms;
+        self.traffic
+            .hear(&report.edge, report.process, &report.tenants, now);
         let Some(before) = self.seen.get_mut(&report.edge) else {
             let seen = Seen {
                 at: now,
@@ -200,6 +205,11 @@ impl Watch {
         at_ms
     }
 
+    /// What tenants had in the last hour, as far as it is known.
+    pub fn last_hour(&self, now: Timestamp) -> LastHour {
+        self.traffic.last_hour(now)
+    }
+
     /// What was heard of an edge last.
     pub fn seen(&self, edge: &Name) -> Option<&Seen> {
         self.seen.get(edge)
@@ -214,6 +224,8 @@ impl Watch {
     /// What is to be asked for now. Called every second or more often.
     pub fn look(&mut self, state: &State, now: Timestamp) -> Vec<Proposal> {
         self.seen.retain(|edge, _| state.edges.contains_key(edge));
+        self.traffic
+            .keep(|edge| state.edges.contains_key(edge), now);
         self.trials.retain(|number, _| {
             let deployment = state.deployments.get(number);
             deployment.is_some_and(|it| it.ended.is_none())

@@ -52,6 +52,8 @@ const MANIFEST_BYTES_MAX: u64 = 256 << 20;
 
 /// The version of both manifests.
 const VERSION: u32 = 1;
+/// The version of a backup of keys: 2 also has what others pin.
+const KEYS_VERSION: u32 = 2;
 
 /// One file of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,7 +22,7 @@ use crate::keystore;
 use crate::live::Span;
 use crate::lock::DataDir;
 use crate::read::Reader;
-use crate::segment::{self, BatchEnd, Header, Signed, VERSION};
+use crate::segment::{self, BatchEnd, Header, Signed, version_in};
 use crate::shared::Shared;
 use crate::space::Space;
 use crate::succeed::Begins;
@@ -278,7 +278,7 @@ impl Log {
             first: self.frontier.size(),
             frontier: self.frontier.to_hashes().to_vec(),
             origin: self.origin.clone(),
-            v: VERSION,
+            v: version_in(self.epoch),
         };
         let path = self.dir.paths().segment(header.first);
         let made = match spare {

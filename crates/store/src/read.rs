@@ -38,7 +38,15 @@ impl Reader {
     /// # Errors
     /// When the segments can't be read, or the newest is damaged.
     pub fn open(paths: &Paths, archives: &[PathBuf]) -> Result<Reader, CannotOpen> {
-        crate::recover::read_only(paths, archives)
+        crate::recover::read_only(paths, archives, false)
+    }
+
+    /// The same of what is whole, also where the newest segment is damaged behind it.
+    ///
+    /// # Errors
+    /// When the segments can't be read.
+    pub fn open_whole(paths: &Paths) -> Result<Reader, CannotOpen> {
+        crate::recover::read_only(paths, &[], true)
     }
 
     /// Where everything lies.

@@ -179,9 +179,10 @@ impl Log {
         if !dir.is_writable() {
             return Err(CannotOpen::ReadOnly(dir.paths().root().to_owned()));
         }
-        if let Some(begins) = &options.succession {
-            succeed::begin(dir.paths(), &options.archives, begins)?;
-        }
+        let begun = match &options.succession {
+            Some(begins) => succeed::begin(dir.paths(), &options.archives, begins)?,
+            None => None,
+        };
         let key_path = dir.paths().log_key();
         let signer = keystore::log_key(&key_path)?;
         let next_signer = keystore::log_key(&dir.paths().next_log_key())?;
@@ -201,7 +202,7 @@ impl Log {
         check_key(&signer, &key_path, &origin)?;
         if found.begins_epoch {
             // What else is known is of the epoch before.
-            return resume(dir, options, found, (signer, None), None, None);
+            return resume(dir, options, found, (signer, None), begun, None);
         }
         let keys = [keys, found.scan.named_keys()].concat();
         let accepted = check_known(&found, dir.paths(), options, &keys)?;
@@ -476,12 +477,16 @@ fn assemble(
 }
 
 /// Reads a record that nobody writes.
-pub(crate) fn read_only(paths: &Paths, archives: &[PathBuf]) -> Result<Reader, CannotOpen> {
+pub(crate) fn read_only(
+    paths: &Paths,
+    archives: &[PathBuf],
+    damaged_too: bool,
+) -> Result<Reader, CannotOpen> {
     let found = find(paths, archives, None)?;
     let Found {
         older, last, scan, ..
     } = found.ok_or_else(|| CannotOpen::Missing(paths.root().to_owned()))?;
-    if let Some((at, claimed)) = scan.tail.claims {
+    if let Some((at, claimed)) = scan.tail.claims.filter(|_| !damaged_too) {
         let size = scan.replay.kept().size();
         let what = format!("a signature covers {claimed} entries, and {size} are whole");
         return Err(Corruption {

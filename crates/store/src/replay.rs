@@ -57,7 +57,7 @@ pub(crate) enum Mismatch {
     Frontier,
     #[error("the segment is of the log {0}")]
     Origin(String),
-    #[error("the segment is of epoch {found}, and behind it comes {expected} or the next")]
+    #[error("the segment is of epoch {found}, and epoch {expected} is before it")]
     Epoch { expected: u64, found: u64 },
     #[error("another epoch begins, and the log keeps its name")]
     SameName,
@@ -138,7 +138,7 @@ impl Replay {
     /// A header, which must continue this very tree: in the same epoch, or as the next one. Who may begin that
     /// is asked by whoever reads the entries.
     pub(crate) fn header(&mut self, header: &Header) -> Result<(), Mismatch> {
-        let begins = header.epoch == self.epoch + 1;
+        let begins = header.epoch > self.epoch;
         match (begins, header.origin == self.origin) {
             (true, true) => return Err(Mismatch::SameName),
             (false, false) => return Err(Mismatch::Origin(header.origin.clone())),

@@ -16,8 +16,11 @@ use record::succession::FIRST_EPOCH;
 use record::tree::{Frontier, SIZE_MAX};
 use serde::{Deserialize, Serialize};
 
-/// The version of the segment's form, `v`.
+/// The version of the segment's form, `v`, in the first epoch.
 pub(crate) const VERSION: u32 = 1;
+
+/// And in later ones: a build that knows of no epochs must not take one for damage.
+pub(crate) const VERSION_OF_EPOCHS: u32 = 2;
 
 /// The longest line, without its line feed: an entry's. A header with its 63 hashes is shorter.
 pub(crate) const LINE_BYTES_MAX: usize = ENTRY_BYTES_MAX;
@@ -86,7 +89,9 @@ pub(crate) enum BadLine {
     Unknown,
     #[error("the segment's first line is not of its form: {0}")]
     Header(String),
-    #[error("the segment is of version {0}, this build reads {VERSION}: use a newer hereby")]
+    #[error(
+        "the segment is of version {0}, this build reads {VERSION_OF_EPOCHS}: use a newer hereby"
+    )]
     Version(u32),
     #[error("the batch line is not of its form")]
     Batch,
@@ -126,13 +131,13 @@ fn parse_header(line: &[u8]) -> Result<Header, BadLine> {
     }
     // Whatever else another version has in it.
     if let Ok(found) = serde_json::from_slice::<HeaderLine<Versioned>>(line)
-        && found.segment.v != VERSION
+        && !(VERSION..=VERSION_OF_EPOCHS).contains(&found.segment.v)
     {
         return Err(BadLine::Version(found.segment.v));
     }
     let header: HeaderLine<Header> = serde_json::from_slice(line).map_err(|error| bad(&error))?;
     let header = header.segment;
-    if header.epoch < FIRST_EPOCH {
+    if header.epoch < FIRST_EPOCH || header.v != version_in(header.epoch) {
         return Err(bad(&"there is no such epoch"));
     }
     if !is_origin(&header.origin) {
@@ -143,6 +148,14 @@ fn parse_header(line: &[u8]) -> Result<Header, BadLine> {
         return Err(bad(&"it is not canonical"));
     }
     Ok(header)
+}
+
+/// The version of the segment's form in that epoch.
+pub(crate) fn version_in(epoch: u64) -> u32 {
+    match epoch {
+        FIRST_EPOCH => VERSION,
+        _ => VERSION_OF_EPOCHS,
+    }
 }
 
 impl Header {

@@ -17,7 +17,7 @@ use crate::layout::Paths;
 use crate::lock::DataDir;
 use crate::log::make_segment;
 use crate::recover::{CannotOpen, Torn, check_key};
-use crate::segment::{Header, VERSION, is_origin};
+use crate::segment::{Header, is_origin, version_in};
 
 /// The epoch that begins.
 pub type Begins = Succession;
@@ -31,6 +31,8 @@ pub struct Stands {
     pub epoch: u64,
     /// What of it is whole.
     pub kept: Tree,
+    /// Another epoch was begun, and nothing says so yet: its name is `origin`.
+    pub begun: bool,
     /// A signature in it covers so many entries, which is more than are whole.
     pub claimed: Option<u64>,
 }
@@ -45,6 +47,7 @@ pub fn stands(paths: &Paths, archives: &[PathBuf]) -> Result<Option<Stands>, Can
         origin: found.scan.header.origin.clone(),
         epoch: found.scan.header.epoch,
         kept: kept(&found),
+        begun: found.begins_epoch,
         claimed: found.scan.tail.claims.map(|(_, claimed)| claimed),
     }))
 }
@@ -78,26 +81,34 @@ pub(crate) fn begin(
     paths: &Paths,
     archives: &[PathBuf],
     begins: &Begins,
-) -> Result<(), CannotOpen> {
+) -> Result<Option<Torn>, CannotOpen> {
     let none = || CannotOpen::Missing(paths.root().to_owned());
     let found = find(paths, archives, None)?.ok_or_else(none)?;
     let header = &found.scan.header;
     let is_begun = header.epoch == begins.epoch && *header.origin == *begins.origin;
+    let here = header.epoch;
+    if found.begins_epoch != (is_begun && kept(&found) == begins.kept) {
+        let what = format!("epoch {here} was begun by another note, and is to be finished by that");
+        return Err(CannotOpen::Succession(what));
+    }
     if is_begun && !found.begins_epoch {
-        let what = format!("epoch {} has begun, and acts stand in it", begins.epoch);
+        let what = format!("epoch {here} has begun, and acts stand in it");
         return Err(CannotOpen::Succession(what));
     }
     let key = key(paths, begins)?;
-    if !is_begun {
-        check(&found, begins)?;
-        make(&found, paths, begins)?;
-    }
+    let torn = match is_begun {
+        true => None,
+        false => {
+            check(&found, begins)?;
+            make(&found, paths, begins)?
+        }
+    };
     if let Some(path) = key {
         let to = paths.log_key();
         std::fs::rename(&path, &to).map_err(FileError::new("rename to", &to))?;
         durable::sync_dir(&paths.keys())?;
     }
-    Ok(())
+    Ok(torn)
 }
 
 /// Where the epoch's key waits; none: it is in its place.
@@ -116,7 +127,7 @@ fn key(paths: &Paths, begins: &Begins) -> Result<Option<PathBuf>, CannotOpen> {
 fn check(found: &Found, begins: &Begins) -> Result<(), CannotOpen> {
     let wrong = |what: String| Err(CannotOpen::Succession(what));
     let header = &found.scan.header;
-    if header.epoch + 1 != begins.epoch || *header.origin != *begins.from {
+    if begins.epoch <= header.epoch || *header.origin != *begins.from {
         return wrong(format!(
             "it begins epoch {} behind {}, and this is epoch {} of {}",
             begins.epoch, begins.from, header.epoch, header.origin
@@ -141,13 +152,9 @@ fn check(found: &Found, begins: &Begins) -> Result<(), CannotOpen> {
     }
 }
 
-/// Closes the last segment, and makes the one that the epoch begins with.
-fn make(found: &Found, paths: &Paths, begins: &Begins) -> Result<(), CannotOpen> {
-    let torn: Option<Torn> = set_aside(found, paths)?;
-    if let Some(torn) = torn {
-        let Torn { bytes, kept_in, .. } = torn;
-        tracing::warn!(bytes, kept_in, "what could not be read was set aside");
-    }
+/// Closes the last segment, and makes the one that the epoch begins with. What could not be read is set aside.
+fn make(found: &Found, paths: &Paths, begins: &Begins) -> Result<Option<Torn>, CannotOpen> {
+    let torn = set_aside(found, paths)?;
     cut(&found.last, found.scan.kept_bytes)?;
     let first = begins.kept.size;
     if found.scan.header.first == first {
@@ -159,10 +166,10 @@ fn make(found: &Found, paths: &Paths, begins: &Begins) -> Result<(), CannotOpen>
         first,
         frontier: found.scan.replay.kept().to_hashes().to_vec(),
         origin: begins.origin.to_string(),
-        v: VERSION,
+        v: version_in(begins.epoch),
     };
     make_segment(paths.segment(first), &header, 0)?;
-    Ok(())
+    Ok(torn)
 }
 
 fn cut(path: &Path, length: u64) -> Result<(), FileError> {

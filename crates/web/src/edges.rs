@@ -166,14 +166,10 @@ async fn enroll(call: Call) -> Answer {
     }
     let published = call.site.backstage().published();
     let published = published.ok_or_else(|| Problem::overloaded("nothing is published yet", 1))?;
-    let (vkey, epoch) = view.read(|state| {
-        let vkey = state.log.vkeys.last().map(|(_, vkey)| vkey.clone());
-        (vkey, state.log.epoch())
-    });
+    let vkey = view.read(|state| state.log.vkeys.last().map(|(_, vkey)| vkey.clone()));
     reply::json(&Pins {
         cell,
         checkpoint: published.note.as_str().into(),
-        epoch,
         vkey: vkey.unwrap_or_default(),
     })
 }
@@ -231,8 +227,14 @@ async fn report(call: Call) -> Answer {
     let mut report: Report = proven(&call)?;
     let (edge, size) = (report.edge.clone(), report.size);
     let view = call.site.engine().view();
-    let epoch = view.read(|state| state.log.epoch());
-    if report.epoch != epoch {
+    let (epoch, knows_none) = view.read(|state| {
+        // An earlier build says no epoch. It enrolled in this one, or it still follows another.
+        let enrolled_at = state.fleet.edges.get(&edge).map(|edge| edge.at);
+        let began = state.log.succession.as_ref().map(|began| began.at);
+        let is_of_this = enrolled_at >= began;
+        (state.log.epoch(), report.protocol < 2 && is_of_this)
+    });
+    if report.epoch != epoch && !knows_none {
         // Which acts it follows it says by their places, and in another epoch others stand there.
         report.follows = None;
         report.refused.clear();

@@ -82,7 +82,7 @@ pub(crate) struct VerifyArgs {
     /// The log's public key, from a place you trust
     #[arg(long, value_name = "VKEY")]
     pub(crate) vkey: Option<VerifierKey>,
-    /// The root key's public half, from a place you trust: no other can have begun another epoch
+    /// The first root key's public half, from a place you trust: no other can have begun another epoch
     #[arg(long, value_name = "VKEY", conflicts_with_all = ["proof", "bundle"])]
     pub(crate) root_key: Option<VerifierKey>,
     /// Check a proof that `hereby prove` wrote
@@ -182,6 +182,9 @@ pub(crate) struct BackupArgs {
     /// With --check: the log's public key, from a place you trust
     #[arg(long, value_name = "VKEY", requires = "check")]
     pub(crate) vkey: Option<VerifierKey>,
+    /// With --check: the first root key's public half, where the record does not lead to it
+    #[arg(long, value_name = "VKEY", requires = "check")]
+    pub(crate) root_key: Option<VerifierKey>,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
 }
@@ -229,6 +232,9 @@ pub(crate) struct RestoreArgs {
     /// The log's public key, from a place you trust
     #[arg(long, value_name = "VKEY")]
     pub(crate) vkey: Option<VerifierKey>,
+    /// The first root key's public half, where the record does not lead to it
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) root_key: Option<VerifierKey>,
     /// A witness's directory: does it know more?
     #[arg(long, value_name = "DIR")]
     pub(crate) witness: Option<PathBuf>,

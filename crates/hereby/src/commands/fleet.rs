@@ -25,9 +25,11 @@ use crate::cli::fleet::{
 use crate::client::{Ask, Secret};
 use crate::exit::{Exit, Failure};
 use crate::say::{Line, Style, counted, stamp};
+use traffic::{Share, Traffic};
 
 mod shown;
 mod source;
+mod traffic;
 
 /// How long `rollback` waits for edges.
 const FOLLOW_MAX: Duration = Duration::from_secs(15);
@@ -279,10 +281,8 @@ impl Session<'_> {
         let digest = sha256(&[&bytes]);
         let read = before.as_ref().map(|(version, config)| (version, config));
         let changes = rollout::changes::parts(read, (&after, &config));
-        let affected = match tenant {
-            Some(_) => 1,
-            None => rollout::changes::tenants(read, (&after, &config)).len(),
-        };
+        let affected = source::affected(tenant, read, (&after, &config));
+        let traffic: Traffic = self.client.read("/api/v1/traffic").await?;
         let mut plan = source::plan(&fleet, template.as_deref(), (&digest, place.cell.as_ref()))?;
         if fleet.current.is_none() {
             // There is nothing to go back to: it is not watched.
@@ -295,7 +295,8 @@ impl Session<'_> {
                 after: &after,
                 changes: &changes,
                 replaces: place.replaces.as_deref(),
-                tenants: (affected, place.tenants),
+                tenants: (affected.len(), place.tenants),
+                traffic: traffic.of(&affected),
                 plan: &plan,
                 fleet: &fleet,
             })?;
@@ -566,6 +567,8 @@ struct Looked<'l> {
     changes: &'l std::collections::BTreeSet<record::kinds::rollout::Part>,
     /// So many tenants may be answered otherwise, of so many.
     tenants: (usize, usize),
+    /// What part of the requests of late theirs were; none: nobody knows.
+    traffic: Option<Share>,
     replaces: Option<&'l str>,
     plan: &'l rollout::plan::Plan,
     fleet: &'l Fleet,

@@ -10,7 +10,7 @@ use base::{Line, Name, Tenant};
 use hyper::{Method, StatusCode};
 use record::fleet::{
     Bundle, Counts, Directions, Disbelieved, Fetch, Grown, KeyChange, Known, PROTOCOL, REFUSED_MAX,
-    RefusedOrder, Report, Request, TOOK_MS, Told, Wanted, Word, sign,
+    RefusedOrder, Report, Request, TENANTS_MAX, TOOK_MS, Told, Wanted, Word, sign,
 };
 use record::note::SignerKey;
 use serde::de::DeserializeOwned;
@@ -56,6 +56,8 @@ pub(super) struct Agent {
     unbelieved: Option<RefusedOrder>,
     overlay: u64,
     at_ms: u64,
+    /// Whose requests are reported next.
+    tenant: usize,
     trouble: Repeated,
     /// Said once for each reason.
     disbelieved: Option<String>,
@@ -126,6 +128,7 @@ impl Agent {
             unbelieved: None,
             overlay: 0,
             at_ms: 0,
+            tenant: 0,
             trouble: Repeated::default(),
             disbelieved: None,
             home,
@@ -257,8 +260,16 @@ impl Agent {
         // Control heard of a later time than ours: our clock went back.
         self.at_ms = self.at_ms.max(directions.at_ms);
         if directions.epoch > self.home.trust.epoch {
-            // What it was shown is of that epoch: it asks again.
-            return self.succeed(line).await;
+            // What grew out of what is known is of the same epoch: it enrolled in it.
+            if self.grow(&directions.grown).is_err() {
+                // What it was shown is of that epoch: it asks again.
+                return self.succeed(line).await;
+            }
+            self.home.trust.epoch = directions.epoch;
+            if let Err(error) = self.home.keep_trust() {
+                tracing::error!(%error, "which epoch is followed can't be kept");
+            }
+            return Ok(());
         }
         match self.grow(&directions.grown) {
             // Another key may have signed it. Where none is vouched for it stays what it is.
@@ -334,6 +345,7 @@ impl Agent {
             };
             let told = known.told(&bundle, us, self.home.trust.floor, floor)?;
             self.keep_checkpoint(&bundle.grown);
+            let mut roots = Vec::new();
             for word in told {
                 let told = match word {
                     Word::Run(told) => told,
@@ -346,7 +358,7 @@ impl Agent {
                         continue;
                     }
                     Word::RootKey { vkey, vouched } => {
-                        self.learn_root(&vkey, vouched.as_deref());
+                        roots.push((vkey, vouched));
                         continue;
                     }
                 };
@@ -362,6 +374,7 @@ impl Agent {
                     false => self.refused.insert(whose, Refused { told, why, at }),
                 };
             }
+            self.learn_roots(&roots);
             if self.follows >= Some(bundle.upto) {
                 return Err(Stays::Refused("the bundle leads no further".to_owned()));
             }
@@ -415,7 +428,23 @@ impl Agent {
             refused_more: u32::try_from(many).unwrap_or(u32::MAX),
             runs: self.running.fleet.clone().filter(|_| serving.is_some()),
             size: self.known.as_ref().map_or(0, Known::size),
+            tenants: serving
+                .map(|serving| self.some_tenants(serving))
+                .unwrap_or_default(),
         }
+    }
+
+    /// Requests of some tenants, and the next time of others.
+    fn some_tenants(&mut self, serving: &Serving) -> BTreeMap<Tenant, u64> {
+        let (some, all) = serving.traffic.tenants(self.tenant, TENANTS_MAX);
+        self.tenant += TENANTS_MAX;
+        if self.tenant >= all {
+            self.tenant = 0;
+        }
+        let named = some.into_iter();
+        named
+            .filter_map(|(name, requests)| Some((name.parse().ok()?, requests)))
+            .collect()
     }
 
     async fn fetch(&mut self, line: &mut Kept, what: Wanted) -> Result<Vec<u8>, Stays> {

@@ -11,15 +11,16 @@ use std::time::{Duration, SystemTime};
 use base::{Name, Tenant};
 use policy::config::Config;
 use policy::version::Version;
-use record::fleet::{FIRST_PROTOCOL, Known, Pins};
+use record::fleet::{Known, Pins};
 use record::hash::{Hash, sha256};
 use record::note::{SignerKey, VerifierKey};
-use record::succession::{FIRST_EPOCH, Succession};
+use record::succession::Succession;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::glass::Glass;
 use super::parts::Running;
+use super::trust::Trust;
 use crate::cli::Globals;
 use crate::client::Pin;
 use crate::exit::{Exit, Failure};
@@ -62,28 +63,9 @@ pub(super) struct Enrolled {
     /// The log's next key and its epoch, while that is being kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<Next>,
-}
-
-/// What else it believes. In a file of its own: an older build that is started here again passes over it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Trust {
-    /// Which epoch of the record it follows.
-    pub(super) epoch: u64,
-    /// The least protocol that its cell takes.
-    pub(super) floor: u32,
-    /// Whose word begins another epoch, as far as it was told.
-    pub(super) root: Option<Box<str>>,
-}
-
-impl Default for Trust {
-    fn default() -> Trust {
-        Trust {
-            epoch: FIRST_EPOCH,
-            floor: FIRST_PROTOCOL,
-            root: None,
-        }
-    }
+    /// The same, as an earlier build keeps it.
+    #[serde(default, skip_serializing)]
+    next_vkey: Option<Box<str>>,
 }
 
 /// A key that the log's was changed to.
@@ -153,11 +135,9 @@ impl Home {
                 pin: globals.pin.as_ref().map(ToString::to_string),
                 vkey: pins.vkey,
                 next: None,
+                next_vkey: None,
             },
-            trust: Trust {
-                epoch: pins.epoch,
-                ..Trust::default()
-            },
+            trust: Trust::default(),
         };
         home.believe(&home.enrolled.vkey, &pins.checkpoint)?;
         // What was followed in another cell, or on another record, says nothing here.
@@ -275,7 +255,10 @@ impl Home {
         let path = self.state_dir.join(CHECKPOINT);
         let text = fs::read_to_string(&path).map_err(|error| unusable(&path, &error))?;
         let known = self.believe(&self.enrolled.vkey, &text);
-        match (self.enrolled.next.clone(), known) {
+        let earlier = self.enrolled.next_vkey.take();
+        let epoch = self.trust.epoch;
+        let earlier = earlier.map(|vkey| Next { vkey, epoch });
+        match (self.enrolled.next.clone().or(earlier), known) {
             // It ended while another key of the log's was being kept.
             (Some(next), Err(_)) => {
                 let known = self.believe(&next.vkey, &text)?;
@@ -303,7 +286,7 @@ impl Home {
 
     fn settle(&mut self, next: Next) -> io::Result<()> {
         self.trust.epoch = next.epoch;
-        self.write(TRUST, &json(&self.trust))?;
+        self.keep_trust()?;
         self.enrolled.vkey = next.vkey;
         self.enrolled.next = None;
         self.write(ENROLLED, &json(&self.enrolled))
@@ -312,19 +295,25 @@ impl Home {
     /// Keeps whose word begins another epoch.
     pub(super) fn keep_root(&mut self, vkey: &str) -> io::Result<()> {
         self.trust.root = Some(vkey.into());
+        self.keep_trust()
+    }
+
+    /// Keeps what else it believes.
+    pub(super) fn keep_trust(&self) -> io::Result<()> {
         self.write(TRUST, &json(&self.trust))
     }
 
     /// Keeps which protocol its cell takes at least.
     pub(super) fn keep_floor(&mut self, protocol: u32) -> io::Result<()> {
         self.trust.floor = protocol;
-        self.write(TRUST, &json(&self.trust))
+        self.keep_trust()
     }
 
     /// Keeps that another epoch is followed. Acts stand elsewhere in it; what runs goes on.
     pub(super) fn keep_epoch(&mut self, said: &Succession, checkpoint: &str) -> io::Result<()> {
-        self.forget_acts()?;
         let (vkey, epoch) = (said.vkey.clone(), said.epoch);
+        self.trust.epoch = epoch;
+        self.forget_acts()?;
         self.keep_both(Next { vkey, epoch }, checkpoint)
     }
 

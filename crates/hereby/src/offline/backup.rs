@@ -164,7 +164,8 @@ fn check(args: &BackupArgs, out: &Out) -> Result<(), Failure> {
                 .because(format!("{} and {}", keys.origin, manifest.origin)),
         );
     }
-    let report = sound(&Paths::new(&args.dir), args.vkey.as_ref(), &[])?;
+    let keys = (args.vkey.as_ref(), args.root_key.as_ref());
+    let report = sound(&Paths::new(&args.dir), keys, &[])?;
     if report.entries < manifest.size {
         return Err(
             Failure::new(Exit::Unverified, "the backup is not what its manifest says").because(
@@ -197,12 +198,13 @@ fn check(args: &BackupArgs, out: &Out) -> Result<(), Failure> {
 /// Verifies the record in a directory by itself: no anchor and no keystore belong to a backup.
 pub(super) fn sound(
     paths: &Paths,
-    vkey: Option<&VerifierKey>,
+    (vkey, root): (Option<&VerifierKey>, Option<&VerifierKey>),
     archives: &[std::path::PathBuf],
 ) -> Result<store::Report, Failure> {
     let options = VerifyOptions {
         archives: archives.to_vec(),
         vkey: vkey.cloned(),
+        root: root.cloned(),
         ..VerifyOptions::default()
     };
     let mut report = store::verify(paths, &options, &mut |_| {}).map_err(|error| {

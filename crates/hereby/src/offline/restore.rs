@@ -37,7 +37,8 @@ pub(crate) fn restore(args: RestoreArgs, out: &Out) -> Result<(), Failure> {
     };
     let mut found: Option<(Report, Config)> = None;
     let restored = store::restore(&restoring, &mut *progress(out), |paths, manifest| {
-        let report = sound(paths, args.vkey.as_ref(), &args.archive).map_err(Stopped)?;
+        let keys = (args.vkey.as_ref(), args.root_key.as_ref());
+        let report = sound(paths, keys, &args.archive).map_err(Stopped)?;
         if (report.entries, report.root) != (manifest.size, manifest.root) {
             let what = "the restored record is not the one that was signed";
             let why = format!("{} acts with the root {}", report.entries, report.root);

@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use engine::ports::{Clock as _, Entries as _};
-use record::checkpoint::Checkpoint;
-use record::kinds::Body;
-use record::note::{Note, VerifierKey};
+use record::note::VerifierKey;
 use record::statement::Statement as _;
-use record::succession::{Succession, Tree};
+use record::succession::{Succession, name_in};
 use serde_json::json;
-use store::{DataDir, Paths, Standing, Stands};
+use store::{CannotOpen, DataDir, Paths, Reader, Stands};
 
-use super::{Files, read_file, tend};
+use super::{evidence, read_file};
 use crate::cli::Globals;
 use crate::cli::succession::{SuccessionArgs, SuccessionVerb};
 use crate::commands::succession::{FILE_BYTES_MAX, Request, sign, vouch};
@@ -59,15 +57,6 @@ pub(crate) fn succession(
     Ok(None)
 }
 
-/// The next name of a record: its first one, and the epoch.
-fn next_name(origin: &str, epoch: u64) -> String {
-    let first = origin.rsplit_once("/e").filter(|(_, number)| {
-        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    let first = first.map_or(origin, |(first, _)| first);
-    format!("{first}/e{}", epoch + 1)
-}
-
 fn request(
     seen: &[PathBuf],
     output: Option<&Path>,
@@ -77,15 +66,22 @@ fn request(
 ) -> Result<(), Failure> {
     let data_dir = globals.data_dir()?;
     let paths = Paths::new(&data_dir);
-    let stands = store::stands(&paths, &[]).map_err(unopened)?;
-    let stands = stands.ok_or_else(|| unopened(store::CannotOpen::Missing(data_dir.clone())))?;
     let dir = DataDir::open(&data_dir, "hereby succession request", SystemClock.now());
     let dir = dir.map_err(locked)?;
-    let origin = next_name(&stands.origin, stands.epoch);
+    let stands = standing(&paths)?;
+    if stands.begun {
+        return Err(unopened(CannotOpen::Unfinished(stands.epoch)));
+    }
+    let record = evidence::whole(&paths)?;
+    let known = evidence::gather(&stands, &record, seen, &paths, config)?;
+    let (epoch, gap) = (known.epoch + 1, known.newest);
+    let mut drawn = [0; 4];
+    aws_lc_rs::rand::fill(&mut drawn)
+        .map_err(|_| Failure::new(Exit::Internal, "the system gives no random bytes"))?;
+    let origin = name_in(&stands.origin, epoch, u32::from_be_bytes(drawn));
     let key = store::succession_key(&dir, &origin).map_err(unopened)?;
-    let gap = newest_seen(&stands, seen, &paths, config, globals, out)?;
     let asked = Request {
-        epoch: stands.epoch + 1,
+        epoch,
         from: stands.origin.as_str().into(),
         gap,
         kept: stands.kept,
@@ -99,93 +95,51 @@ fn request(
             Failure::usage(format!("cannot write {}", path.display())).because(error)
         })?;
     }
+    say(&stands, &asked, seen.is_empty(), out);
+    if output.is_none() || out.is_json() {
+        out.data(json)?;
+    }
+    let file = output.map_or_else(|| "REQUEST".to_owned(), |path| path.display().to_string());
+    out.talk(Line::new().styled(Style::Dim, "  next: ").text(format!(
+        "on the offline machine: hereby succession sign KEY {file} -m WHY"
+    )));
+    Ok(())
+}
+
+fn say(stands: &Stands, asked: &Request, saw_nothing: bool, out: &Out) {
+    let (origin, kept) = (&stands.origin, counted(stands.kept.size, "act"));
     out.talk(format!(
-        "{}, epoch {}, has {}; it would go on as {origin}.",
-        stands.origin,
-        stands.epoch,
-        counted(stands.kept.size, "act")
+        "{origin}, epoch {}, has {kept}; it would go on as {}.",
+        stands.epoch, asked.origin
     ));
-    match gap {
+    if asked.epoch > stands.epoch + 1 {
+        out.warn(&format!(
+            "epoch {} of this record was seen: a backup of that is newer than this one",
+            asked.epoch - 1
+        ));
+    }
+    match asked.gap {
         Some(gap) => out.talk(Line::new().styled(Style::Warning, "lost: ").text(format!(
             "{} beyond that were seen",
             counted(gap.size - stands.kept.size, "act")
         ))),
-        None => out.talk(
-            "Nothing beyond that is known here; --seen FILE takes what edges and witnesses saw.",
-        ),
+        None => out.talk("Nothing beyond that is known here."),
     }
-    if output.is_none() || out.is_json() {
-        out.data(json)?;
-    }
-    out.talk(
-        Line::new()
-            .styled(Style::Dim, "  next: ")
-            .text("on the offline machine: hereby succession sign KEY REQUEST -m WHY"),
-    );
-    Ok(())
-}
-
-/// The newest tree behind what is kept that anybody here has seen signed.
-fn newest_seen(
-    stands: &Stands,
-    seen: &[PathBuf],
-    paths: &Paths,
-    config: &Config,
-    globals: &Globals,
-    out: &Out,
-) -> Result<Option<Tree>, Failure> {
-    let keys = Files::open(globals).and_then(|files| tend::vkeys(&files));
-    let mut keys: Vec<VerifierKey> = keys
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|(_, vkey)| vkey.parse().ok())
-        .collect();
-    if let Ok(Some(key)) = store::log_key(&paths.log_key()) {
-        keys.push(key.verifier().clone());
-    }
-    let mut notes: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-    for path in seen {
-        notes.push((path.clone(), read_file(path, FILE_BYTES_MAX)?));
-    }
-    let published = paths.checkpoint();
-    if let Ok(text) = read_file(&published, FILE_BYTES_MAX) {
-        notes.push((published, text));
-    }
-    let anchor = anchor_path(config, &stands.origin)?;
-    if let Ok(files) = Files::open(globals)
-        && let Ok(Standing::Ahead { note, .. }) =
-            store::anchor_standing(&anchor, &keys, &files.reader)
-    {
-        notes.push((anchor, note.into_bytes()));
-    }
-    let mut newest: Option<Tree> = None;
-    for (path, text) in notes {
-        let note = Note::parse(&text).ok();
-        let note = note.filter(|note| note.verify(&keys).is_ok());
-        let checkpoint = note.and_then(|note| Checkpoint::parse_text(note.text()).ok());
-        match checkpoint.filter(|it| *it.origin() == *stands.origin) {
-            Some(it) if it.size() > newest.map_or(stands.kept.size, |newest| newest.size) => {
-                let (root, size) = (it.root(), it.size());
-                newest = Some(Tree { root, size });
-            }
-            None if seen.contains(&path) => {
-                return Err(Failure::usage(format!(
-                    "{} is no checkpoint that {} signed",
-                    path.display(),
-                    stands.origin
-                )));
-            }
-            _ => {}
-        }
+    if saw_nothing {
+        out.talk("--seen FILE takes what edges and witnesses saw: each one's checkpoint.");
     }
     if let Some(claimed) = stands.claimed
-        && newest.is_none_or(|newest| newest.size < claimed)
+        && asked.gap.is_none_or(|gap| gap.size < claimed)
     {
         out.warn(&format!(
             "a signature in the record covers {claimed} acts, and no checkpoint of that size is at hand"
         ));
     }
-    Ok(newest)
+}
+
+fn standing(paths: &Paths) -> Result<Stands, Failure> {
+    let stands = store::stands(paths, &[]).map_err(unopened)?;
+    stands.ok_or_else(|| unopened(CannotOpen::Missing(paths.root().to_owned())))
 }
 
 fn begin(
@@ -197,21 +151,44 @@ fn begin(
 ) -> Result<(), Failure> {
     crate::log::start(&config.log).map_err(Failure::usage)?;
     let bytes = read_file(note, FILE_BYTES_MAX)?;
-    let (root, said) = believed(&bytes, root_key, globals).map_err(|failure| {
+    let data_dir = globals.data_dir()?;
+    let paths = Paths::new(&data_dir);
+    let (stands, record) = (standing(&paths)?, evidence::whole(&paths)?);
+    let (root, said) = believed(&bytes, root_key, &record, out).map_err(|failure| {
         failure.hint("hereby succession sign makes a note; --root-key VKEY says whose word counts")
     })?;
+    let text: Box<str> = String::from_utf8_lossy(&bytes).into();
+    // Its act is there, and it ended before the anchor was.
+    let is_there = evidence::began(&record)?.as_ref() == Some(&text);
+    if *stands.origin == *said.from {
+        let known = evidence::gather(&stands, &record, &[], &paths, config)?;
+        let more = known
+            .newest
+            .is_some_and(|newest| said.gap.map_or(said.kept.size, |gap| gap.size) < newest.size);
+        if more {
+            return Err(Failure::new(
+                Exit::Refused,
+                "more was seen of the record than the note knows of",
+            )
+            .hint("hereby succession request again, and have that signed"));
+        }
+    }
+    drop(record);
     let (kept, epoch) = (said.kept.size, said.epoch);
     let (from, origin) = (said.from.clone(), said.origin.clone());
     let lost = said.gap.map(|gap| gap.size - kept);
     let station = Station::open(Opening {
-        data_dir: &globals.data_dir()?,
+        data_dir: &data_dir,
         config,
         runs: "hereby succession begin",
-        resumes: Resumes::InEpoch(Box::new(Began {
-            note: String::from_utf8_lossy(&bytes).into(),
-            root: root.to_string().into(),
-            said,
-        })),
+        resumes: match (is_there, said.why.as_str().parse()) {
+            (true, Ok(why)) => Resumes::AgainstAnchor(why),
+            _ => Resumes::InEpoch(Box::new(Began {
+                note: text,
+                root: root.to_string().into(),
+                said,
+            })),
+        },
         progress: crate::serve::progress(out),
         on_fatal: Box::new(crate::serve::end_process),
     })?;
@@ -225,6 +202,7 @@ fn begin(
         )
         .hint("make room on the record's disk, then the same again"));
     }
+    end_anchor(config, &from, out);
     if out.is_json() {
         return out.json(&json!({ "origin": origin, "epoch": epoch, "kept": kept, "lost": lost }));
     }
@@ -238,61 +216,57 @@ fn begin(
     );
     out.talk("Start it: hereby up. Edges that know the root key follow by themselves.");
     out.talk("Then: witnesses get the new key (hereby record keys); hereby rotate-secrets, if keys may be");
-    out.talk("in the wrong hands; and a backup.");
+    out.talk("in the wrong hands; and a backup, into a new directory.");
     Ok(())
 }
 
-/// What the note says, and which root key signed it: the one that is named, or the newest on the record that did.
+/// What was the anchor of the epoch before is one no more: an older copy of it must not agree with anything here.
+fn end_anchor(config: &Config, from: &str, out: &Out) {
+    if config.record.anchor.is_some() {
+        // One file for whatever epoch: it has the new one by now.
+        return;
+    }
+    let Ok(path) = anchor_path(config, from) else {
+        return;
+    };
+    let mut ended = path.clone().into_os_string();
+    ended.push(".ended");
+    match std::fs::rename(&path, ended) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => out.warn(&format!(
+            "{} can't be put away ({error}): remove it, or an older copy of the record would agree with it",
+            path.display()
+        )),
+        _ => {}
+    }
+}
+
+/// What the note says, and which root key signed it: the one that is named; else the one that whoever verifies the
+/// record believes; else the one that was named last because the one before was lost.
 fn believed(
     note: &[u8],
     root_key: Option<VerifierKey>,
-    globals: &Globals,
+    record: &Reader,
+    out: &Out,
 ) -> Result<(VerifierKey, Succession), Failure> {
-    let roots = match root_key {
-        Some(key) => vec![key],
-        None => named_roots(globals)?,
+    let roots = evidence::roots(record)?;
+    let asked = match &root_key {
+        Some(key) => vec![key.clone()],
+        None => roots.believed.iter().chain(&roots.last).cloned().collect(),
     };
     let mut why = "the record names no root key".to_owned();
-    for root in roots.into_iter().rev() {
+    for root in asked {
         match Succession::open(note, &root) {
-            Ok(said) => return Ok((root, said)),
+            Ok(said) => {
+                if roots.believed.as_ref() != Some(&root) {
+                    out.warn(&format!(
+                        "nothing on the record leads to this root key: who verifies, restores or checks a \
+                         backup says --root-key '{root}', and edges that know another don't follow"
+                    ));
+                }
+                return Ok((root, said));
+            }
             Err(error) => why = error.to_string(),
         }
     }
     Err(Failure::new(Exit::Refused, "the note is not believed").because(why))
-}
-
-/// The root keys that the record names, the newest last.
-fn named_roots(globals: &Globals) -> Result<Vec<VerifierKey>, Failure> {
-    let files = Files::open(globals)?;
-    let mut named = Vec::new();
-    tend::on_record(
-        &files.reader,
-        0,
-        tend::RECORD_ACTS_AT_ONCE,
-        &mut |_, act| {
-            if let Body::LogRootKeySet(set) = act.body {
-                named.extend(set.vkey.parse().ok());
-            }
-        },
-    )?;
-    Ok(named)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_name;
-
-    #[test]
-    fn an_epoch_has_the_first_name_and_its_number() {
-        assert_eq!(
-            next_name("laptop/hereby-0713e1ba", 1),
-            "laptop/hereby-0713e1ba/e2"
-        );
-        assert_eq!(
-            next_name("laptop/hereby-0713e1ba/e2", 2),
-            "laptop/hereby-0713e1ba/e3"
-        );
-        assert_eq!(next_name("example.org/e2e", 1), "example.org/e2e/e2");
-    }
 }

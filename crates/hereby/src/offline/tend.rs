@@ -193,7 +193,10 @@ pub(super) fn vkeys(files: &Files) -> Result<Vec<(u64, Box<str>)>, Failure> {
     vkeys_in(&files.reader, RECORD_ACTS_AT_ONCE)
 }
 
-fn vkeys_in(entries: &dyn Entries, at_once: usize) -> Result<Vec<(u64, Box<str>)>, Failure> {
+pub(super) fn vkeys_in(
+    entries: &dyn Entries,
+    at_once: usize,
+) -> Result<Vec<(u64, Box<str>)>, Failure> {
     let mut keys = Vec::new();
     on_record(entries, 0, at_once, &mut |index, act| match act.body {
         Body::LogOpened(opened) => keys.push((0, opened.vkey)),

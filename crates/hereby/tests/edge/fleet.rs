@@ -614,7 +614,45 @@ fn edges_follow_what_was_restored_into_another_epoch_by_the_root_keys_word_alone
     fleet.begin(0);
     fleet.deploy("three", 200);
     eventually("it runs the next", || fleet.answer(0) == "three");
-    fleet.must(&["verify", "--vkey", &first]);
+    // One that enrolls in this epoch learns which it is, and whose word is believed by now: the first was lost.
+    fleet.must(&["key", "new", "second"]);
+    let no = fleet.no(&["succession", "trust", "second", "-m", "the first is lost"]);
+    assert!(no.contains("another root key is believed"), "{no}");
+    fleet.must(&[
+        "succession",
+        "trust",
+        "second",
+        "--lost",
+        "-m",
+        "the first is lost",
+    ]);
+    let trust = || {
+        let text = std::fs::read_to_string(fleet.place.path("o-1").join("trust.json"));
+        serde_json::from_str::<Value>(&text.unwrap()).unwrap()
+    };
+    let of = |vkey: &Value| vkey.as_str().unwrap().split('+').next().unwrap().to_owned();
+    assert_eq!(
+        (of(&trust()["root"]), &trust()["epoch"]),
+        ("root".to_owned(), &2.into())
+    );
+    fleet.enroll_anew(0, "office");
+    let process = fleet.edges[0].process.as_mut().unwrap();
+    process.kill();
+    fleet.begin(0);
+    let trust = || {
+        let text = std::fs::read_to_string(fleet.place.path("o-1").join("trust.json"));
+        serde_json::from_str::<Value>(&text.unwrap_or_default()).unwrap_or_default()
+    };
+    eventually("it knows epoch and root key", || {
+        trust()["epoch"] == 2
+            && trust()["root"]
+                .as_str()
+                .is_some_and(|it| it.starts_with("second+"))
+    });
+    eventually("it follows", || fleet.known("o-1")["standing"] == "follows");
+    let said = fleet.must(&["verify", "--vkey", &first]);
+    assert!(said.contains("epoch 2 began behind"), "{said}");
+    assert!(said.contains("which are lost (the disk died)"), "{said}");
     let keys = fleet.must(&["record", "keys"]);
     assert_eq!(
         keys.lines().filter(|line| line.contains('+')).count(),

@@ -11,7 +11,7 @@ use crate::kinds::Body;
 use crate::note::VerifierKey;
 use crate::proof::{ActProof, BadProof, Unproven};
 use crate::statement::{BadStatement, Statement as _};
-use crate::succession::Succession;
+use crate::succession::{Succession, lineage};
 use crate::tree::{self, ProofError};
 
 /// What an edge knows of the record: the newest checkpoint that it has seen.
@@ -207,8 +207,8 @@ impl Known {
         let root: Option<VerifierKey> = root.and_then(|root| root.parse().ok());
         let root = root.ok_or(Disbelieved::NoRootKey)?;
         let said = Succession::open(succeeded.note.as_bytes(), &root)?;
-        // Which epochs lay between, if any did, is not known: each was signed by the same key.
-        let follows = *said.from == *self.newest.origin() || said.epoch > epoch + 1;
+        // Which epochs lay between, if any did, is not known; of which record they were is.
+        let follows = lineage(&said.from) == lineage(self.newest.origin());
         let (Some(key), Some(newest), true) =
             (said.log_key(), said.begins(), follows && said.epoch > epoch)
         else {

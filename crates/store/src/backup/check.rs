@@ -8,8 +8,8 @@ use record::note::Note;
 
 use super::keys::{KEYS, KEYSTORE, TLS};
 use super::{
-    CannotBackUp, Copied, Damaged, Files, KeysManifest, Manifest, VERSION, check_names, copy,
-    read_manifest,
+    CannotBackUp, Copied, Damaged, Files, KEYS_VERSION, KeysManifest, Manifest, VERSION,
+    check_names, copy, read_manifest,
 };
 
 /// What a backup of a record may hold.
@@ -31,7 +31,7 @@ pub fn check_backup(
 ) -> Result<Manifest, CannotBackUp> {
     let manifest: Option<Manifest> = read_manifest(backup)?;
     let manifest = manifest.ok_or_else(|| CannotBackUp::NoBackup(backup.to_owned()))?;
-    must_be_version(backup, manifest.hereby_backup)?;
+    must_be_version(backup, manifest.hereby_backup, VERSION)?;
     check_names(backup, &manifest.files, &ROOTS)?;
     let covers = Note::parse(manifest.checkpoint.as_bytes())
         .ok()
@@ -59,19 +59,19 @@ pub fn check_backup(
 pub fn check_keys(backup: &Path) -> Result<KeysManifest, CannotBackUp> {
     let manifest: Option<KeysManifest> = read_manifest(backup)?;
     let manifest = manifest.ok_or_else(|| CannotBackUp::NoBackup(backup.to_owned()))?;
-    must_be_version(backup, manifest.hereby_keys_backup)?;
+    must_be_version(backup, manifest.hereby_keys_backup, KEYS_VERSION)?;
     check_names(backup, &manifest.files, &[KEYS, KEYSTORE, TLS])?;
     check_files(backup, &manifest.files, &mut |_| {})?;
     Ok(manifest)
 }
 
-fn must_be_version(backup: &Path, version: u32) -> Result<(), Damaged> {
-    if version == VERSION {
+fn must_be_version(backup: &Path, version: u32, newest: u32) -> Result<(), Damaged> {
+    if (1..=newest).contains(&version) {
         return Ok(());
     }
     Err(Damaged {
         path: backup.join(super::MANIFEST),
-        what: format!("it is of version {version}, this build reads {VERSION}: use a newer hereby"),
+        what: format!("it is of version {version}, this build reads {newest}: use a newer hereby"),
     })
 }
 

@@ -12,7 +12,7 @@ use record::note::{Note, VerifierKey};
 
 use super::copy::{Copier, Wanted};
 use super::{
-    CannotBackUp, Copied, KeysManifest, VERSION, must_be_apart, read_manifest, take_directory,
+    CannotBackUp, Copied, KEYS_VERSION, KeysManifest, must_be_apart, read_manifest, take_directory,
     write_manifest,
 };
 use crate::durable::{self, FileError};
@@ -109,7 +109,7 @@ pub fn back_up_keys(
     copier.sync()?;
     let manifest = KeysManifest {
         files: std::mem::take(&mut copier.files),
-        hereby_keys_backup: VERSION,
+        hereby_keys_backup: KEYS_VERSION,
         made_at,
         origin: origin.to_owned(),
     };

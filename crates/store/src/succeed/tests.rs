@@ -7,10 +7,10 @@ use record::kinds::Body;
 use record::kinds::log::{RootKeySet, Succeeded};
 use record::note::{Algorithm, SignerKey};
 use record::statement::Statement as _;
-use record::succession::{RootChange, Succession, Tree};
+use record::succession::{RootChange, Succession, Tree, name_in};
 
 use super::{Stands, stands, succession_key};
-use crate::tests::{ORIGIN, Place, act, append, fill, opening};
+use crate::tests::{Place, act, append, fill, opening};
 use crate::verify::{Report, VerifyOptions, verify};
 use crate::{CannotOpen, Log, Opened, Options};
 
@@ -60,7 +60,7 @@ fn standing(place: &Place) -> Stands {
 /// What is to be signed for this record.
 fn wanted(place: &Place, gap: Option<Tree>) -> Succession {
     let stands = standing(place);
-    let origin = format!("{ORIGIN}/e{}", stands.epoch + 1);
+    let origin = name_in(&stands.origin, stands.epoch + 1, 0xc0_ffee);
     let key = succession_key(&place.lock(), &origin).unwrap();
     Succession {
         at: Timestamp::from_ms(1_513_841_400_000),
@@ -183,6 +183,15 @@ fn an_epoch_that_was_begun_is_finished_and_nothing_else_is_written_before() {
         }
         let refused = Log::open(place.lock(), &place.options()).unwrap_err();
         assert!(matches!(refused, CannotOpen::Unfinished(2)), "{refused}");
+        // Of another tree it can't be finished.
+        let other = Succession {
+            kept: seen,
+            gap: None,
+            ..said.clone()
+        };
+        let refused = begin(&place, &other).unwrap_err();
+        assert!(matches!(refused, CannotOpen::Succession(_)), "{refused}");
+        assert!(standing(&place).begun);
         succeed(&place, &said, 1);
         assert_eq!(check(&place, None).problems, []);
         // Once more is once too often.
@@ -204,7 +213,7 @@ fn a_record_goes_on_without_its_key_but_not_elsewhere_than_was_signed() {
     };
     refused(&|said| said.kept.size -= 1);
     refused(&|said| said.kept.root = said.gap.unwrap().root);
-    refused(&|said| said.epoch = 3);
+    refused(&|said| said.epoch = 1);
     refused(&|said| said.from = "example.org/other".into());
     refused(&|said| {
         let other = SignerKey::from_seed(&said.origin, Algorithm::Ed25519, [9; 32]).unwrap();
@@ -279,4 +288,68 @@ fn a_damaged_record_goes_on_behind_what_is_whole() {
     succeed(&place, &wanted(&place, Some(seen)), 1);
     assert_eq!(check(&place, None).problems, []);
     assert_eq!(place.reader().size(), before.kept.size + 1);
+}
+
+#[test]
+fn a_last_batch_that_nobody_signed_goes_on_as_well() {
+    let (place, seen) = restored();
+    let path = place.last_segment();
+    let text = std::fs::read(&path).unwrap();
+    // The line that a power failure takes.
+    let text = text.strip_suffix(b"\n").unwrap();
+    let end = text.iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    std::fs::write(&path, &text[..end]).unwrap();
+    let said = wanted(&place, Some(seen));
+    succeed(&place, &said, 1);
+    assert_eq!(check(&place, None).problems, []);
+    let archive = tempfile::tempdir().unwrap();
+    let first = crate::archivable(&place.paths()).unwrap();
+    let _held = place.lock();
+    for first in first {
+        crate::archive(&place.paths(), first, archive.path()).unwrap();
+    }
+}
+
+#[test]
+fn an_epoch_behind_what_was_archived_is_proven_by_the_root_key_that_is_given() {
+    let (place, seen) = restored();
+    let said = wanted(&place, Some(seen));
+    succeed(&place, &said, 1);
+    let archive = tempfile::tempdir().unwrap();
+    {
+        let _held = place.lock();
+        for first in crate::archivable(&place.paths()).unwrap() {
+            crate::archive(&place.paths(), first, archive.path()).unwrap();
+        }
+    }
+    drop(archive);
+    let without = check(&place, None);
+    assert_eq!(without.problems, []);
+    let unproven =
+        |note: &String| note.contains("could not be checked: entries that are not at hand name");
+    assert!(without.notes.iter().any(unproven), "{:?}", without.notes);
+    let proven = check(&place, Some(&root(1)));
+    assert_eq!(proven.problems, []);
+    assert!(!proven.notes.iter().any(unproven), "{:?}", proven.notes);
+    assert!(!check(&place, Some(&root(2))).is_clean());
+}
+
+#[test]
+fn a_checkpoint_that_the_succession_knew_otherwise_is_of_another_history() {
+    let (place, seen) = restored();
+    let anchor = place.temporary.path().join("anchor-before");
+    std::fs::copy(place.anchor(), &anchor).unwrap();
+    let other = Tree {
+        root: record::hash::Hash([9; 32]),
+        ..seen
+    };
+    let said = wanted(&place, Some(other));
+    succeed(&place, &said, 1);
+    let options = VerifyOptions {
+        anchor: Some(anchor),
+        ..VerifyOptions::default()
+    };
+    let report = verify(&place.paths(), &options, &mut |_| ()).unwrap();
+    let what = &report.problems.first().unwrap().what;
+    assert!(what.contains("two histories"), "{what}");
 }

@@ -232,6 +232,8 @@ pub(super) struct Acts {
     pub(super) epochs: Epochs,
     /// An epoch begins with the next entry.
     pub(super) begins: Option<Begins>,
+    /// Or may begin with it: what is before it is not at hand.
+    pub(super) may_begin: Option<Begins>,
     pub(super) ids: Ids,
     enrolled: HashMap<Name, (VerifierKey, PersonName)>,
     /// The signed command whose acts are being read.
@@ -287,6 +289,15 @@ impl Acts {
             };
             let key = self.epochs.begin(&begins, succeeded)?;
             self.keys.succeed(key, index);
+            return Ok(());
+        }
+        if let (Some(begins), Body::LogSucceeded(succeeded)) = (self.may_begin.take(), &act.body) {
+            if self.epochs.is_unsure() {
+                self.epochs.unproven += 1;
+            } else {
+                let key = self.epochs.begin(&begins, succeeded)?;
+                self.keys.succeed(key, index);
+            }
             return Ok(());
         }
         match &act.body {

@@ -112,9 +112,16 @@ pub(super) fn check(
     report: &mut Report,
 ) -> Result<(), FileError> {
     for (path, note, checkpoint) in &known.notes {
-        if let Some(said) = lost(note, checkpoint, walked) {
-            report.notes.push(format!("{}: {said}", path.display()));
-            continue;
+        match lost(note, checkpoint, walked) {
+            Some(Ok(said)) => {
+                report.notes.push(format!("{}: {said}", path.display()));
+                continue;
+            }
+            Some(Err(what)) => {
+                report.wrong(path, what);
+                continue;
+            }
+            None => {}
         }
         match signed(note, checkpoint, walked) {
             Ok(true) => {}
@@ -155,17 +162,28 @@ fn not_checked(path: &Path, options: &VerifyOptions) -> String {
     format!("the signature of {path} could not be checked: {next}")
 }
 
-/// What is to be said of a checkpoint of an epoch that has ended, where it covers what is lost.
-fn lost(note: &Note, checkpoint: &Checkpoint, walked: &Walked) -> Option<String> {
+/// What is to be said of a checkpoint of an epoch that has ended, where it covers what is lost. `Err`: the
+/// succession knew of another tree.
+fn lost(note: &Note, checkpoint: &Checkpoint, walked: &Walked) -> Option<Result<String, String>> {
     let ended = walked.epochs.that_ended(checkpoint)?;
-    let kept = ended.kept.size;
-    (checkpoint.size() > kept && note.verify(&walked.keys.all()).is_ok()).then(|| {
-        format!(
-            "a checkpoint of {} over {}; epoch {} went on behind {kept}, and what was there is lost",
-            ended.from,
-            counted(checkpoint.size(), "entry"),
-            ended.epoch
-        )
+    let (kept, size) = (ended.kept.size, checkpoint.size());
+    if size <= kept || note.verify(&walked.keys.all()).is_err() {
+        return None;
+    }
+    let said = format!(
+        "a checkpoint of {} over {}; epoch {} went on behind {kept}",
+        ended.from,
+        counted(size, "entry"),
+        ended.epoch
+    );
+    Some(match ended.gap {
+        Some(gap) if gap.size == size && gap.root != checkpoint.root() => Err(format!(
+            "{said}, and the succession knew of another tree of that size: these are two histories"
+        )),
+        Some(gap) if gap.size >= size => Ok(format!("{said}, and what was there is lost")),
+        _ => Ok(format!(
+            "{said}, and did not know of so much: it is lost as well, or somebody else signed it"
+        )),
     })
 }
 
@@ -297,9 +315,12 @@ fn check_anchor(
                 if let Ok(note) = Note::parse(note.as_bytes())
                     && let Some(said) = lost(&note, checkpoint, walked) =>
             {
-                report
-                    .notes
-                    .push(format!("{}, slot {at}: {said}", path.display()));
+                match said {
+                    Ok(said) => report
+                        .notes
+                        .push(format!("{}, slot {at}: {said}", path.display())),
+                    Err(what) => report.problem(problem(None, format!("slot {at}: {what}"))),
+                }
             }
             Slot::Damaged(why) => report.problem(problem(None, format!("slot {at}: {why}"))),
             Slot::Signed { checkpoint, .. } if is_away(checkpoint, roots, walked) => {

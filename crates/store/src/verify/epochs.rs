@@ -7,11 +7,14 @@ use record::note::VerifierKey;
 use record::statement::Statement as _;
 use record::succession::{Succession, Tree, may_follow};
 
+use super::{Report, counted};
+
 /// Where an epoch begins, as the segments have it.
 #[derive(Debug)]
 pub(super) struct Begins {
     pub(super) epoch: u64,
-    pub(super) from: String,
+    /// None: what is before it is not at hand.
+    pub(super) from: Option<String>,
     pub(super) kept: Tree,
     pub(super) origin: String,
 }
@@ -22,6 +25,8 @@ pub(super) struct Epochs {
     root: Option<String>,
     pinned: bool,
     ended: Vec<Succession>,
+    /// Epochs whose root key entries name that are not at hand.
+    pub(super) unproven: u64,
 }
 
 impl Epochs {
@@ -56,13 +61,52 @@ impl Epochs {
         let said = Succession::open(succeeded.note.as_bytes(), &root)
             .map_err(|error| format!("the root key did not say how this epoch begins: {error}"))?;
         let same = said.epoch == begins.epoch
-            && *said.from == *begins.from
+            && begins.from.as_ref().is_none_or(|from| *said.from == **from)
             && *said.origin == *begins.origin
             && said.kept == begins.kept;
         let key = said.log_key().filter(|_| same);
         let key = key.ok_or_else(|| "the root key said it of another epoch".to_owned())?;
         self.ended.push(said);
         Ok(key)
+    }
+
+    /// Whether entries that are not at hand may name the root key.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.root.is_none()
+    }
+
+    /// Behind how many entries the epoch of that name ended; none: it did not.
+    pub(super) fn end_of(&self, origin: Option<&str>) -> Option<u64> {
+        let mut ended = self.ended.iter();
+        let ended = ended.find(|it| Some(&*it.from) == origin)?;
+        Some(ended.kept.size)
+    }
+
+    /// What each succession says: it stands on the record that something is lost.
+    pub(super) fn say(&self, report: &mut Report) {
+        for said in &self.ended {
+            let lost = said.gap.map_or_else(
+                || "nothing is known to be lost".to_owned(),
+                |gap| {
+                    let lost = counted(gap.size.saturating_sub(said.kept.size), "entry");
+                    format!("{lost} more were known, which are lost")
+                },
+            );
+            report.notes.push(format!(
+                "epoch {} began behind {}, by the root key's word of {}: {lost} ({})",
+                said.epoch,
+                counted(said.kept.size, "entry"),
+                said.at,
+                said.why
+            ));
+        }
+        if self.unproven > 0 {
+            let count = counted(self.unproven, "epoch");
+            report.notes.push(format!(
+                "how {count} began could not be checked: entries that are not at hand name the root key \
+                 (--archive DIR, --root-key VKEY)"
+            ));
+        }
     }
 
     /// The succession that ended the epoch of that checkpoint, if it has ended.

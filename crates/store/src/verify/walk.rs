@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use record::checkpoint::Checkpoint;
 use record::hash::{self, Hash};
-use record::succession::Tree;
+use record::succession::{FIRST_EPOCH, Tree};
 
 use super::acts::{Acts, LogKeys, Signer, Spot};
 use super::blobs::Cited;
@@ -287,7 +287,7 @@ impl Walk<'_> {
                 Ok(()) if replay.epoch() > before => {
                     self.acts.begins = Some(Begins {
                         epoch: header.epoch,
-                        from: other.unwrap_or_default(),
+                        from: other,
                         kept: Tree { root, size: first },
                         origin: header.origin.clone(),
                     })
@@ -299,10 +299,9 @@ impl Walk<'_> {
                 }
             }
         } else if let Some(other) = other {
-            // How it came to another name stands in entries that are not at hand.
+            // How it came to another name may stand in entries that are not at hand.
             self.report.notes.push(format!(
-                "how the log {other} went on as {} could not be checked: the entries before are not at \
-                 hand",
+                "before entry {first} the log {other} went on as {}: see whether that is said to be proven",
                 header.origin
             ));
             self.acts.keys.lose(first);
@@ -319,6 +318,19 @@ impl Walk<'_> {
                 self.tiles = None;
             }
             self.replay = Replay::from_header(header);
+            if let Some(replay) = &self.replay
+                && header.epoch > FIRST_EPOCH
+            {
+                self.acts.may_begin = Some(Begins {
+                    epoch: header.epoch,
+                    from: None,
+                    kept: Tree {
+                        root: replay.root(),
+                        size: first,
+                    },
+                    origin: header.origin.clone(),
+                });
+            }
             if let Some(replay) = self.replay.as_ref().filter(|_| self.known.wants(first)) {
                 self.known.reached(first, replay.root());
             }
@@ -405,7 +417,8 @@ impl Walk<'_> {
             self.suspects.push(problem(spot, Some(index), what));
         }
         if let Some(witness) = &mut self.witness {
-            witness.compare(index, entry, spot.path, self.report)?;
+            let ended = self.acts.epochs.end_of(witness.origin());
+            witness.compare((index, entry), ended, spot.path, self.report)?;
         }
         Ok(())
     }
@@ -483,7 +496,7 @@ impl Walk<'_> {
                 self.report.wrong(path, what);
                 self.leave_out(next);
             }
-            Some(_) if !signed => self.report.wrong(path, "its last batch is not signed"),
+            // Whether it may be unsigned, because another epoch begins behind it, the next header says.
             None if !signed => self
                 .report
                 .notes
@@ -537,6 +550,7 @@ impl Walk<'_> {
             });
         }
         seals.finish(self.report);
+        epochs.say(self.report);
         let unchecked = [
             (sealed, "what the author has signed is sealed"),
             (

@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use record::checkpoint::Checkpoint;
+use record::note::{NOTE_BYTES_MAX, Note};
 use record::tile::{ENTRY_BYTES_MAX, TILE_WIDTH, decode_entry_bundle, entries_path};
 
 use super::{Report, counted};
@@ -23,12 +25,23 @@ pub(super) struct Witness {
     pub(super) same: u64,
     /// A difference was found; later ones follow from it.
     differs: bool,
+    /// Of which log its checkpoint is.
+    origin: Option<String>,
+    /// Behind so many entries its epoch ended: what it has there is lost here, and the succession says so.
+    ended: Option<u64>,
 }
 
 impl Witness {
     pub(super) fn new(directory: &Path) -> Witness {
+        let checkpoint =
+            durable::read_bounded(&directory.join("checkpoint"), NOTE_BYTES_MAX as u64);
+        let note = checkpoint.ok().flatten();
+        let note = note.and_then(|text| Note::parse(&text).ok());
+        let checkpoint = note.and_then(|note| Checkpoint::parse_text(note.text()).ok());
         let directory = directory.join("entries");
         Witness {
+            origin: checkpoint.map(|checkpoint| checkpoint.origin().to_owned()),
+            ended: None,
             directory,
             bundle: None,
             same: 0,
@@ -36,15 +49,21 @@ impl Witness {
         }
     }
 
-    /// Compares entry `index`, if the witness has it.
+    /// Of which log its checkpoint is.
+    pub(super) fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// Compares entry `index`, if the witness has it. `ended`: behind how many its epoch ended, if it did.
     pub(super) fn compare(
         &mut self,
-        index: u64,
-        entry: &[u8],
+        (index, entry): (u64, &[u8]),
+        ended: Option<u64>,
         segment: &Path,
         report: &mut Report,
     ) -> Result<(), FileError> {
-        if self.differs {
+        self.ended = self.ended.or(ended);
+        if self.differs || self.ended.is_some_and(|ended| index >= ended) {
             return Ok(());
         }
         match self.entry(index, report)? {
@@ -75,7 +94,14 @@ impl Witness {
         segment: &Path,
         report: &mut Report,
     ) -> Result<(), FileError> {
-        if !self.differs && self.entry(size, report)?.is_some() {
+        let size = self.ended.unwrap_or(size);
+        let has_more = !self.differs && self.entry(size, report)?.is_some();
+        if has_more && self.ended.is_some() {
+            report.notes.push(format!(
+                "the witness also has what stood behind {} and is lost here, as the succession says",
+                counted(size, "entry")
+            ));
+        } else if has_more {
             report.problem(super::Problem {
                 path: segment.to_owned(),
                 line: None,

@@ -157,7 +157,6 @@ pub(super) fn schemas() -> Value {
             "properties": {
                 "cell": reference("Name"),
                 "checkpoint": {"type": "string"},
-                "epoch": {"type": "integer", "minimum": 2, "description": "none: the first"},
                 "vkey": reference("VerifierKey"),
             },
         },
@@ -188,6 +187,13 @@ pub(super) fn schemas() -> Value {
             "next": {"type": "string", "description": "the same checkpoint, signed by the new key"},
             "proof": {"type": "string", "description": "C2SP tlog-proof"},
             "v": {"const": 1},
+        })),
+        "Traffic": object(json!({
+            "measured_ms": reference("Milliseconds"),
+            "requests": reference("Count"),
+            "tenants": list(object(json!({
+                "tenant": reference("Name"), "requests": reference("Count"),
+            }))),
         })),
         "Fleet": fleet(),
         "Edge": edge(),

@@ -23,6 +23,9 @@ use crate::site::Site;
 /// So many edges are named at most.
 const HELD_SHOWN: usize = 4;
 
+/// So many tenants are counted in an answer.
+const TENANTS_MAX: usize = 1_000;
+
 const BELOW: Parameter = optional("before", Form::Index, "What `next` of the page before was");
 
 const BEHIND: Parameter = optional(
@@ -38,6 +41,12 @@ pub(super) fn routes() -> Vec<Route> {
             "Shows cells, what all run, what goes out, and what must not",
             Gives::json("Fleet", "As things stand"),
             |call| Box::pin(fleet(call)),
+        ),
+        get(
+            "/api/v1/traffic",
+            "Counts requests of the last hour by tenant, as far as edges have said",
+            Gives::json("Traffic", "The tenants with the most first, at most 1,000"),
+            |call| Box::pin(traffic(call)),
         ),
         Route {
             query: vec![BEHIND, LIMIT],
@@ -67,6 +76,21 @@ pub(super) fn routes() -> Vec<Route> {
             )
         },
     ]
+}
+
+async fn traffic(call: Call) -> Answer {
+    let now = call.site.engine().now();
+    let hour = call.site.watch().last_hour(now);
+    let mut tenants: Vec<_> = hour.tenants.into_iter().collect();
+    tenants.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    tenants.truncate(TENANTS_MAX);
+    let tenants = tenants.into_iter();
+    let tenants = tenants.map(|(tenant, requests)| json!({"tenant": tenant, "requests": requests}));
+    reply::json(&json!({
+        "measured_ms": hour.measured_ms,
+        "requests": hour.requests,
+        "tenants": tenants.collect::<Vec<_>>(),
+    }))
 }
 
 async fn fleet(call: Call) -> Answer {

@@ -160,6 +160,7 @@ impl Edge {
             overlay: 0,
             process: 1,
             protocol: self.protocol,
+            tenants: Default::default(),
             program: "0.1.0".parse().unwrap(),
             refused: Vec::new(),
             refused_more: 0,

@@ -29,6 +29,9 @@ impl Session<'_> {
                 "changes": changes,
                 "tenants_affected": affected,
                 "tenants": all,
+                "requests_affected": looked.traffic.as_ref().map(|share| share.requests),
+                "requests": looked.traffic.as_ref().map(|share| share.all),
+                "requests_measured_ms": looked.traffic.as_ref().map(|share| share.measured_ms),
                 "stages": stages.map(|(stage, edges)| json!({
                     "cells": stage.cells,
                     "edges_reached": edges,
@@ -50,8 +53,15 @@ impl Session<'_> {
         )?;
         let stages = looked.plan.stages.iter();
         let cells: BTreeSet<&Name> = stages.flat_map(|stage| &stage.cells).collect();
+        let traffic = looked.traffic.as_ref().map_or_else(String::new, |share| {
+            let time = match share.measured_ms {
+                3_600_000.. => "the last hour".to_owned(),
+                less => format!("the last {}", duration(less)),
+            };
+            format!(", {} % of requests in {time}", share.percent())
+        });
         self.out.data(format!(
-            "affected: {affected} of {}, in {}",
+            "affected: {affected} of {}, in {}{traffic}",
             counted(all, "tenant"),
             counted(cells.len(), "cell"),
         ))?;

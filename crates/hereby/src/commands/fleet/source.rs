@@ -115,6 +115,20 @@ pub(super) fn plan(
     })
 }
 
+/// Tenants that may be answered otherwise.
+pub(super) fn affected(
+    tenant: Option<&Tenant>,
+    before: Option<(&Version, &Config)>,
+    after: (&Version, &Config),
+) -> Vec<String> {
+    match tenant {
+        Some(tenant) => vec![tenant.to_string()],
+        None => rollout::changes::tenants(before, after)
+            .into_iter()
+            .collect(),
+    }
+}
+
 /// Where a version would stand.
 pub(super) struct Place {
     /// The only cell that it goes to.

@@ -8,21 +8,33 @@ use super::{Agent, Stays, unknown_record};
 use crate::client::Kept;
 
 impl Agent {
-    /// An act names a root key. It is believed where none was known, or the one so far vouches for it.
-    pub(super) fn learn_root(&mut self, vkey: &str, vouched: Option<&str>) {
-        let known = self.home.trust.root.as_deref();
-        if known == Some(vkey) {
+    /// Acts name root keys, one after the other. The first is believed where none was known; each further one if the
+    /// one so far vouches for it.
+    pub(super) fn learn_roots(&mut self, roots: &[(Box<str>, Option<Box<str>>)]) {
+        let Some((last, _)) = roots.last() else {
             return;
+        };
+        let mut known = self.home.trust.root.clone();
+        // Those that led to the one that is known are no news.
+        let from = roots
+            .iter()
+            .position(|(vkey, _)| Some(vkey) == known.as_ref());
+        for (vkey, vouched) in roots.iter().skip(from.map_or(0, |from| from + 1)) {
+            if may_follow(known.as_deref(), vkey, vouched.as_deref()) {
+                known = Some(vkey.clone());
+            }
         }
-        if !may_follow(known, vkey, vouched) {
+        if known.as_ref() != Some(last) {
             tracing::error!(
-                vkey,
+                vkey = %last,
                 "another root key is named, and the one so far does not vouch for it: it is not believed \
                  before this edge is enrolled anew"
             );
-            return;
         }
-        if let Err(error) = self.home.keep_root(vkey) {
+        if known != self.home.trust.root
+            && let Some(known) = known
+            && let Err(error) = self.home.keep_root(&known)
+        {
             tracing::error!(%error, "the root key can't be kept");
         }
     }
@@ -55,12 +67,13 @@ impl Agent {
             why = %said.why,
             "the record goes on in another epoch, by the root key's word"
         );
+        // Whatever the disk says: a start from it follows once more.
+        self.running.forget_acts();
+        self.glass.key = None;
         let kept = self.home.keep_epoch(&said, &shown.grown.checkpoint);
         if let Err(error) = kept {
             tracing::error!(%error, "that another epoch is followed can't be kept");
         }
-        self.running = self.home.running();
-        self.glass = self.home.glass();
         (self.follows, self.overlay) = (None, 0);
         self.refused.clear();
         Ok(())
