@@ -360,7 +360,7 @@ fn a_segment_of_a_later_form_stops_an_older_hereby_and_is_not_called_damaged() {
     let segment = place.record().join("segments/00000000000000000000.jsonl");
     let text = std::fs::read_to_string(&segment).unwrap();
     let (header, rest) = text.split_once('\n').unwrap();
-    let header = header.replacen("\"v\":1}", "\"v\":2,\"zipped\":false}", 1);
+    let header = header.replacen("\"v\":1}", "\"v\":3,\"zipped\":false}", 1);
     std::fs::write(&segment, format!("{header}\n{rest}")).unwrap();
     refuses(&place, &[&["rebuild"], &["record", "tail"]]);
     let said = place.hereby(&["serve", "--listen", "127.0.0.1:0"]);

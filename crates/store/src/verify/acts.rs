@@ -108,20 +108,19 @@ impl LogKeys {
         let key = from
             .parse()
             .map_err(|error| format!("the key it retires: {error}"))?;
-        if let Some(last) = self.spans.last_mut() {
-            last.until = Some(self.unsure);
-        }
-        self.spans.push(Span {
-            key,
-            from: self.unsure,
-            until: None,
-        });
-        (self.next, self.signed, self.lost) = (None, None, false);
+        self.goes_over(key, self.unsure);
+        (self.next, self.lost) = (None, false);
         Ok(())
     }
 
     /// Another epoch begins behind so many entries, in which that key signs. The root key said so.
     pub(super) fn succeed(&mut self, key: VerifierKey, size: u64) {
+        self.goes_over(key, size);
+        (self.next, self.lost) = (None, false);
+    }
+
+    /// From so many entries on that key signs.
+    fn goes_over(&mut self, key: VerifierKey, size: u64) {
         if let Some(last) = self.spans.last_mut() {
             last.until = Some(size);
         }
@@ -130,7 +129,7 @@ impl LogKeys {
             from: size,
             until: None,
         });
-        (self.next, self.signed, self.lost) = (None, None, false);
+        self.signed = None;
     }
 
     fn present(&self) -> Option<&VerifierKey> {
@@ -193,15 +192,7 @@ impl LogKeys {
 
     fn change(&mut self) {
         if let Some((key, Some(size))) = self.next.take() {
-            if let Some(last) = self.spans.last_mut() {
-                last.until = Some(size);
-            }
-            self.spans.push(Span {
-                key,
-                from: size,
-                until: None,
-            });
-            self.signed = None;
+            self.goes_over(key, size);
         }
     }
 
