@@ -243,6 +243,14 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Requests of the last hour; none: an earlier control does not count them.
+    async fn traffic(&self) -> Result<Option<Traffic>, Failure> {
+        match self.client.read("/api/v1/traffic").await {
+            Err(failure) if failure.reason.as_deref() == Some("not_found") => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     async fn read_fleet(&self) -> Result<Fleet, Failure> {
         self.client.read("/api/v1/fleet").await
     }
@@ -282,7 +290,7 @@ impl Session<'_> {
         let read = before.as_ref().map(|(version, config)| (version, config));
         let changes = rollout::changes::parts(read, (&after, &config));
         let affected = source::affected(tenant, read, (&after, &config));
-        let traffic: Traffic = self.client.read("/api/v1/traffic").await?;
+        let traffic = self.traffic().await?;
         let mut plan = source::plan(&fleet, template.as_deref(), (&digest, place.cell.as_ref()))?;
         if fleet.current.is_none() {
             // There is nothing to go back to: it is not watched.
@@ -296,7 +304,7 @@ impl Session<'_> {
                 changes: &changes,
                 replaces: place.replaces.as_deref(),
                 tenants: (affected.len(), place.tenants),
-                traffic: traffic.of(&affected),
+                traffic: traffic.and_then(|traffic| traffic.of(&affected)),
                 plan: &plan,
                 fleet: &fleet,
             })?;
