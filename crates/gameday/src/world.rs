@@ -45,6 +45,12 @@ pub(crate) struct Edge {
     pub(crate) load: Option<Load>,
 }
 
+/// The release before, where the scenario begins with that.
+fn before<'o>(scenario: &Scenario, options: &'o Options) -> Option<&'o Path> {
+    let previous = options.previous.as_deref();
+    previous.filter(|_| scenario.is_mixed())
+}
+
 /// Everything that runs.
 pub(crate) struct World<'s> {
     pub(crate) scenario: &'s Scenario,
@@ -91,10 +97,9 @@ impl<'s> World<'s> {
             edges: Vec::new(),
             without: Vec::new(),
             control: None,
-            control_runs: match &options.previous {
-                Some(previous) if scenario.is_mixed() => previous.clone(),
-                _ => options.program.clone(),
-            },
+            control_runs: before(scenario, options)
+                .unwrap_or(&options.program)
+                .to_owned(),
             origins: BTreeMap::new(),
             port: ports.next().unwrap_or_default(),
             place,
@@ -266,15 +271,15 @@ impl<'s> World<'s> {
         let mut args = vec!["edge", "--listen", &listen, "--state-dir", &state];
         let tls = tls.map(|port| format!("127.0.0.1:{port}"));
         args.extend(tls.iter().flat_map(|tls| ["--listen", tls.as_str()]));
-        match &self.options.previous {
-            Some(previous) if self.scenario.is_mixed() => {
+        match before(self.scenario, self.options) {
+            Some(previous) => {
                 let own = self.own_program(name);
                 if !own.exists() {
                     self.install(name, previous)?;
                 }
                 self.begin_as(&own, name.as_str(), &args)
             }
-            _ => self.begin(name.as_str(), &args),
+            None => self.begin(name.as_str(), &args),
         }
     }
 

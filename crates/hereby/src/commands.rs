@@ -45,6 +45,7 @@ mod secrets;
 mod session;
 pub(crate) mod shell;
 mod show;
+mod statement;
 mod stats;
 mod subscribers;
 pub(crate) mod succession;

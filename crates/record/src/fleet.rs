@@ -25,7 +25,9 @@ pub use told::{Told, Word, tells};
 
 /// What this build speaks, which is what [`Bundle::v`] says: 1, what to run, and whose break-glass notes are
 /// believed; 2, also the root key, and the floor of a cell. An edge is told in the latest that both speak.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = PROTOCOL_OF_EPOCHS;
+/// The first that has root keys, epochs and floors.
+pub const PROTOCOL_OF_EPOCHS: u32 = 2;
 /// What every build speaks.
 pub const FIRST_PROTOCOL: u32 = 1;
 /// The first line of everything an edge sends.

@@ -4,7 +4,7 @@
 use base::Name;
 use record::act::Subject;
 use record::command::SetCellFloor;
-use record::fleet::{FIRST_PROTOCOL, PROTOCOL};
+use record::fleet::{FIRST_PROTOCOL, PROTOCOL, PROTOCOL_OF_EPOCHS};
 use record::kinds::rollout::CellFloorSet;
 use record::refusal::{Draft, out_of_range, wrong_state};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ impl State {
         let cell = self.edges.get(edge).map(|edge| &edge.cell);
         let floor = cell.and_then(|cell| self.floors.get(cell));
         let later = self.root.indexes().chain(floor.map(|floor| floor.index));
-        let later = later.filter(move |_| protocol >= 2);
+        let later = later.filter(move |_| protocol >= PROTOCOL_OF_EPOCHS);
         self.break_glass.index().into_iter().chain(later)
     }
 

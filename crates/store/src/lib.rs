@@ -28,6 +28,7 @@ mod recover;
 mod replay;
 mod scan;
 mod segment;
+mod segment_file;
 mod shared;
 mod snapshot;
 mod space;

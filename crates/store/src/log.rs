@@ -17,12 +17,13 @@ use rustix::io::Errno;
 
 use crate::anchor::{Anchor, AnchorSync};
 use crate::durable::{FileError, write_whole};
-use crate::fill::{self, Filled, Spare};
+use crate::fill::{self, Spare};
 use crate::keystore;
 use crate::live::Span;
 use crate::lock::DataDir;
 use crate::read::Reader;
-use crate::segment::{self, BatchEnd, Header, Signed, version_in};
+use crate::segment::{self, BatchEnd, Header, Signed};
+use crate::segment_file::{Segment, make_segment, use_spare};
 use crate::shared::Shared;
 use crate::space::Space;
 use crate::succeed::Begins;
@@ -74,16 +75,6 @@ impl Options {
             succession: None,
         }
     }
-}
-
-/// The segment being written.
-#[derive(Debug)]
-pub(crate) struct Segment {
-    pub(crate) file: std::fs::File,
-    pub(crate) path: PathBuf,
-    /// How many bytes were written to it.
-    pub(crate) length: u64,
-    pub(crate) filled: Filled,
 }
 
 /// The only writer of a record. See [`engine::ports::Log`].
@@ -273,13 +264,7 @@ impl Log {
         if let Err(error) = cut.and_then(|()| sync_data(&self.segment.file)) {
             return Err(self.fatal("a full segment could not be synced", error));
         }
-        let header = Header {
-            epoch: self.epoch,
-            first: self.frontier.size(),
-            frontier: self.frontier.to_hashes().to_vec(),
-            origin: self.origin.clone(),
-            v: version_in(self.epoch),
-        };
+        let header = Header::new(self.epoch, &self.origin, &self.frontier);
         let path = self.dir.paths().segment(header.first);
         let made = match spare {
             Some((file, at)) => use_spare(file, &at, path.clone(), &header),
@@ -392,65 +377,6 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
 
 fn sync_data(file: &std::fs::File) -> io::Result<()> {
     Ok(rustix::fs::fdatasync(file)?)
-}
-
-/// Makes a segment durable, name and header.
-pub(crate) fn make_segment(
-    path: PathBuf,
-    header: &Header,
-    bytes_max: u64,
-) -> Result<Segment, FileError> {
-    let file = crate::durable::create(&path)?;
-    let length = write_header(&file, &path, header)?;
-    crate::durable::sync_dir(crate::durable::parent(&path))?;
-    let filled = Filled::new(length, length, bytes_max);
-    Ok(Segment {
-        file,
-        path,
-        length,
-        filled,
-    })
-}
-
-/// Makes a segment of zeroes that were written before: it gets its header, then its name.
-fn use_spare(
-    file: std::fs::File,
-    spare: &std::path::Path,
-    path: PathBuf,
-    header: &Header,
-) -> Result<Segment, FileError> {
-    let length = write_header(&file, spare, header)?;
-    std::fs::rename(spare, &path).map_err(FileError::new("rename to", &path))?;
-    crate::durable::sync_dir(crate::durable::parent(&path))?;
-    let end = file
-        .metadata()
-        .map_err(FileError::new("look at", &path))?
-        .len();
-    let filled = Filled::new(length, end, end);
-    Ok(Segment {
-        file,
-        path,
-        length,
-        filled,
-    })
-}
-
-/// Writes the first line, durably; says how long it is.
-fn write_header(
-    file: &std::fs::File,
-    path: &std::path::Path,
-    header: &Header,
-) -> Result<u64, FileError> {
-    let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "its header has no form");
-    let mut line = header
-        .to_line()
-        .ok_or_else(invalid)
-        .map_err(FileError::new("make", path))?;
-    line.push(b'\n');
-    let written = write_whole(file, &line, 0).map_err(io::Error::from);
-    written.map_err(FileError::new("write", path))?;
-    file.sync_all().map_err(FileError::new("sync", path))?;
-    Ok(line.len() as u64)
 }
 
 impl engine::ports::Log for Log {

@@ -25,10 +25,11 @@ use crate::known::{check_known, published};
 use crate::layout::Paths;
 use crate::live::Table;
 use crate::lock::DataDir;
-use crate::log::{Log, Options, Segment, make_segment};
+use crate::log::{Log, Options};
 use crate::read::Reader;
 use crate::scan::{self, Scan};
-use crate::segment::{Header, VERSION, is_origin};
+use crate::segment::{Header, is_origin};
+use crate::segment_file::{Segment, make_segment};
 use crate::shared::{Live, Shared};
 use crate::space::Space;
 use crate::succeed;
@@ -229,13 +230,7 @@ fn create(
         Some(signer) => signer,
         None => keystore::make_log_key(&key_path, &options.origin)?,
     };
-    let header = Header {
-        epoch: FIRST_EPOCH,
-        first: 0,
-        frontier: Vec::new(),
-        origin: options.origin.clone(),
-        v: VERSION,
-    };
+    let header = Header::new(FIRST_EPOCH, &options.origin, &Frontier::new());
     let path = dir.paths().segment(0);
     // One without a whole header was being made when the process ended; nothing was in it.
     match std::fs::remove_file(&path) {

@@ -17,10 +17,10 @@ use record::tree::{Frontier, SIZE_MAX};
 use serde::{Deserialize, Serialize};
 
 /// The version of the segment's form, `v`, in the first epoch.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// And in later ones: a build that knows of no epochs must not take one for damage.
-pub(crate) const VERSION_OF_EPOCHS: u32 = 2;
+const VERSION_OF_EPOCHS: u32 = 2;
 
 /// The longest line, without its line feed: an entry's. A header with its 63 hashes is shorter.
 pub(crate) const LINE_BYTES_MAX: usize = ENTRY_BYTES_MAX;
@@ -151,7 +151,7 @@ fn parse_header(line: &[u8]) -> Result<Header, BadLine> {
 }
 
 /// The version of the segment's form in that epoch.
-pub(crate) fn version_in(epoch: u64) -> u32 {
+fn version_in(epoch: u64) -> u32 {
     match epoch {
         FIRST_EPOCH => VERSION,
         _ => VERSION_OF_EPOCHS,
@@ -159,6 +159,17 @@ pub(crate) fn version_in(epoch: u64) -> u32 {
 }
 
 impl Header {
+    /// Of the segment that begins behind this tree.
+    pub(crate) fn new(epoch: u64, origin: &str, before: &Frontier) -> Header {
+        Header {
+            epoch,
+            first: before.size(),
+            frontier: before.to_hashes().to_vec(),
+            origin: origin.to_owned(),
+            v: version_in(epoch),
+        }
+    }
+
     /// The line without its line feed; `None` only if a number in it is beyond JSON's.
     pub(crate) fn to_line(&self) -> Option<Vec<u8>> {
         canonical::to_vec(&HeaderLine { segment: self }).ok()

@@ -4,8 +4,7 @@
 //! Whenever this ends on the way, the same call goes on: the segment's header is durable before the key takes its
 //! place, and nothing else is written on the record before the act that says what happened.
 
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use record::note::VerifierKey;
 use record::succession::{Succession, Tree};
@@ -15,9 +14,9 @@ use crate::found::{Found, find, set_aside};
 use crate::keystore;
 use crate::layout::Paths;
 use crate::lock::DataDir;
-use crate::log::make_segment;
 use crate::recover::{CannotOpen, Torn, check_key};
-use crate::segment::{Header, is_origin, version_in};
+use crate::segment::{Header, is_origin};
+use crate::segment_file::{cut, make_segment};
 
 /// The epoch that begins.
 pub type Begins = Succession;
@@ -161,22 +160,9 @@ fn make(found: &Found, paths: &Paths, begins: &Begins) -> Result<Option<Torn>, C
         // Nothing stands in it, and its name is needed.
         std::fs::remove_file(&found.last).map_err(FileError::new("remove", &found.last))?;
     }
-    let header = Header {
-        epoch: begins.epoch,
-        first,
-        frontier: found.scan.replay.kept().to_hashes().to_vec(),
-        origin: begins.origin.to_string(),
-        v: version_in(begins.epoch),
-    };
+    let header = Header::new(begins.epoch, &begins.origin, found.scan.replay.kept());
     make_segment(paths.segment(first), &header, 0)?;
     Ok(torn)
-}
-
-fn cut(path: &Path, length: u64) -> Result<(), FileError> {
-    let file = OpenOptions::new().write(true).open(path);
-    let file = file.map_err(FileError::new("open", path))?;
-    let cut = file.set_len(length).and_then(|()| file.sync_all());
-    cut.map_err(FileError::new("cut", path))
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use hyper::Method;
 use record::command::{Command, EnrollEdge, ReportBreakGlass, Verb};
 use record::fleet::{
     BUNDLE_MAX, BadRequest, Bundle, Claimed, Directions, Enroll, FIRST_PROTOCOL, Fetch, Grown,
-    KeyChange, PROTOCOL, Pins, REQUEST_BYTES_MAX, Report, Succeeded, Wanted, WentBack,
+    KeyChange, PROTOCOL, PROTOCOL_OF_EPOCHS, Pins, REQUEST_BYTES_MAX, Report, Succeeded, Wanted,
+    WentBack,
 };
 use record::hash::sha256;
 use record::note::{Note, VerifierKey};
@@ -232,7 +233,10 @@ async fn report(call: Call) -> Answer {
         let enrolled_at = state.fleet.edges.get(&edge).map(|edge| edge.at);
         let began = state.log.succession.as_ref().map(|began| began.at);
         let is_of_this = enrolled_at >= began;
-        (state.log.epoch(), report.protocol < 2 && is_of_this)
+        (
+            state.log.epoch(),
+            report.protocol < PROTOCOL_OF_EPOCHS && is_of_this,
+        )
     });
     if report.epoch != epoch && !knows_none {
         // Which acts it follows it says by their places, and in another epoch others stand there.

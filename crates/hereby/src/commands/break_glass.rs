@@ -3,16 +3,16 @@
 
 use record::break_glass::BreakGlass;
 use record::command::{EndBreakGlass, SetBreakGlassKey};
-use record::statement::Statement as _;
 use serde_json::json;
 
 use super::Session;
 use super::keyfile::Keys;
+use super::statement::{keep, next, signed, why};
 use crate::cli::Globals;
 use crate::cli::fleet::{BreakGlassArgs, BreakGlassVerb};
 use crate::client::Client;
-use crate::exit::{Exit, Failure};
-use crate::say::{Line, Out, Style, stamp};
+use crate::exit::Failure;
+use crate::say::{Out, stamp};
 
 const LIFE_MAX_MS: i64 = 7 * 86_400_000;
 
@@ -36,13 +36,7 @@ pub(super) fn local(
     else {
         return Ok(Some(args));
     };
-    let why = globals.why.as_ref().and_then(|why| {
-        let line = base::Line::clean(why.as_str());
-        line.map(|(line, _)| line)
-    });
-    let why = why.ok_or_else(|| {
-        Failure::usage("nobody is told why").hint("say why: -m \"control burned down\"")
-    })?;
+    let why = why(globals, "control burned down")?;
     if expires > LIFE_MAX_MS {
         return Err(Failure::usage(
             "a break-glass note works for 7 days at most",
@@ -57,20 +51,12 @@ pub(super) fn local(
         expires_at: now.plus_ms(expires),
         why,
     };
-    let signed = said.sign(&Keys::of_user()?.signer_of_notes(&key)?);
-    let note = signed
-        .map_err(|error| Failure::new(Exit::Internal, "the note can't be signed").because(error))?;
-    let note = note.to_string();
-    if let Some(path) = &output {
-        std::fs::write(path, &note).map_err(|error| {
-            Failure::usage(format!("cannot write {}", path.display())).because(error)
-        })?;
-    }
+    let document = json!({
+        "cell": said.cell, "counter": said.counter, "expires_at": said.expires_at,
+        "version": crate::edge::hex(&said.digest),
+    });
+    keep(&signed(&said, &key)?, document, output.as_deref(), out)?;
     if out.is_json() {
-        out.json(&json!({
-            "cell": said.cell, "counter": said.counter, "expires_at": said.expires_at,
-            "version": crate::edge::hex(&said.digest), "note": note,
-        }))?;
         return Ok(None);
     }
     out.talk(format!(
@@ -79,18 +65,8 @@ pub(super) fn local(
         said.cell,
         stamp(said.expires_at)
     ));
-    let file = match &output {
-        Some(path) => path.display().to_string(),
-        None => {
-            out.bytes(note.as_bytes())?;
-            "NOTE".to_owned()
-        }
-    };
-    let next = format!(
-        "at each edge of {}: hereby edge break-glass {file}",
-        said.cell
-    );
-    out.talk(Line::new().styled(Style::Dim, "  next: ").text(next));
+    let then = format!("at each edge of {}: hereby edge break-glass", said.cell);
+    next(&then, output.as_deref(), out);
     Ok(None)
 }
 

@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 
 use base::Name;
 use record::command::SetRootKey;
-use record::note::{Note, VerifierKey};
-use record::statement::Statement;
+use record::note::VerifierKey;
+use record::statement::Statement as _;
 use record::succession::{RootChange, Succession, Tree};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Session;
 use super::keyfile::Keys;
+use super::statement::{keep, next, signed, why};
 use crate::cli::Globals;
 use crate::cli::succession::SuccessionVerb;
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
 use crate::offline::read_file;
-use crate::say::{Line, Out, Style, counted};
+use crate::say::{Out, counted};
 
 /// The longest note or request that is read.
 pub(crate) const FILE_BYTES_MAX: u64 = record::statement::NOTE_BYTES_MAX as u64;
@@ -47,13 +48,7 @@ pub(crate) fn sign(
     globals: &Globals,
     out: &Out,
 ) -> Result<(), Failure> {
-    let why = globals.why.as_ref().and_then(|why| {
-        let line = base::Line::clean(why.as_str());
-        line.map(|(line, _)| line)
-    });
-    let why = why.ok_or_else(|| {
-        Failure::usage("nobody is told why").hint("say why: -m \"the disk died, Monday's backup\"")
-    })?;
+    let why = why(globals, "the disk died, Monday's backup")?;
     let wrong = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("{} is no request", request.display()))
             .because(error)
@@ -74,7 +69,7 @@ pub(crate) fn sign(
     said.check().map_err(|error| wrong(&error))?;
     let note = signed(&said, key)?;
     let lost = said.gap.map_or(0, |gap| gap.size - said.kept.size);
-    write(&note, &said, output, out)?;
+    keep(&note, json!({ "said": said }), output, out)?;
     out.talk(format!(
         "{} goes on as {} behind {}; {} known to be lost.",
         said.from,
@@ -86,7 +81,7 @@ pub(crate) fn sign(
             lost => format!("{lost} acts are"),
         }
     ));
-    next(output, "with control stopped: hereby succession begin", out);
+    next("with control stopped: hereby succession begin", output, out);
     Ok(())
 }
 
@@ -105,43 +100,10 @@ pub(crate) fn vouch(
         to: to.to_string().into(),
     };
     let note = signed(&said, key)?;
-    write(&note, &said, output, out)?;
+    keep(&note, json!({ "said": said }), output, out)?;
     let then = format!("hereby succession trust --vkey '{to}' -m WHY --vouched");
-    next(output, &then, out);
+    next(&then, output, out);
     Ok(())
-}
-
-fn signed(said: &impl Statement, key: &Name) -> Result<Note, Failure> {
-    let signed = said.sign(&Keys::of_user()?.signer_of_notes(key)?);
-    signed.map_err(|error| Failure::new(Exit::Internal, "the note can't be signed").because(error))
-}
-
-fn write(
-    note: &Note,
-    said: &impl Serialize,
-    output: Option<&Path>,
-    out: &Out,
-) -> Result<(), Failure> {
-    let note = note.to_string();
-    if let Some(path) = output {
-        std::fs::write(path, &note).map_err(|error| {
-            Failure::usage(format!("cannot write {}", path.display())).because(error)
-        })?;
-    }
-    match (out.is_json(), output) {
-        (true, _) => out.json(&json!({ "said": said, "note": note })),
-        (false, None) => out.bytes(note.as_bytes()),
-        (false, Some(_)) => Ok(()),
-    }
-}
-
-fn next(output: Option<&Path>, then: &str, out: &Out) {
-    let file = output.map_or_else(|| "NOTE".to_owned(), |path| path.display().to_string());
-    out.talk(
-        Line::new()
-            .styled(Style::Dim, "  next: ")
-            .text(format!("{then} {file}")),
-    );
 }
 
 impl Session<'_> {

@@ -60,20 +60,9 @@ pub(super) struct Enrolled {
     pin: Option<String>,
     /// The log's key.
     vkey: Box<str>,
-    /// The log's next key and its epoch, while that is being kept.
+    /// What it was changed to, while that is being kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    next: Option<Next>,
-    /// The same, as an earlier build keeps it.
-    #[serde(default, skip_serializing)]
     next_vkey: Option<Box<str>>,
-}
-
-/// A key that the log's was changed to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Next {
-    vkey: Box<str>,
-    epoch: u64,
 }
 
 /// An enrolled edge's part of the disk.
@@ -134,7 +123,6 @@ impl Home {
                 ca_file: globals.ca_file.as_ref().map(absolute),
                 pin: globals.pin.as_ref().map(ToString::to_string),
                 vkey: pins.vkey,
-                next: None,
                 next_vkey: None,
             },
             trust: Trust::default(),
@@ -255,14 +243,11 @@ impl Home {
         let path = self.state_dir.join(CHECKPOINT);
         let text = fs::read_to_string(&path).map_err(|error| unusable(&path, &error))?;
         let known = self.believe(&self.enrolled.vkey, &text);
-        let earlier = self.enrolled.next_vkey.take();
-        let epoch = self.trust.epoch;
-        let earlier = earlier.map(|vkey| Next { vkey, epoch });
-        match (self.enrolled.next.clone().or(earlier), known) {
+        match (self.enrolled.next_vkey.clone(), known) {
             // It ended while another key of the log's was being kept.
             (Some(next), Err(_)) => {
-                let known = self.believe(&next.vkey, &text)?;
-                let settled = self.settle(next);
+                let known = self.believe(&next, &text)?;
+                let settled = self.settle(&next);
                 settled.map_err(|error| unusable(&path, &error))?;
                 Ok(known)
             }
@@ -273,22 +258,14 @@ impl Home {
     /// Keeps another key of the log's, and the first checkpoint that it signed. Whenever this ends, what lies
     /// there can be believed.
     pub(super) fn keep_log_key(&mut self, vkey: &str, checkpoint: &str) -> io::Result<()> {
-        let (vkey, epoch) = (vkey.into(), self.trust.epoch);
-        self.keep_both(Next { vkey, epoch }, checkpoint)
-    }
-
-    fn keep_both(&mut self, next: Next, checkpoint: &str) -> io::Result<()> {
-        self.enrolled.next = Some(next.clone());
+        self.enrolled.next_vkey = Some(vkey.into());
         self.write(ENROLLED, &json(&self.enrolled))?;
         self.keep_checkpoint(checkpoint)?;
-        self.settle(next)
+        self.settle(vkey)
     }
 
-    fn settle(&mut self, next: Next) -> io::Result<()> {
-        self.trust.epoch = next.epoch;
-        self.keep_trust()?;
-        self.enrolled.vkey = next.vkey;
-        self.enrolled.next = None;
+    fn settle(&mut self, vkey: &str) -> io::Result<()> {
+        (self.enrolled.vkey, self.enrolled.next_vkey) = (vkey.into(), None);
         self.write(ENROLLED, &json(&self.enrolled))
     }
 
@@ -309,12 +286,13 @@ impl Home {
         self.keep_trust()
     }
 
-    /// Keeps that another epoch is followed. Acts stand elsewhere in it; what runs goes on.
+    /// Keeps that another epoch is followed. Acts stand elsewhere in it; what runs goes on. Where only the key was
+    /// kept, what grows out of its checkpoint says the epoch.
     pub(super) fn keep_epoch(&mut self, said: &Succession, checkpoint: &str) -> io::Result<()> {
-        let (vkey, epoch) = (said.vkey.clone(), said.epoch);
-        self.trust.epoch = epoch;
+        self.trust.epoch = said.epoch;
         self.forget_acts()?;
-        self.keep_both(Next { vkey, epoch }, checkpoint)
+        self.keep_log_key(&said.vkey, checkpoint)?;
+        self.keep_trust()
     }
 
     /// Keeps the newest checkpoint.

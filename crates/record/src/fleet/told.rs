@@ -2,7 +2,7 @@
 
 use base::{Actor, Name, Tenant, Timestamp};
 
-use super::FIRST_PROTOCOL;
+use super::{FIRST_PROTOCOL, PROTOCOL_OF_EPOCHS};
 use crate::act::{Act, Subject};
 use crate::hash::Hash;
 use crate::kinds::Body;
@@ -57,7 +57,7 @@ impl Word {
     pub fn protocol(&self) -> u32 {
         match self {
             Word::Run(_) | Word::BreakGlassKey { .. } => FIRST_PROTOCOL,
-            Word::Floor { .. } | Word::RootKey { .. } => 2,
+            Word::Floor { .. } | Word::RootKey { .. } => PROTOCOL_OF_EPOCHS,
         }
     }
 

@@ -1,5 +1,7 @@
 //! An older copy goes on in another epoch by the root key's word, and by nothing else.
 
+use std::path::PathBuf;
+
 use base::{Line, Timestamp};
 use engine::ports::{Entries as _, Log as _};
 use record::act::{Act, Subject};
@@ -99,8 +101,12 @@ fn succeed(place: &Place, said: &Succession, by: u8) {
 }
 
 fn check(place: &Place, root: Option<&SignerKey>) -> Report {
+    check_with(place, root, place.anchor())
+}
+
+fn check_with(place: &Place, root: Option<&SignerKey>, anchor: PathBuf) -> Report {
     let options = VerifyOptions {
-        anchor: Some(place.anchor()),
+        anchor: Some(anchor),
         root: root.map(|root| root.verifier().clone()),
         ..VerifyOptions::default()
     };
@@ -230,11 +236,7 @@ fn what_the_epoch_before_signed_beyond_it_is_known_to_be_lost() {
     std::fs::copy(place.anchor(), &anchor).unwrap();
     let said = wanted(&place, Some(seen));
     succeed(&place, &said, 1);
-    let options = VerifyOptions {
-        anchor: Some(anchor),
-        ..VerifyOptions::default()
-    };
-    let report = verify(&place.paths(), &options, &mut |_| ()).unwrap();
+    let report = check_with(&place, None, anchor);
     assert_eq!(report.problems, []);
     let lost = format!("epoch 2 went on behind {}", said.kept.size);
     assert!(
@@ -345,11 +347,7 @@ fn a_checkpoint_that_the_succession_knew_otherwise_is_of_another_history() {
     };
     let said = wanted(&place, Some(other));
     succeed(&place, &said, 1);
-    let options = VerifyOptions {
-        anchor: Some(anchor),
-        ..VerifyOptions::default()
-    };
-    let report = verify(&place.paths(), &options, &mut |_| ()).unwrap();
+    let report = check_with(&place, None, anchor);
     let what = &report.problems.first().unwrap().what;
     assert!(what.contains("two histories"), "{what}");
 }

@@ -23,7 +23,6 @@ pub(super) struct Begins {
 #[derive(Debug, Default)]
 pub(super) struct Epochs {
     root: Option<String>,
-    pinned: bool,
     ended: Vec<Succession>,
     /// Epochs whose root key entries name that are not at hand.
     pub(super) unproven: u64,
@@ -33,15 +32,12 @@ impl Epochs {
     /// The caller knows the root key.
     pub(super) fn pin(&mut self, root: Option<&VerifierKey>) {
         self.root = root.map(ToString::to_string);
-        self.pinned = root.is_some();
     }
 
     /// An act names a root key. Where one is known, that one must vouch for it; if not, it is passed over: an
     /// epoch that it begins is refused.
     pub(super) fn set_root(&mut self, set: &RootKeySet) {
-        let vouched = set.vouched.as_deref();
-        let follows = may_follow(self.root.as_deref(), &set.vkey, vouched);
-        if follows && !(self.pinned && vouched.is_none()) {
+        if may_follow(self.root.as_deref(), &set.vkey, set.vouched.as_deref()) {
             self.root = Some(set.vkey.to_string());
         }
     }
